@@ -1,0 +1,171 @@
+"""The base of all layers: a bijector on images that depends on named conditions."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_noiseflow.bijectors.conditions import Condition
+
+tfb = tfp.bijectors
+
+IMAGE_NDIMS = 3
+
+
+class ConditionalBijector(tfb.Bijector, abc.ABC):
+    """A bijector on images [.., H, W, C] that depends on named conditions.
+
+    A subclass declares its conditions and writes its equation twice, each time with its log-det:
+
+    ```none
+    _forward_and_log_det(x, **conditions) -> y, log|det dy/dx|
+    _inverse_and_log_det(y, **conditions) -> x, log|det dx/dy|
+    ```
+
+    The log-dets are per image: of the batch shape, or of a shape that broadcasts to it. Value and
+    log-det come together, so that a network in a layer runs once for both.
+
+    Conditions are keyword arguments of TFP's own methods: `forward(x, clean=, iso=, camera=)`.
+    They are checked once a call, here; missing and unknown ones raise.
+
+    TFP's cache of inputs and outputs is not used. It would return log-dets from before a change
+    of a variable when the same tensor is passed again.
+    """
+
+    def __init__(self, *, dtype, parameters: dict, name: str):
+        super().__init__(
+            forward_min_event_ndims=IMAGE_NDIMS,
+            inverse_min_event_ndims=IMAGE_NDIMS,
+            is_constant_jacobian=False,
+            validate_args=False,
+            dtype=tf.as_dtype(dtype),
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        # No constructor argument has batch dimensions: batches come with the conditions.
+        return {}
+
+    @property
+    @abc.abstractmethod
+    def conditions(self) -> Mapping[str, Condition]:
+        """The conditions of a call, by name."""
+
+    @abc.abstractmethod
+    def _forward_and_log_det(self, x: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
+        """y [.., H, W, C] and log|det dy/dx|, given checked conditions."""
+
+    @abc.abstractmethod
+    def _inverse_and_log_det(self, y: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
+        """x [.., H, W, C] and log|det dx/dy|, given checked conditions."""
+
+    def forward_and_log_det(self, x, name="forward_and_log_det", **conditions):
+        """`forward(x)` and `forward_log_det_jacobian(x)` in one pass.
+
+        Args:
+          x: float [.., H, W, C].
+          name: of the ops.
+          **conditions: the values of `self.conditions`.
+
+        Returns:
+          y [.., H, W, C] and its log-det, nats, one an image.
+
+        Raises:
+          ValueError: a condition is missing, unknown or invalid, or shapes do not fit.
+        """
+        with self._name_and_control_scope(name):
+            x = self._as_images(x)
+            return self._forward_and_log_det(x, **self.check_conditions(conditions, x))
+
+    def inverse_and_log_det(self, y, name="inverse_and_log_det", **conditions):
+        """`inverse(y)` and `inverse_log_det_jacobian(y)` in one pass; see the forward one."""
+        with self._name_and_control_scope(name):
+            y = self._as_images(y)
+            return self._inverse_and_log_det(y, **self.check_conditions(conditions, y))
+
+    def check_conditions(self, given: Mapping, x: tf.Tensor) -> dict:
+        """The conditions as tensors.
+
+        Args:
+          given: condition name -> value.
+          x: the image that they go with.
+
+        Returns:
+          What `_forward_and_log_det` takes as keyword arguments.
+
+        Raises:
+          ValueError: one is missing, unknown or invalid.
+        """
+        check_names(self.name, expected=self.conditions, given=given)
+        return {
+            name: condition.check(name, given[name], self.dtype, x)
+            for name, condition in self.conditions.items()
+        }
+
+    # What TFP calls. Its own versions consult the cache.
+
+    def _call_forward(self, x, name, **kwargs):
+        return self.forward_and_log_det(x, name, **kwargs)[0]
+
+    def _call_inverse(self, y, name, **kwargs):
+        return self.inverse_and_log_det(y, name, **kwargs)[0]
+
+    def _call_forward_log_det_jacobian(self, x, event_ndims, name, **kwargs):
+        log_det = self.forward_and_log_det(x, name, **kwargs)[1]
+        return self._summed_over_events(log_det, x, event_ndims)
+
+    def _call_inverse_log_det_jacobian(self, y, event_ndims, name, **kwargs):
+        log_det = self.inverse_and_log_det(y, name, **kwargs)[1]
+        return self._summed_over_events(log_det, y, event_ndims)
+
+    def _as_images(self, x) -> tf.Tensor:
+        x = tf.convert_to_tensor(x, dtype=self.dtype)
+        if x.shape.rank is not None and x.shape.rank < IMAGE_NDIMS:
+            raise ValueError(f"{self.name}: expected images [.., H, W, C], received {x.shape}.")
+        return x
+
+    def _summed_over_events(self, log_det, x, event_ndims) -> tf.Tensor:
+        """TFP's meaning of event_ndims > 3: the leading dimensions belong to one event."""
+        extra = 0 if event_ndims is None else int(event_ndims) - IMAGE_NDIMS
+        if extra < 0:
+            raise ValueError(
+                f"{self.name}: expected event_ndims >= {IMAGE_NDIMS} ([H, W, C]), "
+                f"received {event_ndims}."
+            )
+        if not extra:
+            return log_det
+        batch_shape = tf.shape(x)[:-IMAGE_NDIMS]
+        log_det = tf.broadcast_to(
+            log_det, tf.broadcast_dynamic_shape(batch_shape, tf.shape(log_det))
+        )
+        return tf.reduce_sum(log_det, axis=list(range(-extra, 0)))
+
+
+def check_names(owner: str, *, expected, given) -> None:
+    """Raises ValueError where a condition is missing or is not known to `owner`."""
+    missing = [name for name in expected if given.get(name) is None]
+    unknown = [name for name in given if name not in expected]
+    if missing or unknown:
+        faults = [f"missing {missing}"] * bool(missing) + [f"unknown {unknown}"] * bool(unknown)
+        raise ValueError(
+            f"{owner}: expected the conditions {list(expected)}, received {list(given)}: "
+            f"{', '.join(faults)}."
+        )
+
+
+def over_image(values: tf.Tensor) -> tf.Tensor:
+    """Per-image values [..] as [.., 1, 1, 1], to go with images [.., H, W, C]."""
+    return values[..., tf.newaxis, tf.newaxis, tf.newaxis]
+
+
+def dimensions(x: tf.Tensor) -> tf.Tensor:
+    """H * W * C of images [.., H, W, C], in x's dtype, where H and W may be dynamic."""
+    shape = x.shape[-IMAGE_NDIMS:]
+    if shape.is_fully_defined():
+        return tf.constant(shape.num_elements(), x.dtype)
+    return tf.cast(tf.reduce_prod(tf.shape(x)[-IMAGE_NDIMS:]), x.dtype)

@@ -1,0 +1,143 @@
+"""What a layer may depend on, declared as data and checked in one place.
+
+A layer says `conditions = {"clean": CleanImage(), "iso": Iso(levels), "camera": Camera(count)}`;
+the base class checks the values that a call brings against that, so the layers themselves hold
+only their equations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+# Raw data that were scaled by rounded levels may pass full scale by a rounding error; a tenth of
+# a percent leaves room for that and still catches images in other units.
+LARGEST_CLEAN = 1.0 + 1e-3
+
+# ISO levels are labels; a relative difference this small is a rounding of the label.
+ISO_TOLERANCE = 1e-4
+
+
+def require(holds: tf.Tensor, expected: str, received) -> None:
+    """Raises unless `holds`: ValueError where that is known in Python, else an op of the graph.
+
+    Args:
+      holds: bool scalar.
+      expected: what was expected, in words.
+      received: a tensor that shows what came.
+
+    Raises:
+      ValueError: eagerly; InvalidArgumentError when the graph runs.
+    """
+    message = f"expected {expected}, received"
+    known = tf.get_static_value(holds)
+    if known is None:
+        tf.debugging.Assert(holds, [message, received], summarize=16)
+    elif not known:
+        value = tf.get_static_value(received)
+        raise ValueError(f"{message} {received if value is None else value}.")
+
+
+@dataclass(frozen=True)
+class CleanImage:
+    """The clean image: float [.., H, W, C], a fraction of full scale, of the noise's H, W, C.
+
+    Below 0 counts as 0 in the layers; above 1.001 or NaN is an error.
+    """
+
+    def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
+        clean = as_float(name, value, dtype)
+        check_fits(f"{name} (the clean image)", clean, x)
+        is_valid = tf.logical_and(clean <= LARGEST_CLEAN, clean > clean.dtype.min)
+        count = tf.math.count_nonzero(tf.logical_not(is_valid))
+        require(
+            tf.equal(count, 0),
+            f"no pixel of {name} (the clean image) to be NaN, infinite or above {LARGEST_CLEAN} "
+            "of full scale",
+            count,
+        )
+        return clean
+
+
+@dataclass(frozen=True)
+class Iso:
+    """The ISO: positive float, scalar or of a shape that broadcasts with the batch.
+
+    Attributes:
+      levels: the ISOs that are known; None admits any.
+    """
+
+    levels: tuple[float, ...] | None = None
+
+    def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
+        del x
+        iso = as_float(name, value, dtype)
+        is_positive = tf.logical_and(iso > 0, iso <= iso.dtype.max)
+        require(tf.reduce_all(is_positive), f"{name} to be positive and finite", iso)
+        if self.levels is not None:
+            levels = tf.constant(self.levels, iso.dtype)
+            difference = tf.reduce_min(tf.abs(iso[..., tf.newaxis] - levels), axis=-1)
+            known = ", ".join(f"{level:g}" for level in self.levels)
+            require(
+                tf.reduce_all(difference <= ISO_TOLERANCE * iso),
+                f"{name} to be one of the known levels ({known})",
+                iso,
+            )
+        return iso
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The camera: an integer index from 0 to count - 1, scalar or broadcasting with the batch."""
+
+    count: int
+
+    def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
+        del dtype, x
+        camera = tf.convert_to_tensor(value)
+        if not camera.dtype.is_integer:
+            raise ValueError(
+                f"expected {name} as integer indices (the noise models take names too), "
+                f"received dtype {camera.dtype.name}."
+            )
+        camera = tf.cast(camera, tf.int32)
+        is_known = tf.logical_and(camera >= 0, camera < self.count)
+        require(tf.reduce_all(is_known), f"{name} to be from 0 to {self.count - 1}", camera)
+        return camera
+
+
+Condition = CleanImage | Iso | Camera
+
+
+def as_float(name: str, value, dtype: tf.DType) -> tf.Tensor:
+    """`value` as a tensor of `dtype`; numbers are converted, other floating tensors refused."""
+    if tf.is_tensor(value) and value.dtype.is_integer:
+        value = tf.cast(value, dtype)
+    try:
+        return tf.convert_to_tensor(value, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected {name} of dtype {dtype.name}: {error}") from error
+
+
+def check_fits(name: str, image: tf.Tensor, x: tf.Tensor) -> None:
+    """Raises unless `image` has x's H, W, C and its batch dimensions broadcast with x's."""
+    if image.shape.rank is None or x.shape.rank is None:
+        return
+    message = f"expected {name} of x's shape {x.shape}, received {image.shape}."
+    if image.shape.rank < 3:
+        raise ValueError(f"{message} It needs at least the dimensions [H, W, C].")
+    if not image.shape[-3:].is_compatible_with(x.shape[-3:]):
+        raise ValueError(message)
+    try:
+        tf.broadcast_static_shape(image.shape[:-3], x.shape[:-3])
+    except ValueError as error:
+        raise ValueError(message) from error
+    if not (image.shape[-3:].is_fully_defined() and x.shape[-3:].is_fully_defined()):
+        # Two different sizes fail by themselves later, but a size of 1 would be broadcast.
+        require(
+            tf.reduce_all(tf.equal(tf.shape(image)[-3:], tf.shape(x)[-3:])),
+            f"{name} of x's height, width and channels",
+            tf.stack([tf.shape(image)[-3:], tf.shape(x)[-3:]]),
+        )
+

@@ -1,0 +1,492 @@
+"""The capture file: the one data format of this library.
+
+An HDF5 file of N captures. `noisy` and `clean` [N, H, W, C] in the same units (any integer or
+float type), `iso` [N], `camera` [N] UTF-8; attributes `black_level`, `white_level`,
+`quantization_step` (in the units of `noisy`; 0 or absent: continuous), `description`, `origin`,
+`licence`, `format_version`. Optional data sets: `black_level`, `white_level`,
+`quantization_step` [N] (they override the attributes), `nlf`, `nlf_true` [N, 2] (beta1, beta2),
+`cfa`, `scene` [N], and `noisy_repeat` [N, H, W, C], a second noisy image of the same clean one.
+
+Values become (v - black_level) / (white_level - black_level), so that images are fractions of
+full scale. Quantised noisy values are dequantised, noisy + step * U(-1/2, 1/2), clean ones never:
+a density model of integer codes is only proper after that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from tfp_noiseflow.atomic_write import written_beside
+
+FORMAT_VERSION = 1
+
+IMAGES = ("noisy", "clean", "noisy_repeat")
+LEVELS = ("black_level", "white_level", "quantization_step")
+TEXTS = ("camera", "scene", "cfa")
+NOISE_LEVEL_FUNCTIONS = ("nlf", "nlf_true")
+REQUIRED = ("noisy", "clean", "iso", "camera")
+
+# One chunk is what one read takes. A chunk of about 1 MiB keeps the cost of a chunk (tens of
+# microseconds) far below the cost of its bytes, and fits HDF5's default chunk cache.
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass
+class CaptureBlock:
+    """Consecutive captures of a file, in fractions of full scale.
+
+    Attributes:
+      index: [n] int, the captures' positions in the file.
+      noise: [n, H, W, C] float32, dequantised noisy - clean.
+      clean: [n, H, W, C] float32.
+      iso: [n] float32.
+      camera: [n] str.
+      noise_repeat: [n, H, W, C] float32, the noise of the second noisy image; None without one.
+    """
+
+    index: np.ndarray
+    noise: np.ndarray
+    clean: np.ndarray
+    iso: np.ndarray
+    camera: np.ndarray
+    noise_repeat: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+class CaptureWriter:
+    """Writes a capture file block by block, for data larger than memory.
+
+    A context manager. The file is written beside its final place and renamed on a clean exit, so
+    that a crash never leaves a file that looks whole, and an existing one is replaced only then.
+
+    Args:
+      path: where the file goes.
+      description, origin, licence: free text, stored as attributes.
+      black_level, white_level, quantization_step: scalars, in the units of `noisy`.
+      compression: None, "gzip" or "lzf", as h5py takes it.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        description: str = "",
+        origin: str = "",
+        licence: str = "",
+        black_level: float = 0.0,
+        white_level: float = 1.0,
+        quantization_step: float = 0.0,
+        compression: str | None = None,
+    ):
+        self.path = os.fspath(path)
+        self._compression = compression
+        self._attributes = {
+            "format_version": FORMAT_VERSION,
+            "black_level": float(black_level),
+            "white_level": float(white_level),
+            "quantization_step": float(quantization_step),
+            "description": description,
+            "origin": origin,
+            "licence": licence,
+        }
+        self._context = contextlib.ExitStack()
+        self._file = None
+        self._length = 0
+
+    def __enter__(self) -> CaptureWriter:
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+        with contextlib.ExitStack() as context:
+            self._partial_path = context.enter_context(written_beside(self.path))
+            self._file = context.enter_context(h5py.File(self._partial_path, "w"))
+            self._context = context.pop_all()
+        return self
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        with self._context:
+            if error is not None:
+                raise error
+            if not self._length:
+                raise ValueError(f"{self.path}: expected at least one capture, nothing came.")
+            self._file.attrs.update(self._attributes)
+            self._file.close()
+            read_captures(self._partial_path).close()  # Invalid values are found before the rename.
+
+    def append(self, **values) -> None:
+        """Appends n captures.
+
+        Args:
+          **values: `noisy`, `clean` [n, H, W, C], `iso` [n], `camera` [n] str, and any of the
+            optional data sets of the format. Each call names the same ones.
+
+        Raises:
+          ValueError: a required one is missing, an unknown one is given, or shapes do not fit.
+        """
+        values = {name: value for name, value in values.items() if value is not None}
+        _check_names(values)
+        arrays = {name: _as_stored(name, value) for name, value in values.items()}
+        _check_shapes(arrays, self.path)
+        if self._length and set(arrays) != set(self._file):
+            raise ValueError(
+                f"{self.path}: expected the data sets of the first block, "
+                f"{sorted(self._file)}, received {sorted(arrays)}."
+            )
+        count = len(arrays["noisy"])
+        for name, array in arrays.items():
+            if name not in self._file:
+                self._create(name, array)
+            data_set = self._file[name]
+            if data_set.shape[1:] != array.shape[1:]:
+                raise ValueError(
+                    f"{self.path}: expected {name} of shape {data_set.shape[1:]} per capture, "
+                    f"received {array.shape[1:]}."
+                )
+            data_set.resize(self._length + count, axis=0)
+            data_set[self._length :] = array
+        self._length += count
+
+    def _create(self, name: str, array: np.ndarray) -> None:
+        is_text = name in TEXTS
+        capture_bytes = max(1, int(np.prod(array.shape[1:])) * array.dtype.itemsize)
+        captures = 1024 if array.ndim == 1 else max(1, CHUNK_BYTES // capture_bytes)
+        self._file.create_dataset(
+            name,
+            shape=(0, *array.shape[1:]),
+            maxshape=(None, *array.shape[1:]),
+            dtype=h5py.string_dtype() if is_text else array.dtype,
+            chunks=(captures, *array.shape[1:]),
+            compression=self._compression if name in IMAGES else None,
+            shuffle=bool(self._compression) and name in IMAGES,
+        )
+
+
+def write_captures(
+    path: str | os.PathLike,
+    *,
+    noisy,
+    clean,
+    iso,
+    camera,
+    black_level=0.0,
+    white_level=1.0,
+    quantization_step=0.0,
+    description: str = "",
+    origin: str = "",
+    licence: str = "",
+    compression: str | None = None,
+    **optional,
+) -> None:
+    """Writes captures that fit in memory to a capture file.
+
+    Args:
+      path: where the file goes; an existing file is replaced once the new one is complete.
+      noisy, clean: [N, H, W, C], any integer or float type, the same units.
+      iso: [N] or one positive number for all.
+      camera: [N] names or one name for all.
+      black_level, white_level, quantization_step: in the units of `noisy`; one number (stored as
+        an attribute) or [N] (stored as a data set).
+      description, origin, licence: free text.
+      compression: None, "gzip" or "lzf".
+      **optional: `scene`, `cfa` [N] str, `nlf`, `nlf_true` [N, 2], `noisy_repeat` [N, H, W, C].
+
+    Raises:
+      ValueError: shapes do not fit, values are not valid; the message names the data set.
+    """
+    noisy = np.asarray(noisy)
+    count = len(noisy) if noisy.ndim else 0
+    levels = {
+        "black_level": black_level,
+        "white_level": white_level,
+        "quantization_step": quantization_step,
+    }
+    per_capture = {name: value for name, value in levels.items() if np.ndim(value)}
+    scalars = {name: float(value) for name, value in levels.items() if not np.ndim(value)}
+    with CaptureWriter(
+        path,
+        description=description,
+        origin=origin,
+        licence=licence,
+        compression=compression,
+        **scalars,
+    ) as writer:
+        writer.append(
+            noisy=noisy,
+            clean=clean,
+            iso=np.full(count, iso) if not np.ndim(iso) else iso,
+            camera=[camera] * count if isinstance(camera, str) else camera,
+            **per_capture,
+            **optional,
+        )
+
+
+def read_captures(path: str | os.PathLike) -> Captures:
+    """Opens a capture file; pixels are read when they are asked for.
+
+    Args:
+      path: a capture file.
+
+    Returns:
+      Captures.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: the file is damaged or no capture file; names the file and the data set.
+    """
+    return Captures(path)
+
+
+class Captures:
+    """The captures of one file, read block by block.
+
+    Attributes:
+      path: the file.
+      image_shape: (H, W, C).
+      iso: [N] float32. camera: [N] str. scene: [N] str or None.
+      nlf, nlf_true: [N, 2] float64 (beta1, beta2) as reported / true, or None.
+      cameras: the names in order of first appearance. iso_levels: the ISOs, ascending.
+      black_level, white_level, quantization_step: [N] float64, in the units of the file.
+      has_repeat: there is a second noisy image of each clean one.
+      description, origin, licence: free text.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = os.fspath(path)
+        if not os.path.exists(self.path):
+            raise FileNotFoundError(f"{self.path}: no such capture file.")
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise ValueError(
+                f"{self.path}: expected a capture file (HDF5), but it cannot be opened; it is "
+                f"truncated or of another format ({error})."
+            ) from error
+        self._check_data_sets()
+        count = self._file["noisy"].shape[0]
+        self.image_shape = tuple(int(n) for n in self._file["noisy"].shape[1:])
+        self.iso = np.asarray(self._read("iso"), np.float32)
+        self.camera = self._read_text("camera")
+        self.scene = self._read_text("scene")
+        self.cfa = self._read_text("cfa")
+        self.nlf = self._read("nlf")
+        self.nlf_true = self._read("nlf_true")
+        self.has_repeat = "noisy_repeat" in self._file
+        self.black_level = self._level("black_level", 0.0, count)
+        self.white_level = self._level("white_level", 1.0, count)
+        self.quantization_step = self._level("quantization_step", 0.0, count)
+        self.description = str(self._file.attrs.get("description", ""))
+        self.origin = str(self._file.attrs.get("origin", ""))
+        self.licence = str(self._file.attrs.get("licence", ""))
+        self.cameras = tuple(dict.fromkeys(self.camera.tolist()))
+        self.iso_levels = tuple(float(iso) for iso in np.unique(self.iso))
+        self._check_values()
+
+    def __len__(self) -> int:
+        return len(self.iso)
+
+    def __repr__(self) -> str:
+        return (
+            f"Captures({os.path.basename(self.path)!r}, {len(self)} of shape {self.image_shape}, "
+            f"cameras {list(self.cameras)}, ISO {[f'{iso:g}' for iso in self.iso_levels]})"
+        )
+
+    def close(self) -> None:
+        """Closes the file; captures cannot be read any more."""
+        self._file.close()
+
+    def blocks(self, size: int = 256, *, seed: int = 0) -> Iterator[CaptureBlock]:
+        """All captures in file order, `size` at a time.
+
+        Args:
+          size: captures in a block.
+          seed: of the dequantisation. A capture's values depend on it and on the capture's
+            position alone, not on the size of the block.
+
+        Yields:
+          CaptureBlock.
+        """
+        for start in range(0, len(self), size):
+            yield self.read(start, min(start + size, len(self)), seed=seed)
+
+    def check_known(self, cameras: Sequence[str] | None, iso_levels: Sequence[float] | None):
+        """Raises ValueError unless all cameras and ISOs of the file are among those given.
+
+        Args:
+          cameras, iso_levels: what a model knows; None: it takes any.
+        """
+        if cameras is not None and not set(self.cameras) <= set(cameras):
+            raise ValueError(
+                f"{self.path}: expected captures of the cameras {sorted(cameras)} that the model "
+                f"knows, received captures of {sorted(self.cameras)}."
+            )
+        if iso_levels is not None and not set(self.iso_levels) <= {float(k) for k in iso_levels}:
+            raise ValueError(
+                f"{self.path}: expected captures at the ISOs {sorted(iso_levels)} that the model "
+                f"knows, received captures at {list(self.iso_levels)}."
+            )
+
+    def read(self, start: int, stop: int, *, seed: int | Sequence[int] = 0) -> CaptureBlock:
+        """Captures start to stop - 1, normalised and dequantised.
+
+        Args:
+          start, stop: positions in the file.
+          seed: of the dequantisation, an integer or two (a run's seed and its epoch).
+
+        Returns:
+          CaptureBlock.
+
+        Raises:
+          ValueError: pixels that are NaN or infinite (counted, with their captures named).
+        """
+        index = np.arange(start, stop)
+        clean = self._normalised("clean", index)
+        noise = self._dequantised("noisy", index, seed) - clean
+        repeat = None
+        if self.has_repeat:
+            repeat = self._dequantised("noisy_repeat", index, seed) - clean
+        return CaptureBlock(index, noise, clean, self.iso[index], self.camera[index], repeat)
+
+    def _normalised(self, name: str, index: np.ndarray) -> np.ndarray:
+        try:
+            values = self._file[name][index[0] : index[-1] + 1].astype(np.float32)
+        except OSError as error:
+            raise ValueError(
+                f"{self.path}: data set {name!r} is damaged at captures {index[0]} to "
+                f"{index[-1]} ({error})."
+            ) from error
+        is_bad = ~np.isfinite(values)
+        if is_bad.any():
+            captures = index[is_bad.any(axis=(1, 2, 3))]
+            raise ValueError(
+                f"{self.path}: expected finite pixels, data set {name!r} holds "
+                f"{int(is_bad.sum())} that are NaN or infinite, in {len(captures)} captures: "
+                f"{captures[:10].tolist()}{' ...' if len(captures) > 10 else ''}."
+            )
+        black = self.black_level[index]
+        scale = 1.0 / (self.white_level[index] - black)
+        values -= black.astype(np.float32)[:, None, None, None]
+        values *= scale.astype(np.float32)[:, None, None, None]
+        return values
+
+    def _dequantised(self, name: str, index: np.ndarray, seed) -> np.ndarray:
+        values = self._normalised(name, index)
+        steps = self.quantization_step[index] / (self.white_level[index] - self.black_level[index])
+        key = np.zeros(2, np.uint64)
+        key[: np.size(seed)] = np.atleast_1d(seed)
+        for value, step, capture in zip(values, steps, index, strict=True):
+            if step > 0:
+                # A generator a capture: its draw does not depend on how captures are grouped.
+                counter = (0, 0, IMAGES.index(name), int(capture))
+                generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
+                value += np.float32(step) * (
+                    generator.random(value.shape, np.float32) - np.float32(0.5)
+                )
+        return values
+
+    def _check_data_sets(self) -> None:
+        missing = [name for name in REQUIRED if name not in self._file]
+        if missing:
+            raise ValueError(
+                f"{self.path}: expected the data sets {list(REQUIRED)} of a capture file, "
+                f"missing {missing}; it holds {sorted(self._file)}."
+            )
+        version = int(self._file.attrs.get("format_version", FORMAT_VERSION))
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"{self.path}: expected format_version {FORMAT_VERSION} or lower, "
+                f"received {version}; a newer release of the library wrote it."
+            )
+        known = (*REQUIRED, *IMAGES, *LEVELS, *TEXTS, *NOISE_LEVEL_FUNCTIONS)
+        shapes = {name: self._file[name] for name in self._file if name in known}
+        _check_shapes(shapes, self.path)
+
+    def _check_values(self) -> None:
+        is_bad = ~(np.isfinite(self.iso) & (self.iso > 0))
+        if is_bad.any():
+            raise ValueError(
+                f"{self.path}: expected positive ISOs in data set 'iso', received "
+                f"{self.iso[is_bad][0]} at capture {np.flatnonzero(is_bad)[0]}."
+            )
+        is_bad = ~(self.white_level > self.black_level)
+        if is_bad.any():
+            first = np.flatnonzero(is_bad)[0]
+            raise ValueError(
+                f"{self.path}: expected white_level > black_level, received white_level "
+                f"{self.white_level[first]} and black_level {self.black_level[first]} "
+                f"at capture {first}."
+            )
+        is_bad = ~(np.isfinite(self.quantization_step) & (self.quantization_step >= 0))
+        if is_bad.any():
+            first = np.flatnonzero(is_bad)[0]
+            raise ValueError(
+                f"{self.path}: expected quantization_step >= 0, received "
+                f"{self.quantization_step[first]} at capture {first}."
+            )
+        if "" in self.cameras:
+            raise ValueError(f"{self.path}: expected camera names, data set 'camera' holds ''.")
+
+    def _read(self, name: str) -> np.ndarray | None:
+        if name not in self._file:
+            return None
+        try:
+            return self._file[name][()]
+        except OSError as error:
+            raise ValueError(f"{self.path}: data set {name!r} is damaged ({error}).") from error
+
+    def _read_text(self, name: str) -> np.ndarray | None:
+        values = self._read(name)
+        if values is None:
+            return None
+        return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], object)
+
+    def _level(self, name: str, default: float, count: int) -> np.ndarray:
+        values = self._read(name)
+        if values is None:
+            values = np.full(count, self._file.attrs.get(name, default))
+        return np.asarray(values, np.float64)
+
+
+def _as_stored(name: str, value) -> np.ndarray:
+    if name in TEXTS:
+        return np.array([str(text) for text in value], object)
+    array = np.asarray(value)
+    if array.dtype.kind not in "uif":
+        raise ValueError(f"expected numbers for {name!r}, received dtype {array.dtype}.")
+    return array
+
+
+def _check_names(values) -> None:
+    missing = [name for name in REQUIRED if name not in values]
+    if missing:
+        raise ValueError(f"expected {list(REQUIRED)}, missing {missing}.")
+    known = (*REQUIRED, *IMAGES, *LEVELS, *TEXTS, *NOISE_LEVEL_FUNCTIONS)
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise ValueError(f"expected data sets among {sorted(set(known))}, received {unknown}.")
+
+
+def _check_shapes(arrays, path: str) -> None:
+    shape = tuple(arrays["noisy"].shape)
+    if len(shape) != 4 or 0 in shape:
+        raise ValueError(
+            f"{path}: expected 'noisy' of shape [N, H, W, C] with no dimension of 0, "
+            f"received {list(shape)}."
+        )
+    for name, array in arrays.items():
+        if name in IMAGES:
+            expected = shape
+        elif name in NOISE_LEVEL_FUNCTIONS:
+            expected = (shape[0], 2)
+        else:
+            expected = (shape[0],)
+        if tuple(array.shape) != expected:
+            raise ValueError(
+                f"{path}: expected data set {name!r} of shape {list(expected)} to go with "
+                f"'noisy' {list(shape)}, received {list(array.shape)}."
+            )

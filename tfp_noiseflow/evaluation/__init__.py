@@ -1,0 +1,1 @@
+"""Metrics, report and plots: how well a noise model fits captures, beside its baselines."""

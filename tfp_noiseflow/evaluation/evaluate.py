@@ -1,0 +1,534 @@
+"""Evaluation of a noise model on captures, beside its baselines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.captures.capture_file import Captures, read_captures
+from tfp_noiseflow.evaluation import histograms, likelihood
+from tfp_noiseflow.evaluation.statistics import NoiseStatistics, clean_level_edges
+from tfp_noiseflow.models import CameraNLF
+
+MODEL = "noise_flow"
+EXPECTED_BASELINES = ("gaussian", "recalibrated_nlf")
+KL_DRAWS = 16
+
+# Values of one image-shaped array in flight: 4 MiB a block of patches, 16 MiB a call of draws.
+BLOCK_VALUES = 1 << 20
+DRAW_VALUES = 1 << 22
+
+NO_NLF = "captures hold no nlf data set"
+NO_BASELINE = "no such baseline was given"
+NO_REPEAT = "captures hold no second noisy image of each clean one (data set noisy_repeat)"
+ONE_CHANNEL = "the images have one channel"
+
+
+@dataclass
+class Examples:
+    """Patches for the eye: one for each of a few camera x ISO."""
+
+    conditions: list[tuple[str, float]]
+    clean: np.ndarray  # [k, H, W, C]
+    noise: dict[str, np.ndarray]  # "real" and the models' names: [k, H, W, C]
+
+
+@dataclass
+class Measurement:
+    """All that an evaluation found: the report's numbers, and what only its pictures need.
+
+    Attributes:
+      report: the content of report.json.
+      conditions: [G] (camera, ISO).
+      edges: [G, 129] inner edges of the histograms, fractions of full scale.
+      counts: "real" and the models' names to [G, 130] counts.
+      examples: patches to show.
+    """
+
+    report: dict
+    conditions: list[tuple[str, float]]
+    edges: np.ndarray
+    counts: dict[str, np.ndarray]
+    examples: Examples
+
+
+def evaluate(
+    model,
+    captures: Captures | str | os.PathLike,
+    *,
+    baselines: Mapping | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+) -> dict:
+    """Compares a noise model with its baselines on captures.
+
+    All models see the same patches with the same dequantisation. Compared are `noise_flow` (the
+    model), the `baselines`, `camera_nlf` (the noise level functions that the captures report) and,
+    where simulated captures tell it, `true_nlf` (the true ones).
+
+    Args:
+      model: a noise model, `model(clean, iso=, camera=)` -> distribution over the noise.
+      captures: N captures or the path of a capture file. They are read block by block.
+      baselines: names ("gaussian", "recalibrated_nlf", ...) to noise models, fitted on the
+        training captures.
+      seed: of the dequantisation and of the models' draws.
+      batch_size: patches at a time; by default what makes about a million values. Likelihoods do
+        not depend on it, the models' draws do.
+
+    Returns:
+      The content of report.json, plain Python numbers, no NaN:
+        captures: what was measured on.
+        models: name to `nll` (nats per dimension, mean over patches), `nll_standard_error`, `kl`,
+          `kl_paper` (nats; see `histograms`) and `parameters`; for a model that cannot be
+          compared, these are None and `reason` says why.
+        differences: model, baseline, `nll` (mean of model - baseline: negative where the model is
+          better), `paired_standard_error`, `relative_improvement` (exp(-nll) - 1).
+        by_camera_iso: camera, iso, model, `nll`, `kl`, `kl_paper`, `patches`.
+        floor: `kl` and `kl_paper` of the truth, a second draw scored like a model (with one draw
+          a pixel where models have 16); None and `reason` without a second draw.
+        correlations, photon_transfer: "real" beside the models, see `statistics`.
+        seed, draws_per_pixel.
+      For the same arguments the result is the same.
+
+    Raises:
+      ValueError: the captures hold a camera or an ISO that the model does not know (both sets are
+        listed); a model gives a log_prob that is not finite; noise without variance.
+    """
+    return measure(model, captures, baselines=baselines, seed=seed, batch_size=batch_size).report
+
+
+def measure(
+    model,
+    captures: Captures | str | os.PathLike,
+    *,
+    baselines: Mapping | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Measurement:
+    """As `evaluate`, with the histograms and patches that the report's pictures show.
+
+    Args:
+      model, captures, baselines, seed, batch_size: as in `evaluate`.
+      on_progress: called with (patches done, patches in all) after each block.
+
+    Returns:
+      Measurement.
+
+    Raises:
+      ValueError: as in `evaluate`.
+    """
+    if not isinstance(captures, Captures):
+        captures = read_captures(captures)
+    likelihood.check_conditions(model, captures)
+    models, reasons = _models_to_compare(model, captures, baselines or {})
+    if batch_size is None:
+        batch_size = max(1, BLOCK_VALUES // int(np.prod(captures.image_shape)))
+
+    survey = _survey(captures, batch_size, seed)
+    sources = {name: _Scores(survey) for name in ("real", "floor", *models)}
+    drawers = {name: _Drawer(m, captures, survey, seed) for name, m in models.items()}
+    for number, block in enumerate(captures.blocks(batch_size, seed=seed)):
+        group = survey.group[block.index]
+        chosen = survey.is_in_kl_paper[block.index]
+
+        def add(name, noise, counts, block=block, group=group, chosen=chosen):
+            sources[name].counts += counts
+            sources[name].statistics.add(noise, block.clean, group)
+            sources[name].kl_paper.append(histograms.kl_paper(block.noise[chosen], noise[chosen]))
+
+        add("real", block.noise, _counts(block.noise, group, survey))
+        if captures.has_repeat:
+            add("floor", block.noise_repeat, _counts(block.noise_repeat, group, survey))
+        for name, drawer in drawers.items():
+            sources[name].nll.append(_finite_nll(name, drawer, block))
+            add(name, *drawer.draw(block.clean, block.iso, block.camera, group, number))
+        if on_progress is not None:
+            on_progress(int(block.index[-1]) + 1, len(captures))
+
+    return Measurement(
+        report=_report(captures, survey, sources, models, reasons, seed),
+        conditions=survey.conditions,
+        edges=np.stack([histograms.kl_edges(sd) for sd in survey.standard_deviation]),
+        counts={name: sources[name].counts for name in ("real", *models)},
+        examples=_examples(survey, drawers),
+    )
+
+
+def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
+    """The models that can be compared, and the reasons of those that cannot."""
+    models, reasons = {MODEL: model}, {}
+    reserved = {MODEL, "camera_nlf", "true_nlf", "real", "floor"} & set(baselines)
+    if reserved:
+        raise ValueError(f"expected baselines of other names, received {sorted(reserved)}.")
+
+    def add(name, make):
+        try:
+            candidate = make()
+            likelihood.check_conditions(candidate, captures)
+            _check_pairs(candidate, captures)
+            models[name] = candidate
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            reasons[name] = getattr(error, "message", str(error))
+
+    for name in dict.fromkeys((*EXPECTED_BASELINES, *baselines)):
+        if name in baselines and baselines[name] is not None:
+            add(name, lambda name=name: baselines[name])
+        else:
+            reasons[name] = NO_BASELINE
+    if captures.nlf is None:
+        reasons["camera_nlf"] = NO_NLF
+    else:
+        add("camera_nlf", lambda: CameraNLF.from_reported(captures))
+    if captures.nlf_true is not None:
+        add("true_nlf", lambda: CameraNLF.from_true(captures))
+    return models, reasons
+
+
+def _check_pairs(model, captures) -> None:
+    """Raises if the model knows the cameras and the ISOs, but some not together."""
+    pairs = sorted(set(zip(captures.camera, captures.iso.tolist(), strict=True)))
+    clean = tf.zeros([len(pairs), 2, 2, captures.image_shape[-1]])
+    names = np.array([camera for camera, _ in pairs], object)
+    iso = tf.constant([iso for _, iso in pairs], tf.float32)
+    camera = tf.constant(likelihood.camera_indices(model, names))
+    distribution = likelihood.noise_distribution(model, clean, iso, camera)
+    distribution.log_prob(tf.zeros(clean.shape, distribution.dtype))
+
+
+@dataclass
+class _Survey:
+    """What one pass over the captures tells before anything is compared."""
+
+    conditions: list[tuple[str, float]]
+    group: np.ndarray  # [N], which of the conditions
+    is_in_kl_paper: np.ndarray  # [N] bool
+    standard_deviation: np.ndarray  # [G] of the real noise
+    clean_edges: np.ndarray
+    example_clean: np.ndarray  # [G, H, W, C]
+    example_noise: np.ndarray  # [G, H, W, C]
+
+
+def _survey(captures: Captures, batch_size: int, seed: int) -> _Survey:
+    table = {name: index for index, name in enumerate(captures.cameras)}
+    keys = np.stack([[table[name] for name in captures.camera], captures.iso], axis=-1)
+    keys, group = np.unique(keys, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    conditions = [(captures.cameras[int(camera)], float(iso)) for camera, iso in keys]
+    groups = len(conditions)
+
+    # Every 5th patch of each camera x ISO: every 5th of the file would be one and the same ISO
+    # where a file cycles through five of them.
+    is_in_kl_paper = np.zeros(len(captures), bool)
+    for g in range(groups):
+        is_in_kl_paper[np.flatnonzero(group == g)[:: histograms.PAPER_STRIDE]] = True
+
+    sums = np.zeros([3, groups])
+    smallest, largest = np.inf, -np.inf
+    contrast = np.full(groups, -1.0)
+    example_clean = np.zeros([groups, *captures.image_shape], np.float32)
+    example_noise = np.zeros([groups, *captures.image_shape], np.float32)
+    for block in captures.blocks(batch_size, seed=seed):
+        g = group[block.index]
+        noise = block.noise.reshape(len(g), -1).astype(np.float64)
+        for total, values in zip(
+            sums,
+            (np.full(len(g), noise.shape[1]), noise.sum(1), np.square(noise).sum(1)),
+            strict=True,
+        ):
+            np.add.at(total, g, values)
+        smallest = min(smallest, float(block.clean.min()))
+        largest = max(largest, float(block.clean.max()))
+        # A patch of much contrast that is not saturated shows how noise follows the signal.
+        spread = np.where(block.clean.max((1, 2, 3)) < 0.9, block.clean.std((1, 2, 3)), 0.0)
+        for position, (index, value) in enumerate(zip(g, spread, strict=True)):
+            if value > contrast[index]:
+                contrast[index] = value
+                example_clean[index] = block.clean[position]
+                example_noise[index] = block.noise[position]
+    variance = sums[2] / sums[0] - (sums[1] / sums[0]) ** 2
+    if not np.all(variance > 0):
+        camera, iso = conditions[int(np.argmin(variance > 0))]
+        raise ValueError(
+            f"{captures.path}: expected noise of some variance, that of camera {camera!r} at ISO "
+            f"{iso:g} is constant."
+        )
+    return _Survey(
+        conditions,
+        group,
+        is_in_kl_paper,
+        np.sqrt(variance),
+        clean_level_edges(smallest, largest),
+        example_clean,
+        example_noise,
+    )
+
+
+@dataclass
+class _Scores:
+    """What one source of noise gathers over the blocks: the truth, its second draw or a model."""
+
+    survey: _Survey
+    nll: list = field(default_factory=list)
+    kl_paper: list = field(default_factory=list)
+
+    def __post_init__(self):
+        groups = len(self.survey.conditions)
+        channels = self.survey.example_clean.shape[-1]
+        self.counts = np.zeros([groups, histograms.KL_BINS + 2], np.int64)
+        self.statistics = NoiseStatistics(groups, self.survey.clean_edges, channels)
+
+    def kl_paper_by_group(self) -> np.ndarray:
+        group = self.survey.group[self.survey.is_in_kl_paper]
+        values = np.concatenate(self.kl_paper)
+        return np.bincount(group, values) / np.bincount(group)
+
+
+class _Drawer:
+    """The compiled likelihood and draws of one model."""
+
+    def __init__(self, model, captures: Captures, survey: _Survey, seed: int):
+        self._model = model
+        self._seed = seed
+        self._values_per_patch = int(np.prod(captures.image_shape))
+        self._deviation = tf.constant(survey.standard_deviation, tf.float32)
+        self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
+        self._compiled = {}
+
+    def nll(self, block) -> np.ndarray:
+        camera = likelihood.camera_indices(self._model, block.camera)
+        return self._nll(block.noise, block.clean, block.iso, camera).numpy().astype(np.float64)
+
+    def draw(self, clean, iso, names, group, block_number: int, draws: int = KL_DRAWS):
+        """One draw [n, H, W, C], and the histograms [G, 130] of all `draws` draws."""
+        per_call = max(1, min(draws, DRAW_VALUES // (len(clean) * self._values_per_patch)))
+        camera = likelihood.camera_indices(self._model, names)
+        first, counts = None, 0
+        for call, start in enumerate(range(0, draws, per_call)):
+            number = min(per_call, draws - start)
+            words = np.random.SeedSequence([self._seed, block_number, call]).generate_state(2)
+            noise, call_counts = self._draw_function(number, clean.shape[1:])(
+                clean, iso, camera, group.astype(np.int32), words.view(np.int32)
+            )
+            first = noise.numpy() if first is None else first
+            counts = counts + call_counts.numpy().astype(np.int64)
+        return first, counts
+
+    def _draw_function(self, draws: int, image_shape):
+        if draws not in self._compiled:
+            n = tf.TensorSpec([None], tf.int32)
+
+            @tf.function(
+                input_signature=[
+                    tf.TensorSpec([None, *image_shape], tf.float32),
+                    tf.TensorSpec([None], tf.float32),
+                    n,
+                    n,
+                    tf.TensorSpec([2], tf.int32),
+                ]
+            )
+            def draw(clean, iso, camera, group, seed):
+                distribution = likelihood.noise_distribution(self._model, clean, iso, camera)
+                noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)
+                return noise[0], histograms.pooled_counts(noise, group, self._deviation)
+
+            self._compiled[draws] = draw
+        return self._compiled[draws]
+
+
+def _counts(noise, group, survey) -> np.ndarray:
+    deviation = tf.constant(survey.standard_deviation, tf.float32)
+    return histograms.pooled_counts(
+        tf.constant(noise), tf.constant(group, tf.int32), deviation
+    ).numpy()
+
+
+def _finite_nll(name: str, drawer: _Drawer, block) -> np.ndarray:
+    nll = drawer.nll(block)
+    if not np.all(np.isfinite(nll)):
+        bad = block.index[~np.isfinite(nll)]
+        raise ValueError(
+            f"expected a finite log_prob of every capture, model {name!r} gives one that is NaN or "
+            f"infinite for {len(bad)} captures, the first is capture {bad[0]}."
+        )
+    return nll
+
+
+def _examples(survey: _Survey, drawers: dict[str, _Drawer], rows: int = 4) -> Examples:
+    """Patches of up to 4 camera x ISO: other cameras from row to row, from low to high ISO."""
+    cameras = list(dict.fromkeys(camera for camera, _ in survey.conditions))
+    levels = sorted({iso for _, iso in survey.conditions})
+    rows = min(rows, len(survey.conditions))
+    chosen = []
+    for row in range(rows):
+        iso = levels[round(row * (len(levels) - 1) / max(1, rows - 1))]
+        camera = cameras[row % len(cameras)]
+        # The wanted pair, or the nearest that there is and that is not yet shown.
+        chosen.append(
+            min(
+                (g for g in range(len(survey.conditions)) if g not in chosen),
+                key=lambda g: (
+                    survey.conditions[g][0] != camera,
+                    abs(np.log(survey.conditions[g][1] / iso)),
+                ),
+            )
+        )
+    conditions = [survey.conditions[g] for g in chosen]
+    clean = survey.example_clean[chosen]
+    names = np.array([camera for camera, _ in conditions], object)
+    iso = np.array([iso for _, iso in conditions], np.float32)
+    noise = {"real": survey.example_noise[chosen]}
+    for name, drawer in drawers.items():
+        noise[name], _ = drawer.draw(clean, iso, names, np.asarray(chosen), -1 % 2**31, draws=1)
+    return Examples(conditions, clean, noise)
+
+
+def _report(captures, survey, sources, models, reasons, seed) -> dict:
+    nll = {name: np.concatenate(sources[name].nll) for name in models}
+    kl = {
+        name: histograms.kl_smoothed(sources["real"].counts, sources[name].counts)
+        for name in sources
+    }
+    patches = np.bincount(survey.group)
+
+    entries = {}
+    for name, model in models.items():
+        mean, standard_error = likelihood.mean_and_standard_error(nll[name])
+        entries[name] = {
+            "nll": mean,
+            "nll_standard_error": standard_error,
+            "kl": float(kl[name].mean()),
+            "kl_paper": float(np.concatenate(sources[name].kl_paper).mean()),
+            "parameters": _parameters(model),
+        }
+    for name, reason in reasons.items():
+        keys = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters")
+        entries[name] = {**dict.fromkeys(keys), "reason": reason}
+
+    by_camera_iso = []
+    for name in models:
+        nll_by_group = np.bincount(survey.group, nll[name]) / patches
+        kl_paper_by_group = sources[name].kl_paper_by_group()
+        for g, (camera, iso) in enumerate(survey.conditions):
+            by_camera_iso.append(
+                {
+                    "camera": camera,
+                    "iso": iso,
+                    "model": name,
+                    "nll": float(nll_by_group[g]),
+                    "kl": float(kl[name][g]),
+                    "kl_paper": float(kl_paper_by_group[g]),
+                    "patches": int(patches[g]),
+                }
+            )
+    by_camera_iso.sort(key=lambda row: survey.conditions.index((row["camera"], row["iso"])))
+
+    return {
+        "captures": _describe(captures, survey),
+        "models": entries,
+        "differences": [
+            {
+                "model": MODEL,
+                "baseline": name,
+                **likelihood.paired_difference(nll[MODEL], nll[name]),
+            }
+            for name in models
+            if name != MODEL
+        ],
+        "by_camera_iso": by_camera_iso,
+        "floor": _floor(captures, survey, sources, kl, patches),
+        "correlations": {
+            name: _correlations(sources[name].statistics) for name in ("real", *models)
+        },
+        "photon_transfer": _photon_transfer(survey, sources, ("real", *models)),
+        "seed": int(seed),
+        "draws_per_pixel": KL_DRAWS,
+    }
+
+
+def _parameters(model) -> int:
+    return sum(int(v.shape.num_elements()) for v in getattr(model, "trainable_variables", ()))
+
+
+def _describe(captures, survey) -> dict:
+    steps = np.unique(captures.quantization_step).tolist()
+    return {
+        "file": os.path.basename(captures.path),
+        "patches": len(captures),
+        "image_shape": list(captures.image_shape),
+        "cameras": list(captures.cameras),
+        "iso_levels": list(captures.iso_levels),
+        "camera_iso_pairs": len(survey.conditions),
+        "noise_standard_deviation": [
+            float(survey.standard_deviation.min()),
+            float(survey.standard_deviation.max()),
+        ],
+        "quantization_step": steps[0] if len(steps) == 1 else [steps[0], steps[-1]],
+        "has_second_draw": bool(captures.has_repeat),
+        "description": captures.description,
+        "origin": captures.origin,
+        "licence": captures.licence,
+    }
+
+
+def _floor(captures, survey, sources, kl, patches) -> dict:
+    if not captures.has_repeat:
+        return {"kl": None, "kl_paper": None, "by_camera_iso": [], "reason": NO_REPEAT}
+    kl_paper_by_group = sources["floor"].kl_paper_by_group()
+    return {
+        "kl": float(kl["floor"].mean()),
+        "kl_paper": float(np.concatenate(sources["floor"].kl_paper).mean()),
+        "by_camera_iso": [
+            {
+                "camera": camera,
+                "iso": iso,
+                "kl": float(kl["floor"][g]),
+                "kl_paper": float(kl_paper_by_group[g]),
+                "patches": int(patches[g]),
+            }
+            for g, (camera, iso) in enumerate(survey.conditions)
+        ],
+    }
+
+
+def _correlations(statistics: NoiseStatistics) -> dict:
+    channels = statistics.channel_correlation()
+    entry = {
+        "horizontal": _mean_or_none(statistics.autocorrelation("horizontal")),
+        "vertical": _mean_or_none(statistics.autocorrelation("vertical")),
+        "excess_kurtosis": _mean_or_none(statistics.excess_kurtosis()),
+        "excess_kurtosis_given_clean": _mean_or_none(statistics.excess_kurtosis_given_clean()),
+    }
+    size = channels.shape[-1]
+    if size == 1:
+        return {**entry, "channels": None, "reason": ONE_CHANNEL}
+    matrix = [[_mean_or_none(channels[:, i, j]) for j in range(size)] for i in range(size)]
+    return {**entry, "channels": matrix}
+
+
+def _mean_or_none(values: np.ndarray) -> float | None:
+    """The mean over the camera x ISO that have a value."""
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
+
+
+def _photon_transfer(survey, sources, names) -> list[dict]:
+    curves = {name: sources[name].statistics.photon_transfer() for name in names}
+    rows = []
+    for g, (camera, iso) in enumerate(survey.conditions):
+        # The clean images are the same for all, and so are the bins that hold enough of them.
+        is_full = np.isfinite(curves["real"]["clean"][g])
+        rows.append(
+            {
+                "camera": camera,
+                "iso": iso,
+                "clean": curves["real"]["clean"][g][is_full].tolist(),
+                "values": curves["real"]["values"][g][is_full].tolist(),
+                "variance": {n: curves[n]["variance"][g][is_full].tolist() for n in names},
+            }
+        )
+    return rows

@@ -1,0 +1,188 @@
+"""From an sRGB photograph back to the linear raw mosaic a camera could have made it from.
+
+The steps undo a camera's image processing, last one first: tone curve, sRGB transfer curve,
+colour matrix, white balance and exposure, demosaicking. Steps and ranges are those of Brooks et
+al., "Unprocessing Images for Learned Raw Denoising" (CVPR 2019), section 3, but for the transfer
+curve, which is here the standard's piecewise one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# XYZ (D65) -> camera RGB of the four cameras of the Darmstadt Noise Dataset, as Adobe publishes
+# them in DNG files (ColorMatrix2) and Brooks et al. use them.
+XYZ_TO_CAMERA = np.array(
+    [
+        [[1.0234, -0.2969, -0.2266], [-0.5625, 1.6328, -0.0469], [-0.0703, 0.2188, 0.6406]],
+        [[0.4913, -0.0541, -0.0202], [-0.6130, 1.3513, 0.2906], [-0.1564, 0.2151, 0.7183]],
+        [[0.8380, -0.2630, -0.0639], [-0.2887, 1.0725, 0.2496], [-0.0627, 0.1427, 0.5438]],
+        [[0.6596, -0.2079, -0.0562], [-0.4782, 1.3016, 0.1933], [-0.0970, 0.1581, 0.5181]],
+    ]
+)
+# IEC 61966-2-1.
+LINEAR_SRGB_TO_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+# White balance gains in daylight to warm indoor light, relative to green.
+RED_GAIN_RANGE = (1.9, 2.4)
+BLUE_GAIN_RANGE = (1.5, 1.9)
+# Above this mean of the three colours a pixel counts as on its way to saturation.
+HIGHLIGHT_START = 0.9
+
+
+@dataclass(frozen=True)
+class CameraColors:
+    """The colour metadata of n frames.
+
+    Attributes:
+      srgb_to_camera: [n, 3, 3], linear sRGB -> white-balanced camera RGB; rows sum to 1, so that
+        neutral stays neutral.
+      red_gain, blue_gain: [n], the white balance gains relative to green, > 0.
+    """
+
+    srgb_to_camera: np.ndarray
+    red_gain: np.ndarray
+    blue_gain: np.ndarray
+
+
+def draw_camera_colors(number: int, rng: np.random.Generator) -> CameraColors:
+    """Draws the colour metadata of frames.
+
+    The matrix is a random convex combination of four real cameras' matrices; the gains are
+    uniform in their published ranges (Brooks et al., sections 3.2 and 3.4).
+
+    Args:
+      number: of frames, n.
+      rng: random numbers.
+
+    Returns:
+      CameraColors of n frames.
+    """
+    weights = rng.random((number, len(XYZ_TO_CAMERA)))
+    weights /= weights.sum(axis=1, keepdims=True)
+    matrices = np.einsum("nk,kij->nij", weights, XYZ_TO_CAMERA) @ LINEAR_SRGB_TO_XYZ
+    return CameraColors(
+        srgb_to_camera=matrices / matrices.sum(axis=2, keepdims=True),
+        red_gain=rng.uniform(*RED_GAIN_RANGE, number),
+        blue_gain=rng.uniform(*BLUE_GAIN_RANGE, number),
+    )
+
+
+def invert_tone_curve(image: np.ndarray) -> np.ndarray:
+    """Undoes the S-shaped tone curve 3 x^2 - 2 x^3 (Brooks et al., section 3.5).
+
+    Args:
+      image: any shape, clipped to [0, 1].
+
+    Returns:
+      The same shape, in [0, 1].
+    """
+    return 0.5 - np.sin(np.arcsin(1.0 - 2.0 * np.clip(image, 0.0, 1.0)) / 3.0)
+
+
+def srgb_to_linear(image: np.ndarray) -> np.ndarray:
+    """Undoes the sRGB transfer curve (IEC 61966-2-1).
+
+    Args:
+      image: any shape, clipped to [0, 1].
+
+    Returns:
+      The same shape, linear light in [0, 1].
+    """
+    image = np.clip(image, 0.0, 1.0)
+    return np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+
+
+def linear_srgb_to_camera(linear: np.ndarray, srgb_to_camera: np.ndarray) -> np.ndarray:
+    """Applies the inverse colour matrix.
+
+    Args:
+      linear: [n, H, W, 3] linear sRGB in [0, 1].
+      srgb_to_camera: [n, 3, 3].
+
+    Returns:
+      [n, H, W, 3] white-balanced camera RGB, clipped to [0, 1]: saturated sRGB colours can lie
+      outside what the camera's primaries make.
+    """
+    shape = linear.shape
+    matrices = np.swapaxes(srgb_to_camera, -1, -2).astype(linear.dtype)
+    camera = (linear.reshape(shape[0], -1, 3) @ matrices).reshape(shape)
+    return np.clip(camera, 0.0, 1.0)
+
+
+def apply_exposure(camera_rgb: np.ndarray, colors: CameraColors, exposure) -> np.ndarray:
+    """Undoes white balance and brightening, with saturated pixels left saturated.
+
+    A white that the photograph shows as full scale was saturated on the sensor in every colour;
+    dividing it by the gains would leave a tinted grey. So the divisor fades to 1 between
+    `HIGHLIGHT_START` and full scale, as in Brooks et al., section 3.4, equation (8).
+
+    Args:
+      camera_rgb: [n, H, W, 3] white-balanced camera RGB in [0, 1].
+      colors: of n frames.
+      exposure: [n] or scalar, the fraction of full scale that a green of 1 reaches, > 0.
+
+    Returns:
+      [n, H, W, 3] raw RGB in [0, 1].
+    """
+    number = len(camera_rgb)
+    green = np.broadcast_to(np.asarray(exposure, np.float64), (number,))
+    gains = np.stack([green / colors.red_gain, green, green / colors.blue_gain], axis=-1)
+    gains = gains[:, None, None, :].astype(camera_rgb.dtype)
+    gray = camera_rgb.mean(axis=-1, keepdims=True)
+    fade = (np.maximum(gray - HIGHLIGHT_START, 0.0) / (1.0 - HIGHLIGHT_START)) ** 2
+    return np.clip(camera_rgb * np.maximum(fade + (1.0 - fade) * gains, gains), 0.0, 1.0)
+
+
+def mosaic_rggb(rgb: np.ndarray) -> np.ndarray:
+    """Samples one colour a pixel, as an RGGB sensor does.
+
+    Args:
+      rgb: [.., H, W, 3], H and W even.
+
+    Returns:
+      [.., H, W].
+
+    Raises:
+      ValueError: not three channels, or odd H or W.
+    """
+    if rgb.ndim < 3 or rgb.shape[-1] != 3 or rgb.shape[-3] % 2 or rgb.shape[-2] % 2:
+        raise ValueError(
+            "expected an image of shape [.., H, W, 3] with H and W even, "
+            f"received shape {list(rgb.shape)}."
+        )
+    mosaic = rgb[..., 1].copy()
+    mosaic[..., 0::2, 0::2] = rgb[..., 0::2, 0::2, 0]
+    mosaic[..., 1::2, 1::2] = rgb[..., 1::2, 1::2, 2]
+    return mosaic
+
+
+def unprocess(srgb: np.ndarray, colors: CameraColors, exposure=1.0) -> np.ndarray:
+    """All steps: sRGB photographs to linear raw mosaics.
+
+    Args:
+      srgb: [n, H, W, 3] in [0, 1], H and W even.
+      colors: of n frames.
+      exposure: [n] or scalar, the fraction of full scale that a green of 1 reaches, > 0.
+
+    Returns:
+      [n, H, W] RGGB mosaics in [0, 1], black level subtracted.
+
+    Raises:
+      ValueError: not [n, H, W, 3], odd H or W, or an exposure that is not positive.
+    """
+    srgb = np.asarray(srgb)
+    if srgb.ndim != 4 or srgb.shape[-1] != 3:
+        raise ValueError(f"expected images [n, H, W, 3], received shape {list(srgb.shape)}.")
+    if not np.all(np.asarray(exposure) > 0):
+        raise ValueError(f"expected positive exposures, received {np.min(exposure)}.")
+    linear = srgb_to_linear(invert_tone_curve(srgb))
+    camera_rgb = linear_srgb_to_camera(linear, colors.srgb_to_camera)
+    return mosaic_rggb(apply_exposure(camera_rgb, colors, exposure))

@@ -1,0 +1,19 @@
+"""Noise models: conditions of a capture -> a distribution over its noise."""
+
+from tfp_noiseflow.models.camera_nlf import CameraNLF
+from tfp_noiseflow.models.gaussian_noise import GaussianNoise
+from tfp_noiseflow.models.model_directory import load_baselines, load_model, save_model
+from tfp_noiseflow.models.noise_flow import NoiseFlow
+from tfp_noiseflow.models.noise_model import NoiseDistribution, NoiseModel, sample_noise
+
+__all__ = [
+    "CameraNLF",
+    "GaussianNoise",
+    "NoiseDistribution",
+    "NoiseFlow",
+    "NoiseModel",
+    "load_baselines",
+    "load_model",
+    "sample_noise",
+    "save_model",
+]

@@ -1,0 +1,198 @@
+"""The camera NLF baseline: a noise level function for each camera and ISO (paper, table 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.optimize
+import tensorflow as tf
+
+from tfp_noiseflow.bijectors.condition_table import ConditionTable
+from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
+from tfp_noiseflow.bijectors.conditions import require
+from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.models.noise_model import NoiseModel
+
+# Files report 0 or less where a camera's read noise was not measured; the SIDD protocol puts this.
+SMALLEST_BETA = 1e-6
+
+# Clean levels are binned for the fit, by square root because the noise's standard deviation goes
+# with it: within a bin the variance differs by less than a percent except in the darkest few.
+LEVELS = 1024
+
+
+class CameraNLF(NoiseModel):
+    """Heteroscedastic Gaussian noise, var = beta1 * clean + beta2, by camera and ISO.
+
+    Args:
+      cameras: M names.
+      iso_levels: K ISOs.
+      beta1, beta2: [M, K], in fractions of full scale (beta1) and its square (beta2); NaN where a
+        camera at an ISO is unknown, which a call for it then says. Values <= 0 become 1e-6.
+      dtype: float32 or float64 (or its name).
+
+    Raises:
+      ValueError: tables of another shape.
+    """
+
+    def __init__(
+        self,
+        cameras: Sequence[str],
+        iso_levels: Sequence[float],
+        beta1,
+        beta2,
+        dtype=tf.float32,
+    ):
+        dtype = tf.as_dtype(dtype)
+        cameras = tuple(cameras)
+        iso_levels = tuple(float(iso) for iso in iso_levels)
+        tables = {}
+        for name, beta in (("log_beta1", beta1), ("log_beta2", beta2)):
+            beta = np.array(beta, np.float64)  # None, as JSON has it, becomes NaN.
+            if beta.shape != (len(cameras), len(iso_levels)):
+                raise ValueError(
+                    f"expected tables of shape {[len(cameras), len(iso_levels)]} (cameras, ISO "
+                    f"levels), received {list(beta.shape)}."
+                )
+            tables[name] = ConditionTable(
+                np.log(np.where(beta <= 0, SMALLEST_BETA, beta)),
+                num_cameras=len(cameras),
+                iso_levels=iso_levels,
+                dtype=dtype,
+                name=name,
+            )
+        layer = SignalDependent(**tables, dtype=dtype)
+        super().__init__(
+            ConditionalChain([layer], dtype=dtype, name="camera_nlf"),
+            cameras=cameras,
+            iso_levels=iso_levels,
+            name="camera_nlf",
+        )
+        self._tables = layer
+        self._known = [
+            f"{camera} at ISO {iso:g}"
+            for camera, row in zip(cameras, np.array(beta1, np.float64), strict=True)
+            for iso, beta in zip(iso_levels, row, strict=True)
+            if not np.isnan(beta)
+        ]
+
+    @classmethod
+    def from_reported(cls, captures: Captures) -> CameraNLF:
+        """The NLFs that the image files report (`nlf`), the mean over a camera and ISO.
+
+        Raises:
+          ValueError: the captures hold no `nlf`.
+        """
+        return cls._from_captures(captures, "nlf")
+
+    @classmethod
+    def from_true(cls, captures: Captures) -> CameraNLF:
+        """The NLFs that captures were simulated with (`nlf_true`).
+
+        Raises:
+          ValueError: the captures hold no `nlf_true`.
+        """
+        return cls._from_captures(captures, "nlf_true")
+
+    @classmethod
+    def _from_captures(cls, captures: Captures, data_set: str) -> CameraNLF:
+        nlf = getattr(captures, data_set)
+        if nlf is None:
+            raise ValueError(f"{captures.path}: expected a data set {data_set!r}, it holds none.")
+        return cls._from_cells(captures, lambda is_in_cell: nlf[is_in_cell].mean(axis=0))
+
+    @classmethod
+    def fit(cls, captures: Captures) -> CameraNLF:
+        """The recalibrated NLF: maximum likelihood for each camera and ISO of captures."""
+        statistics: dict[tuple[str, float], np.ndarray] = {}
+        for block in captures.blocks():
+            levels = np.sqrt(np.clip(block.clean, 0, 1)) * (LEVELS - 1)
+            levels = levels.astype(np.int32).reshape(len(block), -1)
+            clean = np.maximum(block.clean, 0).reshape(len(block), -1)
+            squares = np.square(block.noise).reshape(len(block), -1)
+            for row, key in enumerate(zip(block.camera, block.iso.tolist(), strict=True)):
+                cell = statistics.setdefault(key, np.zeros((3, LEVELS)))
+                cell[0] += np.bincount(levels[row], minlength=LEVELS)
+                cell[1] += np.bincount(levels[row], clean[row], LEVELS)
+                cell[2] += np.bincount(levels[row], squares[row], LEVELS)
+        keys = list(zip(captures.camera, captures.iso.tolist(), strict=True))
+        fitted = {key: fit_nlf(*cell) for key, cell in statistics.items()}
+        return cls._from_cells(
+            captures, lambda is_in_cell: fitted[keys[np.flatnonzero(is_in_cell)[0]]]
+        )
+
+    @classmethod
+    def _from_cells(cls, captures: Captures, nlf_of) -> CameraNLF:
+        table = np.full((2, len(captures.cameras), len(captures.iso_levels)), np.nan)
+        for m, camera in enumerate(captures.cameras):
+            for k, iso in enumerate(captures.iso_levels):
+                is_in_cell = (captures.camera == camera) & (captures.iso == iso)
+                if is_in_cell.any():
+                    table[:, m, k] = nlf_of(is_in_cell)
+        return cls(captures.cameras, captures.iso_levels, table[0], table[1])
+
+    @property
+    def beta1(self) -> tf.Tensor:
+        """[M, K]."""
+        return tf.exp(self._tables.log_beta1.values)
+
+    @property
+    def beta2(self) -> tf.Tensor:
+        """[M, K]."""
+        return tf.exp(self._tables.log_beta2.values)
+
+    def get_config(self) -> dict:
+        def as_lists(beta):
+            return [[None if np.isnan(b) else float(b) for b in row] for row in beta.numpy()]
+
+        return {
+            "cameras": list(self.cameras),
+            "iso_levels": list(self.iso_levels),
+            "beta1": as_lists(self.beta1),
+            "beta2": as_lists(self.beta2),
+            "dtype": self.dtype.name,
+        }
+
+    def _check_combination(self, given: dict) -> None:
+        log_beta1 = self._tables.log_beta1(iso=given["iso"], camera=given["camera"])
+        require(
+            tf.logical_not(tf.reduce_any(tf.math.is_nan(log_beta1))),
+            f"a camera and ISO that the camera NLF knows together ({', '.join(self._known)}), "
+            "where log beta1 is not NaN",
+            log_beta1,
+        )
+
+
+def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray):
+    """Maximum likelihood of var = beta1 * clean + beta2 for zero-mean Gaussian noise.
+
+    Args:
+      counts, clean_sums, square_sums: [L], for each level of the clean image the number of
+        pixels, the sum of their clean values and the sum of their squared noise.
+
+    Returns:
+      (beta1, beta2), both > 0.
+    """
+    is_used = counts > 0
+    counts, clean_sums, square_sums = (
+        a[is_used] for a in (counts, clean_sums, square_sums)
+    )
+    clean = clean_sums / counts
+    variance = square_sums.sum() / counts.sum()
+    start = np.log([variance / (2 * max(clean.mean(), 1e-3)), variance / 2])
+
+    def nll(log_beta):
+        beta1, beta2 = np.exp(log_beta)
+        model = beta1 * clean + beta2
+        slope = 0.5 * (counts - square_sums / model) / model
+        gradient = [np.sum(slope * clean) * beta1, np.sum(slope) * beta2]
+        value = 0.5 * np.sum(counts * np.log(model) + square_sums / model)
+        return value / counts.sum(), np.array(gradient) / counts.sum()
+
+    found = scipy.optimize.minimize(
+        nll, start, jac=True, method="L-BFGS-B", bounds=[(-40, 5)] * 2,
+        options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 500},
+    )
+    return tuple(np.exp(found.x))

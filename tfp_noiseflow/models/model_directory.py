@@ -1,0 +1,171 @@
+"""The folder of a trained model: config.json, checkpoints/, baselines.json.
+
+`config.json` says which noise model it is and what it was trained on; `checkpoints/best` and
+`checkpoints/last` hold TensorFlow checkpoints of it; `baselines.json` holds the Gaussian and the
+recalibrated NLF fitted on the training captures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tfp_noiseflow.atomic_write import write_json
+from tfp_noiseflow.models.camera_nlf import CameraNLF
+from tfp_noiseflow.models.gaussian_noise import GaussianNoise
+from tfp_noiseflow.models.noise_flow import NoiseFlow
+from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.version import __version__
+
+FORMAT_VERSION = 1
+
+# A new kind of noise model is loaded everywhere once it stands here.
+MODELS = {model.__name__: model for model in (NoiseFlow, GaussianNoise, CameraNLF)}
+
+
+def describe_model(model: NoiseModel) -> dict:
+    """A model as JSON values: its class and `get_config()`."""
+    name = type(model).__name__
+    if name not in MODELS:
+        raise ValueError(f"expected one of the models {list(MODELS)}, received {name}.")
+    return {"model": name, **model.get_config()}
+
+
+def model_from_description(description: Mapping) -> NoiseModel:
+    """The model that `describe_model` described, its variables at their initial values.
+
+    Raises:
+      ValueError: a model of an unknown class.
+    """
+    config = dict(description)
+    name = config.pop("model", None)
+    if name not in MODELS:
+        raise ValueError(f"expected one of the models {list(MODELS)}, received {name!r}.")
+    return MODELS[name].from_config(config)
+
+
+def write_config(model_dir: str | os.PathLike, model: NoiseModel, training_data: dict) -> None:
+    """Writes config.json.
+
+    Args:
+      model_dir: the folder, made where it is missing.
+      model: whose variables the checkpoints will hold.
+      training_data: JSON values about what it was trained on: file, origin, licence.
+    """
+    write_json(
+        os.path.join(model_dir, "config.json"),
+        {
+            "format_version": FORMAT_VERSION,
+            "library_version": __version__,
+            **describe_model(model),
+            "training_data": training_data,
+        },
+    )
+
+
+def read_config(model_dir: str | os.PathLike) -> dict:
+    """config.json as a dict.
+
+    Raises:
+      FileNotFoundError: model_dir holds no config.json.
+      ValueError: it is no JSON, or of a newer format.
+    """
+    path = os.path.join(model_dir, "config.json")
+    config = _read_json(path)
+    version = config.get("format_version") if isinstance(config, dict) else None
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: expected format_version {FORMAT_VERSION} or lower, received {version}."
+        )
+    return config
+
+
+def model_from_config(model_dir: str | os.PathLike) -> NoiseModel:
+    """The model of config.json, its variables at their initial values."""
+    config = read_config(model_dir)
+    about = ("format_version", "library_version", "training_data")
+    return model_from_description({k: v for k, v in config.items() if k not in about})
+
+
+def checkpoint_manager(
+    model_dir: str | os.PathLike, kind: str, checkpoint: tf.train.Checkpoint
+) -> tf.train.CheckpointManager:
+    """Where checkpoints are written: the newest is complete before an older one goes.
+
+    Args:
+      model_dir: the folder.
+      kind: "best" (by validation NLL) or "last" (to resume from).
+      checkpoint: what is saved.
+    """
+    directory = os.path.join(model_dir, "checkpoints", kind)
+    return tf.train.CheckpointManager(checkpoint, directory, max_to_keep=1)
+
+
+def save_model(model: NoiseModel, model_dir: str | os.PathLike, training_data: dict) -> None:
+    """Writes a model directory for a model that was not trained here.
+
+    Args:
+      model: any noise model.
+      model_dir: the folder.
+      training_data: as for `write_config`.
+    """
+    write_config(model_dir, model, training_data)
+    checkpoint_manager(model_dir, "best", tf.train.Checkpoint(noise_model=model)).save()
+
+
+def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseModel:
+    """The noise model of a model directory, ready to sample or to train on.
+
+    Args:
+      model_dir: the folder that `train.noise_flow` wrote.
+      kind: "best" by validation NLL, or "last".
+
+    Returns:
+      A noise model.
+
+    Raises:
+      FileNotFoundError: no config.json or no such checkpoint.
+      ValueError: a config that is not understood, or a checkpoint of another model.
+    """
+    model = model_from_config(model_dir)
+    directory = os.path.join(model_dir, "checkpoints", kind)
+    path = tf.train.latest_checkpoint(directory)
+    if path is None:
+        raise FileNotFoundError(f"{directory}: expected a checkpoint, there is none.")
+    try:
+        status = tf.train.Checkpoint(noise_model=model).restore(path)
+        status.assert_existing_objects_matched().expect_partial()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"{path}: expected a whole checkpoint of the model that config.json describes: {error}"
+        ) from error
+    return model
+
+
+def write_baselines(model_dir: str | os.PathLike, baselines: Mapping[str, NoiseModel]) -> None:
+    """Writes baselines.json: models fitted on the training captures, by name."""
+    write_json(
+        os.path.join(model_dir, "baselines.json"),
+        {name: describe_model(model) for name, model in baselines.items()},
+    )
+
+
+def load_baselines(model_dir: str | os.PathLike) -> dict[str, NoiseModel]:
+    """The models of baselines.json by name; empty where there is none."""
+    path = os.path.join(model_dir, "baselines.json")
+    if not os.path.exists(path):
+        return {}
+    return {name: model_from_description(entry) for name, entry in _read_json(path).items()}
+
+
+def _read_json(path: str):
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file; expected a model directory.")
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: expected JSON, received {error}.") from error

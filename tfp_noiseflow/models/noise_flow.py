@@ -1,0 +1,140 @@
+"""Noise Flow (Abdelhamed, Brubaker, Brown, ICCV 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
+from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
+from tfp_noiseflow.bijectors.gain import Gain
+from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
+from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
+from tfp_noiseflow.bijectors.squeezed import Squeezed
+from tfp_noiseflow.models.architecture import parse_architecture
+from tfp_noiseflow.models.noise_model import NoiseModel
+
+
+class NoiseFlow(NoiseModel):
+    """A conditional normalizing flow of camera noise.
+
+    ```none
+    density   noise -> S -> A.. -> G -> A.. -> N(0, I)
+    ```
+
+    Args:
+      architecture: the layers in density order, as the paper writes them: "S-G", "S-G-CAM",
+        "S-Ax1-G-Ax1-CAM", "S-Ax4-G-Ax4-CAM", "Ax4". S is `SignalDependent`, G `Gain`, A a flow
+        step (`InvertibleConv1x1`, then `AffineCoupling`), CAM gives G a factor for each camera.
+      cameras: names; needed with CAM.
+      iso_levels: the ISOs that captures may have; needed with G.
+      channels: of the images; 4 for packed Bayer. 1 (a plane or mosaic) is squeezed 2x2 to 4
+        inside, so that H and W must be even then.
+      hidden_channels: width of the couplings' networks; 4 gives about 2100 parameters.
+      has_border_indicator: whether the couplings' last convolutions see the image's border.
+      dtype: tf.float32 or tf.float64 (or its name), of variables and images.
+      seed: of the initial weights; None: random ones.
+
+    Raises:
+      ValueError: an architecture that is not understood; cameras or iso_levels missing, empty,
+        repeated or (ISO) not positive; fewer than 1 channel, or 2 and more than that for A.
+
+    #### References
+    [1]: Abdelhamed, Brubaker, Brown. Noise Flow: Noise Modeling with Conditional Normalizing
+         Flows. ICCV 2019. Section 3 and table 2.
+    """
+
+    def __init__(
+        self,
+        architecture: str = "S-Ax4-G-Ax4-CAM",
+        cameras: Sequence[str] | None = ("IP", "GP", "S6", "N6", "G4"),
+        iso_levels: Sequence[float] | None = (100, 400, 800, 1600, 3200),
+        channels: int = 4,
+        hidden_channels: int = 4,
+        has_border_indicator: bool = False,
+        dtype=tf.float32,
+        seed: int | None = None,
+    ):
+        parsed = parse_architecture(architecture)
+        dtype = tf.as_dtype(dtype)
+        cameras = _checked_cameras(cameras, is_needed=parsed.has_camera_factors)
+        iso_levels = _checked_iso_levels(iso_levels, is_needed="G" in parsed.layers)
+        if channels < 1:
+            raise ValueError(f"expected channels >= 1, received {channels}.")
+        self.architecture = architecture
+        self.channels = channels
+        self.hidden_channels = hidden_channels
+        self.has_border_indicator = has_border_indicator
+        inner_channels = 4 if channels == 1 else channels
+        seeds = iter(np.random.SeedSequence(seed).spawn(2 * parsed.layers.count("A")))
+        gain = None
+        if "G" in parsed.layers:
+            num_cameras = len(cameras) if parsed.has_camera_factors else None
+            gain = Gain(iso_levels, num_cameras, dtype=dtype)
+
+        def flow_step(number):
+            return [
+                InvertibleConv1x1(
+                    inner_channels, seed=next(seeds), dtype=dtype, name=f"conv1x1_{number}"
+                ),
+                AffineCoupling(
+                    inner_channels,
+                    hidden_channels=hidden_channels,
+                    has_border_indicator=has_border_indicator,
+                    seed=next(seeds),
+                    dtype=dtype,
+                    name=f"coupling_{number}",
+                ),
+            ]
+
+        builders = {
+            "S": lambda number: [SignalDependent(gain, dtype=dtype)],
+            "G": lambda number: [gain],
+            "A": flow_step,
+        }
+        layers = []
+        for position, letter in enumerate(parsed.layers):
+            number = parsed.layers[: position + 1].count(letter)
+            layers += builders[letter](number)
+        bijector = ConditionalChain(layers, dtype=dtype, name="noise_flow")
+        if channels == 1:
+            bijector = Squeezed(bijector, name="noise_flow_squeezed")
+        super().__init__(bijector, cameras=cameras, iso_levels=iso_levels, name="noise_flow")
+
+    def get_config(self) -> dict:
+        return {
+            "architecture": self.architecture,
+            "cameras": None if self.cameras is None else list(self.cameras),
+            "iso_levels": None if self.iso_levels is None else list(self.iso_levels),
+            "channels": self.channels,
+            "hidden_channels": self.hidden_channels,
+            "has_border_indicator": self.has_border_indicator,
+            "dtype": self.dtype.name,
+        }
+
+    def __repr__(self) -> str:
+        isos = "none" if self.iso_levels is None else ", ".join(f"{i:g}" for i in self.iso_levels)
+        cameras = "none" if self.cameras is None else ", ".join(self.cameras)
+        return (
+            f"NoiseFlow({self.architecture}: {self.number_of_parameters} parameters, "
+            f"{self.channels} channels, {self.dtype.name}; cameras {cameras}; ISO {isos})"
+        )
+
+
+def _checked_cameras(cameras, *, is_needed: bool) -> tuple[str, ...] | None:
+    if isinstance(cameras, str):
+        raise ValueError(f"expected a list of camera names, received the text {cameras!r}.")
+    names = () if cameras is None else tuple(str(camera) for camera in cameras)
+    if len(set(names)) < len(names) or "" in names or (is_needed and not names):
+        raise ValueError(f"expected camera names, each once, received {cameras}.")
+    return names or None
+
+
+def _checked_iso_levels(iso_levels, *, is_needed: bool) -> tuple[float, ...] | None:
+    levels = () if iso_levels is None else tuple(float(iso) for iso in iso_levels)
+    is_valid = len(set(levels)) == len(levels) and all(0 < iso < np.inf for iso in levels)
+    if not is_valid or (is_needed and not levels):
+        raise ValueError(f"expected positive ISO levels, each once, received {iso_levels}.")
+    return levels or None

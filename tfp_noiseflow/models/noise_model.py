@@ -1,0 +1,231 @@
+"""The noise model: conditions of a capture -> a distribution over its noise."""
+
+from __future__ import annotations
+
+import abc
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_noiseflow.bijectors.bound import Bound
+from tfp_noiseflow.bijectors.conditional_bijector import (
+    ConditionalBijector,
+    check_names,
+    over_image,
+)
+from tfp_noiseflow.bijectors.conditions import CleanImage, Iso, as_float, require
+from tfp_noiseflow.models.cameras import camera_indices
+
+tfd = tfp.distributions
+
+
+class NoiseModel(tf.Module, abc.ABC):
+    """Maps the conditions of a capture (clean image, ISO, camera) to a distribution over noise.
+
+    ```python
+    noise = model(clean, iso=800, camera="Pixel")  # batch_shape [B], event_shape [H, W, C]
+    noise.sample(seed=(0, 1))
+    noise.log_prob(observed_noise)  # [B], nats
+    ```
+
+    Training, evaluation, export and everything else know a model by this call alone.
+
+    Args:
+      bijector: base -> noise; its conditions are those of the model.
+      cameras: the names of known cameras; None where the model does not tell cameras apart.
+      iso_levels: the known ISOs; None where it takes any.
+      name: of the module.
+
+    Attributes:
+      bijector: the conditional `tfb.Bijector`, with clean=, iso=, camera= (indices) as keyword
+        arguments.
+      cameras, iso_levels: as given. dtype: of noise and clean images.
+    """
+
+    def __init__(
+        self,
+        bijector: ConditionalBijector,
+        *,
+        cameras: tuple[str, ...] | None,
+        iso_levels: tuple[float, ...] | None,
+        name: str,
+    ):
+        super().__init__(name=name)
+        self.bijector = bijector
+        self.cameras = cameras
+        self.iso_levels = iso_levels
+        self.dtype = bijector.dtype
+
+    @abc.abstractmethod
+    def get_config(self) -> dict:
+        """The constructor's arguments as JSON values, from which `from_config` rebuilds it."""
+
+    @classmethod
+    def from_config(cls, config: dict) -> NoiseModel:
+        """The model that `get_config` described, its variables at their initial values."""
+        return cls(**config)
+
+    def __call__(self, clean, iso=None, camera=None) -> NoiseDistribution:
+        """The distribution of the noise of captures.
+
+        Args:
+          clean: float [.., H, W, C], fractions of full scale, at most 1.001; below 0 counts as 0.
+          iso: positive float, scalar or of the batch shape. camera: names (str, list, NumPy or
+            tf.string) or int32 indices into `cameras`, scalar or of the batch shape. Either may
+            be left out where the model does not depend on it. They may differ within a batch.
+
+        Returns:
+          A `tfd.TransformedDistribution` over N(0, I), bound to its conditions: batch_shape is
+          that of clean, iso and camera together, event_shape [H, W, C].
+
+        Raises:
+          ValueError: a condition is missing or invalid, a camera or ISO unknown, shapes do not
+            fit; InvalidArgumentError where only the graph knows.
+        """
+        with self.name_scope:
+            clean = as_float("clean", clean, self.dtype)
+            if clean.shape.rank is not None and clean.shape.rank < 3:
+                raise ValueError(
+                    f"expected clean (the clean image) [.., H, W, C], received {clean.shape}."
+                )
+            batch_shape = tf.shape(clean)[:-3]
+            static_batch_shape = clean.shape[:-3]
+            conditions = {"clean": clean}
+            if iso is not None:
+                conditions["iso"] = Iso().check("iso", iso, self.dtype, clean)
+            if camera is not None and self.cameras is not None:
+                conditions["camera"] = camera_indices(camera, self.cameras)
+            for name in ("iso", "camera"):
+                if name in conditions:
+                    shape = conditions[name].shape
+                    try:
+                        static_batch_shape = tf.broadcast_static_shape(shape, static_batch_shape)
+                    except ValueError as error:
+                        raise ValueError(
+                            f"expected {name} to be a scalar or of the batch shape "
+                            f"{clean.shape[:-3]} of clean, received shape {shape}."
+                        ) from error
+                    batch_shape = tf.broadcast_dynamic_shape(
+                        tf.shape(conditions[name]), batch_shape
+                    )
+            needed = self.bijector.conditions
+            given = {k: v for k, v in conditions.items() if k in needed}
+            check_names(self.name, expected=needed, given=given)
+            self._check_combination(given)
+            if "clean" not in needed:
+                CleanImage().check("clean", clean, self.dtype, clean)
+            zeros = tf.zeros(tf.concat([batch_shape, tf.shape(clean)[-3:]], axis=0), self.dtype)
+            zeros.set_shape(static_batch_shape.concatenate(clean.shape[-3:]))
+            base = tfd.Independent(
+                tfd.Normal(zeros, tf.ones([], self.dtype)), reinterpreted_batch_ndims=3
+            )
+            return NoiseDistribution(base, Bound(self.bijector, given, zeros), name="noise")
+
+    def _check_combination(self, given: dict) -> None:
+        """For models that do not know every camera at every ISO: raises where one is unknown."""
+
+    def physical_parameters(self) -> dict[str, tf.Tensor]:
+        """The parameters that have a meaning, by name: `beta1`, `gamma(ISO 100)`, `psi(Pixel)`.
+
+        Returns:
+          Scalars: of every layer that names such parameters, one an entry of its table.
+        """
+        named = {}
+        for layer in self.submodules:
+            if not hasattr(layer, "physical_parameters"):
+                continue
+            for name, (axes, values) in layer.physical_parameters().items():
+                for position, label in self._labels(axes):
+                    named[f"{name}{label}"] = values[position]
+        return named
+
+    def _labels(self, axes: tuple[str, ...]) -> list[tuple[tuple[int, ...], str]]:
+        labels = [((), ())]
+        for axis in axes:
+            names = (
+                self.cameras if axis == "camera" else [f"ISO {iso:g}" for iso in self.iso_levels]
+            )
+            labels = [
+                ((*position, k), (*texts, name))
+                for position, texts in labels
+                for k, name in enumerate(names)
+            ]
+        return [(position, f"({', '.join(texts)})" if texts else "") for position, texts in labels]
+
+    @property
+    def number_of_parameters(self) -> int:
+        """The count of trained numbers."""
+        return sum(variable.shape.num_elements() for variable in self.trainable_variables)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(cameras={self.cameras}, iso_levels={self.iso_levels}, "
+            f"{self.number_of_parameters} parameters)"
+        )
+
+
+class NoiseDistribution(tfd.TransformedDistribution):
+    """`tfd.TransformedDistribution` whose log_prob inverts and takes the log-det in one pass.
+
+    TFP's own asks the bijector for the inverse and for the log-det separately and trusts its
+    cache not to do the work twice; without the cache (see ConditionalBijector) it would.
+    """
+
+    def __init__(self, distribution, bijector, name="NoiseDistribution"):
+        super().__init__(distribution, bijector, parameters=dict(locals()), name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return super()._parameter_properties(dtype, num_classes)
+
+    def _log_prob(self, y):
+        x, log_det = self.bijector.inverse_and_log_det(y)
+        return self.distribution.log_prob(x) + log_det
+
+    def _sample_and_log_prob(self, sample_shape, seed):
+        x, log_prob = self.distribution.experimental_sample_and_log_prob(sample_shape, seed)
+        y, log_det = self.bijector.forward_and_log_det(x)
+        return y, log_prob - log_det
+
+
+def sample_noise(
+    model: NoiseModel, clean, iso=None, camera=None, *, seeds, temperature=1.0
+) -> tf.Tensor:
+    """Noise for each row of a batch from a seed of its own.
+
+    A row's noise depends on its own seed and conditions, not on the rows beside it.
+
+    Args:
+      model: any noise model.
+      clean, iso, camera: as for the model's call; clean is [B, H, W, C].
+      seeds: int [B, 2], a stateless seed for each row.
+      temperature: of the base distribution, scalar or [B]: 1 is the model's distribution, less
+        than 1 gives weaker noise.
+
+    Returns:
+      Noise [B, H, W, C], in fractions of full scale.
+
+    Raises:
+      ValueError: conditions as for the model's call; seeds of another shape; a temperature that
+        is negative or NaN (InvalidArgumentError where only the graph knows).
+    """
+    clean = as_float("clean", clean, model.dtype)
+    seeds = tf.convert_to_tensor(seeds)
+    if not seeds.dtype.is_integer:
+        raise ValueError(f"expected integer seeds, received dtype {seeds.dtype.name}.")
+    if clean.shape.rank != 4 or not seeds.shape.is_compatible_with([clean.shape[0], 2]):
+        raise ValueError(
+            f"expected clean [B, H, W, C] and seeds [B, 2], received {clean.shape} and "
+            f"{seeds.shape}."
+        )
+    temperature = as_float("temperature", temperature, model.dtype)
+    is_valid = tf.logical_and(temperature >= 0, temperature <= temperature.dtype.max)
+    require(tf.reduce_all(is_valid), "temperature to be finite and not negative", temperature)
+    noise = model(clean, iso=iso, camera=camera)
+    event_shape = tf.shape(clean)[1:]
+    base = tf.map_fn(
+        lambda seed: tf.random.stateless_normal(event_shape, seed, dtype=model.dtype),
+        seeds,
+        fn_output_signature=tf.TensorSpec(clean.shape[1:], model.dtype),
+    )
+    return noise.bijector.forward(over_image(temperature) * base)

@@ -1,0 +1,38 @@
+"""Evaluates a trained noise model on captures, beside its baselines.
+
+python -m train.evaluate --model_dir=D --captures=G.h5 --output_dir=O
+"""
+
+from absl import app, flags
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.evaluation.evaluate import measure
+from tfp_noiseflow.evaluation.report import models_table, write_report
+from tfp_noiseflow.models import load_baselines
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)
+flags.DEFINE_string("captures", None, "A capture file.", required=True)
+flags.DEFINE_string("output_dir", None, "Where report.json, report.md and PNGs go.", required=True)
+flags.DEFINE_integer("seed", 0, "Of the dequantisation and of the models' draws.")
+flags.DEFINE_integer(
+    "batch_size", None, "Patches at a time; by default, about a million values.", lower_bound=1
+)
+
+
+def main(_):
+    measurement = measure(
+        nf.load_model(FLAGS.model_dir),
+        FLAGS.captures,
+        baselines=load_baselines(FLAGS.model_dir),
+        seed=FLAGS.seed,
+        batch_size=FLAGS.batch_size,
+        on_progress=lambda done, total: print(f"\r{done} of {total} patches", end="", flush=True),
+    )
+    print(f"\n{models_table(measurement.report)}")
+    paths = write_report(measurement, FLAGS.output_dir, model_dir=FLAGS.model_dir)
+    print("wrote " + ", ".join(paths))
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,52 @@
+"""Writes simulated captures: train.h5, validation.h5 and test.h5."""
+
+import os
+
+import numpy as np
+from absl import app, flags
+
+from tfp_noiseflow.captures.capture_file import read_captures
+from tfp_noiseflow.captures.photographs import SPLITS
+from tfp_noiseflow.captures.simulated import PROCESSES, simulate_captures
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("output_dir", None, "Where the three files go.", required=True)
+flags.DEFINE_enum("process", "sensor", list(PROCESSES), "Where the noise comes from.")
+flags.DEFINE_integer("patches_per_combination", 480, "Training patches per camera and ISO.")
+flags.DEFINE_integer("validation_patches_per_combination", 40, "The same for validation.")
+flags.DEFINE_integer("test_patches_per_combination", 80, "The same for test.")
+flags.DEFINE_integer("patch_size", 32, "Side of a patch, in packed pixels.")
+flags.DEFINE_integer("seed", 0, "The same seed writes the same data.")
+
+
+def main(_):
+    numbers = {
+        "train": FLAGS.patches_per_combination,
+        "validation": FLAGS.validation_patches_per_combination,
+        "test": FLAGS.test_patches_per_combination,
+    }
+    for split in SPLITS:
+        path = os.path.join(FLAGS.output_dir, f"{split}.h5")
+        simulate_captures(
+            path,
+            process=FLAGS.process,
+            split=split,
+            patches_per_combination=numbers[split],
+            patch_size=FLAGS.patch_size,
+            seed=FLAGS.seed,
+            repeat=split != "train",
+        )
+        captures = read_captures(path)
+        mean, mean_square = np.sum(
+            [(b.clean.sum(), np.square(b.clean).sum()) for b in captures.blocks()],
+            axis=0,
+            dtype=np.float64,
+        ) / (len(captures) * np.prod(captures.image_shape))
+        print(
+            f"{path}: {captures}, {os.path.getsize(path) / 1e6:.0f} MB, clean mean "
+            f"{mean:.4f}, standard deviation {np.sqrt(mean_square - mean**2):.4f}"
+        )
+
+
+if __name__ == "__main__":
+    app.run(main)
