@@ -1,0 +1,59 @@
+"""Noise of real cameras as TensorFlow Probability distributions: Noise Flow and its baselines.
+
+A noise model maps the conditions of a capture (the clean image, its ISO, its camera) to a
+distribution over the noise:
+
+```python
+import tfp_noiseflow as nf
+
+flow = nf.load_model("model_dir")
+noise = flow(clean, iso=800, camera="Pixel")
+noise.sample(seed=(0, 1))
+```
+"""
+
+from tfp_noiseflow import bijectors
+from tfp_noiseflow.captures import (
+    Captures,
+    CaptureWriter,
+    read_captures,
+    training_dataset,
+    validation_dataset,
+    write_captures,
+)
+from tfp_noiseflow.evaluation import evaluate
+from tfp_noiseflow.models import (
+    CameraNLF,
+    GaussianNoise,
+    NoiseFlow,
+    NoiseModel,
+    load_model,
+    sample_noise,
+    save_model,
+)
+from tfp_noiseflow.serving import export_saved_model
+from tfp_noiseflow.training import LikelihoodTrainer, Schedule, train_noise_model
+from tfp_noiseflow.version import __version__
+
+__all__ = [
+    "CameraNLF",
+    "CaptureWriter",
+    "Captures",
+    "GaussianNoise",
+    "LikelihoodTrainer",
+    "NoiseFlow",
+    "NoiseModel",
+    "Schedule",
+    "__version__",
+    "bijectors",
+    "evaluate",
+    "export_saved_model",
+    "load_model",
+    "read_captures",
+    "sample_noise",
+    "save_model",
+    "train_noise_model",
+    "training_dataset",
+    "validation_dataset",
+    "write_captures",
+]

@@ -64,6 +64,8 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
     def _inverse_and_log_det(self, y: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
         """x [.., H, W, C] and log|det dx/dy|, given checked conditions."""
 
+    # Nothing here is for AutoGraph to convert, and converting it doubles the time of tracing.
+    @tf.autograph.experimental.do_not_convert
     def forward_and_log_det(self, x, name="forward_and_log_det", **conditions):
         """`forward(x)` and `forward_log_det_jacobian(x)` in one pass.
 
@@ -82,6 +84,7 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
             x = self._as_images(x)
             return self._forward_and_log_det(x, **self.check_conditions(conditions, x))
 
+    @tf.autograph.experimental.do_not_convert
     def inverse_and_log_det(self, y, name="inverse_and_log_det", **conditions):
         """`inverse(y)` and `inverse_log_det_jacobian(y)` in one pass; see the forward one."""
         with self._name_and_control_scope(name):

@@ -250,7 +250,7 @@ class Captures:
       image_shape: (H, W, C).
       iso: [N] float32. camera: [N] str. scene: [N] str or None.
       nlf, nlf_true: [N, 2] float64 (beta1, beta2) as reported / true, or None.
-      cameras: the names in order of first appearance. iso_levels: the ISOs, ascending.
+      cameras: the names, sorted. iso_levels: the ISOs, ascending.
       black_level, white_level, quantization_step: [N] float64, in the units of the file.
       has_repeat: there is a second noisy image of each clean one.
       description, origin, licence: free text.
@@ -283,7 +283,7 @@ class Captures:
         self.description = str(self._file.attrs.get("description", ""))
         self.origin = str(self._file.attrs.get("origin", ""))
         self.licence = str(self._file.attrs.get("licence", ""))
-        self.cameras = tuple(dict.fromkeys(self.camera.tolist()))
+        self.cameras = tuple(sorted(set(self.camera.tolist())))
         self.iso_levels = tuple(float(iso) for iso in np.unique(self.iso))
         self._check_values()
 

@@ -22,6 +22,9 @@ KL_DRAWS = 16
 BLOCK_VALUES = 1 << 20
 DRAW_VALUES = 1 << 22
 
+# Stands in the place of a block's number in the seed of the examples' draws.
+EXAMPLES = 2**31 - 1
+
 NO_NLF = "captures hold no nlf data set"
 NO_BASELINE = "no such baseline was given"
 NO_REPEAT = "captures hold no second noisy image of each clean one (data set noisy_repeat)"
@@ -131,7 +134,7 @@ def measure(
 
     survey = _survey(captures, batch_size, seed)
     sources = {name: _Scores(survey) for name in ("real", "floor", *models)}
-    drawers = {name: _Drawer(m, captures, survey, seed) for name, m in models.items()}
+    drawers = {name: _Drawer(m, captures, survey, batch_size, seed) for name, m in models.items()}
     for number, block in enumerate(captures.blocks(batch_size, seed=seed)):
         group = survey.group[block.index]
         chosen = survey.is_in_kl_paper[block.index]
@@ -243,8 +246,7 @@ def _survey(captures: Captures, batch_size: int, seed: int) -> _Survey:
             np.add.at(total, g, values)
         smallest = min(smallest, float(block.clean.min()))
         largest = max(largest, float(block.clean.max()))
-        # A patch of much contrast that is not saturated shows how noise follows the signal.
-        spread = np.where(block.clean.max((1, 2, 3)) < 0.9, block.clean.std((1, 2, 3)), 0.0)
+        spread = _coarse_contrast(block.clean)
         for position, (index, value) in enumerate(zip(g, spread, strict=True)):
             if value > contrast[index]:
                 contrast[index] = value
@@ -266,6 +268,18 @@ def _survey(captures: Captures, batch_size: int, seed: int) -> _Survey:
         example_clean,
         example_noise,
     )
+
+
+def _coarse_contrast(clean: np.ndarray) -> np.ndarray:
+    """[n]: how well a patch shows that noise follows the signal: large areas of other levels.
+
+    0 for patches with saturated pixels.
+    """
+    height, width = (max(1, size // 4) for size in clean.shape[1:3])
+    step_h, step_w = clean.shape[1] // height, clean.shape[2] // width
+    cropped = clean[:, : height * step_h, : width * step_w]
+    coarse = cropped.reshape(len(clean), height, step_h, width, step_w, -1).mean((2, 4, 5))
+    return np.where(clean.max((1, 2, 3)) < 0.9, coarse.std((1, 2)), 0.0)
 
 
 @dataclass
@@ -291,53 +305,55 @@ class _Scores:
 class _Drawer:
     """The compiled likelihood and draws of one model."""
 
-    def __init__(self, model, captures: Captures, survey: _Survey, seed: int):
+    def __init__(self, model, captures: Captures, survey: _Survey, batch_size: int, seed: int):
         self._model = model
         self._seed = seed
-        self._values_per_patch = int(np.prod(captures.image_shape))
-        self._deviation = tf.constant(survey.standard_deviation, tf.float32)
         self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
-        self._compiled = {}
+        batch_values = min(batch_size, len(captures)) * int(np.prod(captures.image_shape))
+        # A divisor of the draws, so that one compiled function serves all calls.
+        self._draws_per_call = max(
+            draws for draws in (1, 2, 4, 8, 16) if draws == 1 or draws * batch_values <= DRAW_VALUES
+        )
+        self._draw = _compile_draw(
+            model, captures.image_shape, survey.standard_deviation, self._draws_per_call
+        )
 
     def nll(self, block) -> np.ndarray:
         camera = likelihood.camera_indices(self._model, block.camera)
-        return self._nll(block.noise, block.clean, block.iso, camera).numpy().astype(np.float64)
+        return self._nll(
+            *map(tf.constant, (block.noise, block.clean, block.iso, camera))
+        ).numpy().astype(np.float64)  # fmt: skip
 
-    def draw(self, clean, iso, names, group, block_number: int, draws: int = KL_DRAWS):
-        """One draw [n, H, W, C], and the histograms [G, 130] of all `draws` draws."""
-        per_call = max(1, min(draws, DRAW_VALUES // (len(clean) * self._values_per_patch)))
+    def draw(self, clean, iso, names, group, block_number: int, calls: int | None = None):
+        """One draw [n, H, W, C], and the histograms [G, 130] of all draws."""
         camera = likelihood.camera_indices(self._model, names)
+        conditions = [tf.constant(v) for v in (clean, iso, camera, group.astype(np.int32))]
         first, counts = None, 0
-        for call, start in enumerate(range(0, draws, per_call)):
-            number = min(per_call, draws - start)
+        for call in range(calls or KL_DRAWS // self._draws_per_call):
             words = np.random.SeedSequence([self._seed, block_number, call]).generate_state(2)
-            noise, call_counts = self._draw_function(number, clean.shape[1:])(
-                clean, iso, camera, group.astype(np.int32), words.view(np.int32)
-            )
+            noise, call_counts = self._draw(*conditions, tf.constant(words.view(np.int32)))
             first = noise.numpy() if first is None else first
             counts = counts + call_counts.numpy().astype(np.int64)
         return first, counts
 
-    def _draw_function(self, draws: int, image_shape):
-        if draws not in self._compiled:
-            n = tf.TensorSpec([None], tf.int32)
 
-            @tf.function(
-                input_signature=[
-                    tf.TensorSpec([None, *image_shape], tf.float32),
-                    tf.TensorSpec([None], tf.float32),
-                    n,
-                    n,
-                    tf.TensorSpec([2], tf.int32),
-                ]
-            )
-            def draw(clean, iso, camera, group, seed):
-                distribution = likelihood.noise_distribution(self._model, clean, iso, camera)
-                noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)
-                return noise[0], histograms.pooled_counts(noise, group, self._deviation)
+def _compile_draw(model, image_shape, standard_deviation, draws: int) -> Callable:
+    deviation = tf.constant(standard_deviation, tf.float32)
 
-            self._compiled[draws] = draw
-        return self._compiled[draws]
+    @tf.function
+    def draw(clean, iso, camera, group, seed):
+        distribution = likelihood.noise_distribution(model, clean, iso, camera)
+        noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)
+        return noise[0], histograms.pooled_counts(noise, group, deviation)
+
+    indices = tf.TensorSpec([None], tf.int32)
+    return draw.get_concrete_function(
+        tf.TensorSpec([None, *image_shape], tf.float32),
+        tf.TensorSpec([None], tf.float32),
+        indices,
+        indices,
+        tf.TensorSpec([2], tf.int32),
+    )
 
 
 def _counts(noise, group, survey) -> np.ndarray:
@@ -383,7 +399,7 @@ def _examples(survey: _Survey, drawers: dict[str, _Drawer], rows: int = 4) -> Ex
     iso = np.array([iso for _, iso in conditions], np.float32)
     noise = {"real": survey.example_noise[chosen]}
     for name, drawer in drawers.items():
-        noise[name], _ = drawer.draw(clean, iso, names, np.asarray(chosen), -1 % 2**31, draws=1)
+        noise[name], _ = drawer.draw(clean, iso, names, np.asarray(chosen), EXAMPLES, calls=1)
     return Examples(conditions, clean, noise)
 
 

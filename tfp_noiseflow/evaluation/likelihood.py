@@ -29,35 +29,31 @@ def negative_log_likelihood(
     """
     check_conditions(model, captures)
     compute = compile_negative_log_likelihood(model, captures.image_shape)
-    blocks = [
-        compute(block.noise, block.clean, block.iso, camera_indices(model, block.camera)).numpy()
-        for block in captures.blocks(batch_size, seed=seed)
-    ]
+    blocks = []
+    for block in captures.blocks(batch_size, seed=seed):
+        camera = camera_indices(model, block.camera)
+        inputs = (block.noise, block.clean, block.iso, camera)
+        blocks.append(compute(*map(tf.constant, inputs)).numpy())
     return np.concatenate(blocks).astype(np.float64)
 
 
 def compile_negative_log_likelihood(model, image_shape: tuple[int, int, int]) -> Callable:
-    """A compiled function (noise, clean, iso, camera) -> [n] nats per dimension.
+    """A compiled function of tensors (noise, clean, iso, camera) -> [n] nats per dimension.
 
     It is traced once, for any number of patches n, so that a short last block costs nothing.
     `camera` holds indices into the model's cameras, see `camera_indices`.
     """
     size = float(np.prod(image_shape))
-    images = tf.TensorSpec([None, *image_shape], tf.float32)
 
-    @tf.function(
-        input_signature=[
-            images,
-            images,
-            tf.TensorSpec([None], tf.float32),
-            tf.TensorSpec([None], tf.int32),
-        ]
-    )
+    @tf.function
     def compute(noise, clean, iso, camera):
         distribution = noise_distribution(model, clean, iso, camera)
         return -distribution.log_prob(tf.cast(noise, distribution.dtype)) / size
 
-    return compute
+    images = tf.TensorSpec([None, *image_shape], tf.float32)
+    return compute.get_concrete_function(
+        images, images, tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.int32)
+    )
 
 
 def noise_distribution(model, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor):

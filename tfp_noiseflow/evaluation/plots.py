@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 
+from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.evaluation.evaluate import Examples
 
 # Okabe and Ito's colours, told apart with any colour vision; lines differ in style too.
@@ -111,7 +112,7 @@ def plot_beta(history: dict[str, np.ndarray], path: str) -> bool:
     right.set_ylabel("beta2 / beta1²")
     for axes in (left, right):
         axes.set_xlabel("optimiser step")
-    _legend_beside(left, "ISO")
+    _legend_beside(left)
     return _save(figure, path)
 
 
@@ -138,7 +139,7 @@ def plot_gain(history: dict[str, np.ndarray], path: str) -> bool:
             axes.plot(steps, ratio, color=colors[_iso_of(name)], label=name)
         axes.set_title(f"gamma(ISO) relative to {first}")
         axes.set_ylabel("ratio of gamma / ratio of ISO")
-        _legend_beside(axes, "ISO")
+        _legend_beside(axes)
     if has_psis:
         axes = panels.pop(0)
         first = next(iter(psis))
@@ -150,7 +151,7 @@ def plot_gain(history: dict[str, np.ndarray], path: str) -> bool:
             )
         axes.set_title(f"psi(camera) relative to {first}")
         axes.set_ylabel("ratio of psi")
-        _legend_beside(axes, "camera")
+        _legend_beside(axes)
     for axes in figure.axes:
         axes.set_xlabel("optimiser step")
     return _save(figure, path)
@@ -178,7 +179,7 @@ def plot_patches(examples: Examples, path: str) -> bool:
                 interpolation="nearest",
             )  # fmt: skip
         bar = figure.colorbar(image, ax=grid[row].tolist(), fraction=0.02, pad=0.01, aspect=12)
-        bar.set_ticks([-limit, 0, limit], labels=[f"-{limit:.1g}", "0", f"{limit:.1g}"])
+        bar.set_ticks([-limit, 0, limit], labels=[f"-{limit:.2g}", "0", f"{limit:.2g}"])
         bar.ax.tick_params(labelsize=8)
         grid[row, 0].set_ylabel(f"{camera}\nISO {iso:g}", fontsize=9)
     for column, name in enumerate(["clean", *names]):
@@ -328,16 +329,17 @@ def _figure(width, height, *, rows=1, columns=1, share=False):
 
 
 def _save(figure, path: str) -> bool:
-    partial = f"{path}.partial"
-    figure.savefig(partial, format="png", dpi=DPI)
-    os.replace(partial, path)
+    with written_beside(path) as partial:
+        figure.savefig(partial, format="png", dpi=DPI)
     return True
 
 
-def _legend_beside(axes, title: str) -> None:
+def _legend_beside(axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) > 1:
-        axes.legend(handles, labels, title=title, fontsize=8, frameon=False)
+        axes.legend(
+            handles, labels, fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5)
+        )
 
 
 def _steps(history) -> np.ndarray:

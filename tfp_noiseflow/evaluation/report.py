@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.evaluation import plots
 from tfp_noiseflow.evaluation.evaluate import MODEL, Measurement
 
@@ -97,8 +97,8 @@ def write_report(
         if name not in pictures and os.path.exists(place(name)):
             os.remove(place(name))
 
-    _write_text(place("report.md"), markdown(report, pictures))
-    _write_text(place("report.json"), json.dumps(report, indent=2, allow_nan=False) + "\n")
+    write_text(place("report.md"), markdown(report, pictures))
+    write_json(place("report.json"), report)
     return [place(name) for name in ("report.json", "report.md", *pictures)]
 
 
@@ -137,7 +137,7 @@ def models_table(report: dict) -> str:
                 f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
                 f"{entry['kl']:.4f}",
                 f"{entry['kl_paper']:.4f}",
-                f"{entry['parameters']} parameters",
+                str(entry["parameters"]),
             ]
         )
     floor = report["floor"]
@@ -147,7 +147,7 @@ def models_table(report: dict) -> str:
         rows.append(
             ["truth (floor)", "", f"{floor['kl']:.4f}", f"{floor['kl_paper']:.4f}", "second draw"]
         )
-    return _table(["model", "NLL, nats/dim", "kl", "kl_paper", ""], rows)
+    return _table(["model", "NLL, nats/dim", "kl", "kl_paper", "parameters"], rows)
 
 
 def _measured(report: dict) -> str:
@@ -324,10 +324,3 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([line(header), rule, *map(line, rows)])
-
-
-def _write_text(path: str, text: str) -> None:
-    partial = f"{path}.partial"
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(partial, path)

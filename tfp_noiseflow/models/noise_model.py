@@ -65,6 +65,7 @@ class NoiseModel(tf.Module, abc.ABC):
         """The model that `get_config` described, its variables at their initial values."""
         return cls(**config)
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, clean, iso=None, camera=None) -> NoiseDistribution:
         """The distribution of the noise of captures.
 
@@ -123,6 +124,7 @@ class NoiseModel(tf.Module, abc.ABC):
 
     def _check_combination(self, given: dict) -> None:
         """For models that do not know every camera at every ISO: raises where one is unknown."""
+        del given
 
     def physical_parameters(self) -> dict[str, tf.Tensor]:
         """The parameters that have a meaning, by name: `beta1`, `gamma(ISO 100)`, `psi(Pixel)`.
@@ -178,6 +180,7 @@ class NoiseDistribution(tfd.TransformedDistribution):
     def _parameter_properties(cls, dtype, num_classes=None):
         return super()._parameter_properties(dtype, num_classes)
 
+    @tf.autograph.experimental.do_not_convert
     def _log_prob(self, y):
         x, log_det = self.bijector.inverse_and_log_det(y)
         return self.distribution.log_prob(x) + log_det
@@ -188,6 +191,7 @@ class NoiseDistribution(tfd.TransformedDistribution):
         return y, log_prob - log_det
 
 
+@tf.autograph.experimental.do_not_convert
 def sample_noise(
     model: NoiseModel, clean, iso=None, camera=None, *, seeds, temperature=1.0
 ) -> tf.Tensor:

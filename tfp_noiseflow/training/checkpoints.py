@@ -1,0 +1,71 @@
+"""Best and last checkpoints, and exact resume from the last."""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+import tf_keras
+
+from tfp_noiseflow.models.model_directory import checkpoint_manager
+
+
+class Checkpoints(tf_keras.callbacks.Callback):
+    """Keeps `checkpoints/best` (lowest validation NLL) and `checkpoints/last` in a model directory.
+
+    The last one holds all that training goes on from: the model, the optimizer, the number of
+    epochs done and the best validation NLL. With a data stream that depends on the epoch alone
+    (`training_dataset`) a run that was killed and resumed ends with the same weights as one that
+    was not.
+
+    Args:
+      model_dir: the model directory.
+      trainer: the compiled LikelihoodTrainer.
+    """
+
+    def __init__(self, model_dir: str | os.PathLike, trainer):
+        super().__init__()
+        trainer.optimizer.build(trainer.trainable_variables)
+        self._epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._lowest = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
+        self._best = checkpoint_manager(
+            model_dir, "best", tf.train.Checkpoint(noise_model=trainer.noise_model)
+        )
+        self._last = checkpoint_manager(
+            model_dir,
+            "last",
+            tf.train.Checkpoint(
+                noise_model=trainer.noise_model,
+                optimizer=trainer.optimizer,
+                epochs_done=self._epochs_done,
+                lowest=self._lowest,
+            ),
+        )
+
+    def restore(self) -> int:
+        """Restores the last checkpoint, where there is one.
+
+        Returns:
+          The number of epochs done, 0 for a new run.
+
+        Raises:
+          ValueError: the checkpoint is damaged or of another model or optimizer.
+        """
+        path = self._last.latest_checkpoint
+        if path is not None:
+            try:
+                self._last.checkpoint.restore(path).assert_existing_objects_matched()
+            except (AssertionError, ValueError, tf.errors.OpError) as error:
+                raise ValueError(
+                    f"{path}: expected a whole checkpoint of this model and optimizer: {error}"
+                ) from error
+        return int(self._epochs_done)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        nll = float(logs.get("val_loss", logs["loss"]))
+        if nll < float(self._lowest):
+            self._lowest.assign(nll)
+            self._best.save(checkpoint_number=epoch + 1)
+        self._epochs_done.assign(epoch + 1)
+        self._last.save(checkpoint_number=epoch + 1)

@@ -1,0 +1,170 @@
+"""Training from capture files into a model directory."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import tf_keras
+
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
+from tfp_noiseflow.models.camera_nlf import CameraNLF
+from tfp_noiseflow.models.gaussian_noise import GaussianNoise
+from tfp_noiseflow.models.model_directory import (
+    describe_model,
+    load_model,
+    read_config,
+    write_baselines,
+    write_config,
+)
+from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.training.checkpoints import Checkpoints
+from tfp_noiseflow.training.history import History
+from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
+
+# From the paper's start (b2 = 0, a noise level of full scale) the logarithms of the scales have
+# some 5 to go; at a rate of 1e-2 Adam needs about 500 steps for that and as many to settle.
+DEFAULT_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the weights are trained: Adam, its gradient clipped to norm 10.
+
+    Attributes:
+      epochs: passes over the training captures; None: as many as give about 1000 steps.
+      batch_size: captures a step; the paper's is 138.
+      learning_rate: at its highest.
+      decay: "cosine": 50 steps of warm-up, then a half cosine down to 0; "constant": as in the
+        paper, whose rate is 1e-4.
+      seed: of the order of the captures and of their dequantisation.
+    """
+
+    epochs: int | None = None
+    batch_size: int = 138
+    learning_rate: float = 1e-2
+    decay: str = "cosine"
+    seed: int = 0
+
+    def optimizer(self, steps: int) -> tf_keras.optimizers.Optimizer:
+        """Adam for a training of `steps` steps."""
+        if self.decay not in ("cosine", "constant"):
+            raise ValueError(f"expected decay 'cosine' or 'constant', received {self.decay!r}.")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"expected learning_rate > 0, received {self.learning_rate}.")
+        rate = self.learning_rate
+        if self.decay == "cosine":
+            warm_up = min(50, steps // 4)
+            rate = tf_keras.optimizers.schedules.CosineDecay(
+                0.0, steps - warm_up, warmup_target=self.learning_rate, warmup_steps=warm_up
+            )
+        return tf_keras.optimizers.Adam(rate, global_clipnorm=10.0)
+
+
+def train_noise_model(
+    model: NoiseModel,
+    train_captures: Captures,
+    validation_captures: Captures,
+    model_dir: str | os.PathLike,
+    schedule: Schedule = Schedule(),
+    *,
+    verbose: int = 1,
+) -> NoiseModel:
+    """Trains a noise model by maximum likelihood and keeps everything in a model directory.
+
+    Writes config.json, baselines.json (the Gaussian and the recalibrated NLF of the training
+    captures), history.csv, TensorBoard logs, and the best and last checkpoints. When the folder
+    holds a last checkpoint already, training goes on from it as if it had not stopped.
+
+    Args:
+      model: any noise model.
+      train_captures, validation_captures: of cameras and ISOs that the model knows.
+      model_dir: the folder.
+      schedule: how to train.
+      verbose: Keras's: 0 silent, 1 a progress bar, 2 a line an epoch.
+
+    Returns:
+      The model of the best checkpoint.
+
+    Raises:
+      ValueError: unknown cameras or ISOs, pixels that are not finite, a model directory of
+        another model, or a loss that is not finite (the last checkpoint is from before it).
+    """
+    for captures in (train_captures, validation_captures):
+        captures.check_known(model.cameras, model.iso_levels)
+    _claim(model_dir, model, train_captures)
+    if not os.path.exists(os.path.join(model_dir, "baselines.json")):
+        baselines = {
+            "gaussian": GaussianNoise.fit(train_captures),
+            "recalibrated_nlf": CameraNLF.fit(train_captures),
+        }
+        write_baselines(model_dir, baselines)
+    steps = epoch_steps(train_captures, schedule.batch_size)
+    epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
+    trainer = LikelihoodTrainer(model)
+    trainer.compile(schedule.optimizer(epochs * steps))
+    checkpoints = Checkpoints(model_dir, trainer)
+    first_epoch = checkpoints.restore()
+    if first_epoch < epochs:
+        trainer.fit(
+            training_dataset(
+                train_captures,
+                cameras=model.cameras,
+                batch_size=schedule.batch_size,
+                seed=schedule.seed,
+                first_epoch=first_epoch,
+            ),
+            steps_per_epoch=steps,
+            initial_epoch=first_epoch,
+            epochs=epochs,
+            validation_data=validation_dataset(
+                validation_captures, cameras=model.cameras, batch_size=schedule.batch_size
+            ),
+            callbacks=[
+                _StopAtNaN(),
+                History(model_dir, first_epoch),
+                tf_keras.callbacks.TensorBoard(
+                    os.path.join(model_dir, "logs"), write_graph=False, profile_batch=0
+                ),
+                checkpoints,
+            ],
+            verbose=verbose,
+        )
+    return load_model(model_dir)
+
+
+def _claim(model_dir, model: NoiseModel, captures: Captures) -> None:
+    """Writes config.json, or checks that the one there describes the same model."""
+    if os.path.exists(os.path.join(model_dir, "config.json")):
+        found = read_config(model_dir)
+        expected = describe_model(model)
+        differing = {k: (v, found.get(k)) for k, v in expected.items() if found.get(k) != v}
+        if differing:
+            faults = "; ".join(
+                f"{name}: expected {wanted}, found {there}"
+                for name, (wanted, there) in differing.items()
+            )
+            raise ValueError(f"{model_dir} holds another model ({faults}).")
+        return
+    training_data = {
+        "file": os.path.basename(captures.path),
+        "captures": len(captures),
+        "description": captures.description,
+        "origin": captures.origin,
+        "licence": captures.licence,
+    }
+    write_config(model_dir, model, training_data)
+
+
+class _StopAtNaN(tf_keras.callbacks.Callback):
+    """Raises at the end of an epoch whose loss is not finite, before it is saved."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"expected a finite {name}, received {value} in epoch {epoch}; the last "
+                    "checkpoint is from before it. A lower learning rate may help."
+                )

@@ -1,0 +1,71 @@
+"""Trains a Noise Flow on capture files.
+
+    python -m train.noise_flow --train_captures=F.h5 --validation_captures=G.h5 --model_dir=D
+"""
+
+from __future__ import annotations
+
+import os
+
+from absl import app, flags
+
+import tfp_noiseflow as nf
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("train_captures", None, "Capture file to train on.", required=True)
+flags.DEFINE_string(
+    "validation_captures", None, "Capture file that picks the best checkpoint.", required=True
+)
+flags.DEFINE_string("model_dir", None, "Where the model goes; resumed if there.", required=True)
+flags.DEFINE_string(
+    "architecture", "S-Ax4-G-Ax4-CAM", "Layers in density order, as in the paper's table 2."
+)
+flags.DEFINE_list("cameras", None, "Camera names. Default: those of the training captures.")
+flags.DEFINE_list("iso_levels", None, "ISOs. Default: those of the training captures.")
+flags.DEFINE_integer("hidden_channels", 4, "Width of the couplings' networks.", lower_bound=1)
+flags.DEFINE_bool("border_indicator", False, "Whether the couplings see the image's border.")
+flags.DEFINE_integer(
+    "epochs", None, "Passes over the captures. Default: as many as give about 1000 steps."
+)
+flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
+flags.DEFINE_float("learning_rate", 1e-2, "Adam's, at its highest. The paper's is 1e-4.")
+flags.DEFINE_enum(
+    "decay", "cosine", ["cosine", "constant"], "Of the learning rate. The paper's is constant."
+)
+flags.DEFINE_integer("seed", 0, "Of the initial weights, the order and the dequantisation.")
+flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    train_captures = nf.read_captures(FLAGS.train_captures)
+    model = nf.NoiseFlow(
+        FLAGS.architecture,
+        cameras=FLAGS.cameras or train_captures.cameras,
+        iso_levels=FLAGS.iso_levels or train_captures.iso_levels,
+        channels=train_captures.image_shape[-1],
+        hidden_channels=FLAGS.hidden_channels,
+        has_border_indicator=FLAGS.border_indicator,
+        seed=FLAGS.seed,
+    )
+    print(model)
+    nf.train_noise_model(
+        model,
+        train_captures,
+        nf.read_captures(FLAGS.validation_captures),
+        FLAGS.model_dir,
+        nf.Schedule(
+            epochs=FLAGS.epochs,
+            batch_size=FLAGS.batch_size,
+            learning_rate=FLAGS.learning_rate,
+            decay=FLAGS.decay,
+            seed=FLAGS.seed,
+        ),
+        verbose=FLAGS.verbose,
+    )
+    print(f"Wrote {os.path.join(FLAGS.model_dir, '')}: the best and last checkpoints, logs.")
+
+
+if __name__ == "__main__":
+    app.run(main)
