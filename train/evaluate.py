@@ -6,8 +6,8 @@ python -m train.evaluate --model_dir=D --captures=G.h5 --output_dir=O
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.evaluation.evaluate import measure
-from tfp_noiseflow.evaluation.report import models_table, write_report
+from tfp_noiseflow.evaluation import measure, write_report
+from tfp_noiseflow.evaluation.report import models_table
 from tfp_noiseflow.models import load_baselines
 
 FLAGS = flags.FLAGS

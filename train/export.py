@@ -1,6 +1,6 @@
 """Exports a trained model as a SavedModel.
 
-    python -m train.export --model_dir=D --output_dir=saved_models/NAME
+python -m train.export --model_dir=D --output_dir=saved_models/NAME
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Trains a Noise Flow on capture files.
 
-    python -m train.noise_flow --train_captures=F.h5 --validation_captures=G.h5 --model_dir=D
+python -m train.noise_flow --train_captures=F.h5 --validation_captures=G.h5 --model_dir=D
 """
 
 from __future__ import annotations

@@ -56,5 +56,5 @@ def test_an_image_that_is_not_packed_is_refused():
 
 @pytest.mark.parametrize("function", [pack_bayer, unpack_bayer])
 def test_an_unknown_cfa_is_refused_with_the_known_ones(function):
-    with pytest.raises(ValueError, match="RGGB.*GRBG.*GBRG.*BGGR.*received 'RYYB'"):
+    with pytest.raises(ValueError, match=r"RGGB.*GRBG.*GBRG.*BGGR.*received 'RYYB'"):
         function(np.zeros((4, 4, 4)), "RYYB")

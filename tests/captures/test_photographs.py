@@ -94,9 +94,9 @@ def test_the_same_seed_gives_the_same_patches_and_another_does_not():
 
 
 def test_bad_arguments_are_refused_with_what_was_received():
-    with pytest.raises(ValueError, match="'train', 'validation', 'test'.*received 'tset'"):
+    with pytest.raises(ValueError, match=r"'train', 'validation', 'test'.*received 'tset'"):
         clean_patches("tset", 1)
-    with pytest.raises(ValueError, match="at most 75 packed pixels.*received 76"):
+    with pytest.raises(ValueError, match=r"at most 75 packed pixels.*received 76"):
         clean_patches("test", 1, patch_size=76)
     with pytest.raises(ValueError, match="received number 0"):
         clean_patches("test", 0)

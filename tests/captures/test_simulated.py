@@ -61,7 +61,7 @@ def test_phones_follow_their_true_and_report_their_reported_law(name):
 
 
 def test_every_phone_has_more_noise_than_quantisation():
-    assert STEP == pytest.approx(1 / 959)
+    assert pytest.approx(1 / 959) == STEP
     assert np.all(SENSOR.true_nlf[..., 1] > QUANTIZATION_VARIANCE)
 
 
@@ -278,12 +278,12 @@ def test_the_seed_changes_the_data(tmp_path):
 
 def test_bad_arguments_are_refused_and_leave_no_file(tmp_path):
     path = tmp_path / "captures.h5"
-    with pytest.raises(ValueError, match="'sensor', 'reference'.*received 'gaussian'"):
+    with pytest.raises(ValueError, match=r"'sensor', 'reference'.*received 'gaussian'"):
         simulate_captures(path, process="gaussian")
-    with pytest.raises(ValueError, match="'train', 'validation', 'test'.*received 'holdout'"):
+    with pytest.raises(ValueError, match=r"'train', 'validation', 'test'.*received 'holdout'"):
         simulate_captures(path, split="holdout")
     with pytest.raises(ValueError, match="patches_per_combination >= 1, received 0"):
         simulate_captures(path, patches_per_combination=0)
-    with pytest.raises(ValueError, match="patch_size of at most .* received 500"):
+    with pytest.raises(ValueError, match=r"patch_size of at most .* received 500"):
         simulate_captures(path, patches_per_combination=1, patch_size=500)
     assert not list(tmp_path.iterdir())

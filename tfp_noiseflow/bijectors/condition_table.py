@@ -78,16 +78,3 @@ class ConditionTable(tf.Module):
         if self.num_cameras is None:
             return tf.gather(values, level)
         return tf.gather(tf.reshape(values, [-1]), camera * len(self.iso_levels) + level)
-
-
-def merged_conditions(*tables: ConditionTable | None) -> dict[str, Condition]:
-    """The conditions of several tables together, for a layer that holds them."""
-    merged: dict[str, Condition] = {}
-    for table in tables:
-        for name, condition in ({} if table is None else table.conditions).items():
-            if merged.setdefault(name, condition) != condition:
-                raise ValueError(
-                    f"expected tables that agree on {name}, received {merged[name]} "
-                    f"and {condition}."
-                )
-    return merged

@@ -12,6 +12,7 @@ from tfp_noiseflow.bijectors.conditional_bijector import (
     ConditionalBijector,
     check_names,
 )
+from tfp_noiseflow.bijectors.conditions import merged
 
 tfb = tfp.bijectors
 
@@ -47,18 +48,11 @@ class ConditionalChain(ConditionalBijector):
             names = [member.name for member in self.bijectors]
             if len(set(names)) < len(names):
                 raise ValueError(f"{name}: expected members with different names, got {names}.")
-            self._conditions = {}
-            for member in self.bijectors:
-                for key, condition in _conditions_of(member).items():
-                    if self._conditions.setdefault(key, condition) != condition:
-                        raise ValueError(
-                            f"{name}: expected members that agree on {key}, received "
-                            f"{self._conditions[key]} and, from {member.name}, {condition}."
-                        )
+            merged(*map(_conditions_of, self.bijectors))
 
     @property
     def conditions(self):
-        return self._conditions
+        return merged(*map(_conditions_of, self.bijectors))
 
     def check_conditions(self, given: Mapping, x: tf.Tensor) -> dict:
         """The conditions of each member, by its name."""

@@ -56,9 +56,7 @@ class ConvolutionalConditioner(tf.Module):
         # He et al. 2015: the variance that keeps the scale of ReLU activations.
         first_scale = np.sqrt(2 / (9 * channels_in))
         second_scale = np.sqrt(2 / hidden_channels)
-        self.kernel1, self.bias1 = variables(
-            3, channels_in, hidden_channels, "conv1", first_scale
-        )
+        self.kernel1, self.bias1 = variables(3, channels_in, hidden_channels, "conv1", first_scale)
         self.kernel2, self.bias2 = variables(
             1, hidden_channels, hidden_channels, "conv2", second_scale
         )

@@ -7,6 +7,7 @@ only their equations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -141,3 +142,19 @@ def check_fits(name: str, image: tf.Tensor, x: tf.Tensor) -> None:
             tf.stack([tf.shape(image)[-3:], tf.shape(x)[-3:]]),
         )
 
+
+def merged(*declarations: Mapping[str, Condition]) -> dict[str, Condition]:
+    """What several declare together.
+
+    Raises:
+      ValueError: two declare one condition differently.
+    """
+    conditions: dict[str, Condition] = {}
+    for declaration in declarations:
+        for name, condition in declaration.items():
+            if conditions.setdefault(name, condition) != condition:
+                raise ValueError(
+                    f"expected layers that agree on {name}, received {conditions[name]} and "
+                    f"{condition}."
+                )
+    return conditions

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.condition_table import ConditionTable, merged_conditions
+from tfp_noiseflow.bijectors.condition_table import ConditionTable
 from tfp_noiseflow.bijectors.conditional_bijector import (
     ConditionalBijector,
     dimensions,
     over_image,
 )
+from tfp_noiseflow.bijectors.conditions import merged
 
 
 class Gain(ConditionalBijector):
@@ -63,7 +64,7 @@ class Gain(ConditionalBijector):
 
     @property
     def conditions(self):
-        return merged_conditions(self.log_u, self.log_psi)
+        return merged(*(t.conditions for t in (self.log_u, self.log_psi) if t is not None))
 
     def log_gain(self, *, iso: tf.Tensor, camera: tf.Tensor | None = None) -> tf.Tensor:
         """log gamma of a batch, shape [..] of iso and camera."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.condition_table import ConditionTable, merged_conditions
+from tfp_noiseflow.bijectors.condition_table import ConditionTable
 from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector, over_image
-from tfp_noiseflow.bijectors.conditions import CleanImage
+from tfp_noiseflow.bijectors.conditions import CleanImage, merged
 from tfp_noiseflow.bijectors.gain import Gain
 
 
@@ -57,10 +57,12 @@ class SignalDependent(ConditionalBijector):
 
     @property
     def conditions(self):
-        tables = [self.log_beta1, self.log_beta2]
-        if self.gain is not None:
-            tables += [self.gain.log_u, self.gain.log_psi]
-        return {"clean": CleanImage(), **merged_conditions(*tables)}
+        return merged(
+            {"clean": CleanImage()},
+            {} if self.gain is None else self.gain.conditions,
+            self.log_beta1.conditions,
+            self.log_beta2.conditions,
+        )
 
     def variance(self, clean, *, iso=None, camera=None) -> tf.Tensor:
         """s^2 = beta1 * latent_clean + beta2 for clean [.., H, W, C] in fractions of full scale."""

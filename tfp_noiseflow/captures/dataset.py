@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -52,7 +53,7 @@ def training_dataset(
     def batches():
         epoch = first_epoch
         while True:
-            for _, batch in zip(range(steps), _epoch(captures, batch_size, seed, epoch)):
+            for batch in itertools.islice(_epoch(captures, batch_size, seed, epoch), steps):
                 yield _as_features(batch, cameras)
             epoch += 1
 

@@ -62,7 +62,7 @@ def kl_paper(real_noise: np.ndarray, model_noise: np.ndarray) -> np.ndarray:
 
 def _paper_frequencies(noise: np.ndarray) -> np.ndarray:
     patches = len(noise)
-    noise = noise.reshape(patches, -1).astype(np.float64)
+    noise = noise.reshape(patches, int(np.prod(noise.shape[1:]))).astype(np.float64)
     width = 2 * PAPER_LIMIT / PAPER_BINS
     inner = np.clip(np.floor((noise + PAPER_LIMIT) / width), -1, PAPER_BINS).astype(np.int64)
     bins = PAPER_BINS + 2

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import re
 
 import numpy as np
 
 from tfp_noiseflow.atomic_write import written_beside
-from tfp_noiseflow.evaluation.evaluate import Examples
+from tfp_noiseflow.evaluation.measurement import Examples
 
 # Okabe and Ito's colours, told apart with any colour vision; lines differ in style too.
 STYLES = {
@@ -32,28 +30,13 @@ def style(name: str) -> dict:
     return {"label": name.replace("_", " "), "color": color, "linestyle": "--"}
 
 
-def read_history(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The columns of a training log: `epoch`, `step`, `loss`, `val_loss`, `beta1`, ...
+def history_columns(rows: list[dict[str, float]]) -> dict[str, np.ndarray]:
+    """The rows of a training log as columns: `epoch`, `step`, `loss`, `val_loss`, `beta1`, ...
 
-    Empty cells are NaN.
-
-    Raises:
-      ValueError: a cell that is no number; names the file, the row and the column.
+    Missing cells are NaN.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    columns: dict[str, list[float]] = {name: [] for name in (rows[0] if rows else ())}
-    for number, row in enumerate(rows, start=2):
-        for name, values in columns.items():
-            cell = row[name]
-            try:
-                values.append(float(cell) if cell not in ("", None) else np.nan)
-            except ValueError as error:
-                raise ValueError(
-                    f"{os.fspath(path)}: expected a number in row {number}, column {name!r}, "
-                    f"received {cell!r}."
-                ) from error
-    return {name: np.array(values) for name, values in columns.items()}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
 def plot_training(history: dict[str, np.ndarray], path: str) -> bool:

@@ -6,9 +6,8 @@ import os
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.evaluation import plots
-from tfp_noiseflow.evaluation.evaluate import MODEL, Measurement
-
-HISTORY = "history.csv"
+from tfp_noiseflow.evaluation.measurement import MODEL, Measurement
+from tfp_noiseflow.training.history import read_history
 
 CAPTIONS = {
     "patches.png": (
@@ -85,12 +84,10 @@ def write_report(
             report["photon_transfer"], place("photon_transfer.png")
         ),
     }
-    history_path = None if model_dir is None else os.path.join(os.fspath(model_dir), HISTORY)
-    if history_path is not None and os.path.exists(history_path):
-        history = plots.read_history(history_path)
-        is_drawn["training.png"] = plots.plot_training(history, place("training.png"))
-        is_drawn["beta.png"] = plots.plot_beta(history, place("beta.png"))
-        is_drawn["gain.png"] = plots.plot_gain(history, place("gain.png"))
+    history = plots.history_columns([] if model_dir is None else read_history(model_dir))
+    is_drawn["training.png"] = plots.plot_training(history, place("training.png"))
+    is_drawn["beta.png"] = plots.plot_beta(history, place("beta.png"))
+    is_drawn["gain.png"] = plots.plot_gain(history, place("gain.png"))
     pictures = [name for name in CAPTIONS if is_drawn.get(name)]
     for name in CAPTIONS:
         # A picture of an earlier report would pass for one of this.

@@ -176,9 +176,7 @@ def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray)
       (beta1, beta2), both > 0.
     """
     is_used = counts > 0
-    counts, clean_sums, square_sums = (
-        a[is_used] for a in (counts, clean_sums, square_sums)
-    )
+    counts, clean_sums, square_sums = (a[is_used] for a in (counts, clean_sums, square_sums))
     clean = clean_sums / counts
     variance = square_sums.sum() / counts.sum()
     start = np.log([variance / (2 * max(clean.mean(), 1e-3)), variance / 2])
@@ -192,7 +190,11 @@ def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray)
         return value / counts.sum(), np.array(gradient) / counts.sum()
 
     found = scipy.optimize.minimize(
-        nll, start, jac=True, method="L-BFGS-B", bounds=[(-40, 5)] * 2,
+        nll,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-40, 5)] * 2,
         options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 500},
     )
     return tuple(np.exp(found.x))

@@ -31,7 +31,6 @@ class LikelihoodTrainer(tf_keras.Model):
         self.noise_model = noise_model
         self._nll = tf_keras.metrics.Mean(name="loss")
 
-    @tf.autograph.experimental.do_not_convert
     def call(self, captures: dict[str, tf.Tensor]) -> tf.Tensor:
         """[B], the NLL of each capture in nats per dimension."""
         noise = captures["noise"]

@@ -340,7 +340,7 @@ class _Drawer:
 def _compile_draw(model, image_shape, standard_deviation, draws: int) -> Callable:
     deviation = tf.constant(standard_deviation, tf.float32)
 
-    @tf.function
+    @tf.function(autograph=False)
     def draw(clean, iso, camera, group, seed):
         distribution = likelihood.noise_distribution(model, clean, iso, camera)
         noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)

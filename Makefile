@@ -1,0 +1,52 @@
+# `make demo` and `make test` need nothing but Python 3.11 and this checkout: they make an
+# environment in the user's cache, named after requirements.txt, and share it between checkouts.
+
+PYTHON ?= python3
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tfp_noiseflow
+ENVIRONMENT := $(CACHE)/environment-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
+READY := $(ENVIRONMENT)/ready
+RUN := TF_CPP_MIN_LOG_LEVEL=2 $(ENVIRONMENT)/bin/python
+
+DEMO ?= demo
+SEED ?= 0
+
+.PHONY: help environment demo test test-all lint format
+
+help:
+	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
+	@echo "make test      lint and the tests (minutes)"
+	@echo "make test-all  the slow tests too"
+
+# The file is made last, so that an interrupted installation is done again.
+$(READY): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	rm -rf $(ENVIRONMENT)
+	$(PYTHON) -m venv $(ENVIRONMENT)
+	$(ENVIRONMENT)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $(READY)
+
+environment: $(READY)
+
+demo: $(READY)
+	$(RUN) -m train.simulate_captures --output_dir=$(DEMO)/captures --seed=$(SEED)
+	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
+	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/model \
+	  --seed=$(SEED) --verbose=2
+	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --captures=$(DEMO)/captures/test.h5 \
+	  --output_dir=$(DEMO)/report
+	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
+	@echo "Read $(DEMO)/report/report.md."
+
+lint: $(READY)
+	$(ENVIRONMENT)/bin/ruff check .
+	$(ENVIRONMENT)/bin/ruff format --check .
+
+format: $(READY)
+	$(ENVIRONMENT)/bin/ruff check --fix .
+	$(ENVIRONMENT)/bin/ruff format .
+
+test: lint
+	$(RUN) -m pytest -m "not slow"
+
+test-all: lint
+	$(RUN) -m pytest

@@ -1,0 +1,114 @@
+"""The files of a report, and the command that writes it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.evaluation import measure, plots, write_report
+from tfp_noiseflow.models.model_directory import write_baselines
+
+CAMERAS = ("Phone 1", "Phone 2")
+ISO_LEVELS = (100.0, 800.0)
+PICTURES = {"patches.png", "histograms.png", "photon_transfer.png"}
+PICTURES_OF_TRAINING = {"training.png", "beta.png", "gain.png"}
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(0, 0.5, [16, 16, 16, 4])
+    path = tmp_path_factory.mktemp("captures") / "small.h5"
+    nf.write_captures(
+        path,
+        noisy=clean + rng.normal(0, 0.02, clean.shape),
+        clean=clean,
+        iso=np.tile(ISO_LEVELS, 8),
+        camera=np.repeat(CAMERAS, 8),
+        description="Made up\nfor a test.",
+    )
+    return nf.read_captures(path)
+
+
+@pytest.fixture(scope="module")
+def measurement(captures):
+    return measure(nf.GaussianNoise(0.02), captures, baselines={"gaussian": nf.GaussianNoise(0.1)})
+
+
+def write_history(model_dir):
+    names = [
+        "epoch,step,loss,val_loss,learning_rate,beta1,beta2,gamma(ISO 100),gamma(ISO 800)",
+        "psi(Phone 1),psi(Phone 2)",
+    ]
+    rows = [f"{e},{10 * e},{1 / (e + 1) - 3},,0.01,0.01,1,0.5,4,1,{1 + e / 9}" for e in range(5)]
+    (model_dir / "history.csv").write_text("\n".join([",".join(names), *rows]) + "\n")
+
+
+def test_report_without_a_training_log_shows_no_training(measurement, tmp_path):
+    (tmp_path / "new" / "report").mkdir(parents=True)
+    (tmp_path / "new" / "report" / "gain.png").write_text("of an earlier report")
+    paths = write_report(measurement, tmp_path / "new" / "report")
+    assert {os.path.basename(path) for path in paths} == {"report.json", "report.md"} | PICTURES
+    assert sorted(os.listdir(tmp_path / "new" / "report")) == sorted(map(os.path.basename, paths))
+    for path in paths:
+        if path.endswith(".png"):
+            with open(path, "rb") as file:
+                assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+    with open(tmp_path / "new" / "report" / "report.json", encoding="utf-8") as file:
+        assert json.load(file) == measurement.report
+
+
+def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tmp_path):
+    write_history(tmp_path)
+    paths = write_report(measurement, tmp_path / "report", model_dir=tmp_path)
+    names = {os.path.basename(path) for path in paths}
+    assert names == {"report.json", "report.md"} | PICTURES | PICTURES_OF_TRAINING
+    text = (tmp_path / "report" / "report.md").read_text()
+    for name in names - {"report.json", "report.md"}:
+        assert f"]({name})" in text
+    for part in ("small.h5", "16 patches", "Phone 1, Phone 2", "100, 800", "Made up for a test."):
+        assert part in text
+    assert "captures hold no nlf data set" in text
+    assert f"{measurement.report['models']['gaussian']['nll']:.4f}" in text
+    assert str(tmp_path) not in text, "a report names no folder of the machine"
+
+
+def test_logs_of_models_without_the_layers_have_no_pictures_of_them(tmp_path):
+    history = plots.history_columns([{"epoch": 0.0, "step": 9.0, "loss": -1.0}])
+    assert plots.plot_training(history, str(tmp_path / "training.png"))
+    assert not plots.plot_beta(history, str(tmp_path / "beta.png"))
+    assert not plots.plot_gain(history, str(tmp_path / "gain.png"))
+    assert os.listdir(tmp_path) == ["training.png"]
+
+
+def test_the_library_needs_no_matplotlib_to_be_imported():
+    # Keras imports matplotlib where it is installed, so that it is made missing here.
+    code = "import sys; sys.modules['matplotlib'] = None; import tfp_noiseflow.evaluation"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_command_writes_the_report_and_prints_the_table(captures, tmp_path):
+    model = nf.CameraNLF(CAMERAS, ISO_LEVELS, np.full([2, 2], 1e-3), np.full([2, 2], 1e-4))
+    nf.save_model(model, tmp_path / "model", {})
+    write_baselines(tmp_path / "model", {"gaussian": nf.GaussianNoise(0.02)})
+    command = [
+        *(sys.executable, "-m", "train.evaluate"),
+        f"--model_dir={tmp_path / 'model'}",
+        f"--captures={captures.path}",
+        f"--output_dir={tmp_path / 'report'}",
+        *("--seed=5", "--batch_size=7"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "| Gaussian" in done.stdout
+    assert "report.md" in done.stdout
+    with open(tmp_path / "report" / "report.json", encoding="utf-8") as file:
+        report = json.load(file)
+    assert report["seed"] == 5
+    assert report["models"]["noise_flow"]["parameters"] == 8
+    assert report["models"]["gaussian"]["nll"] is not None

@@ -1,0 +1,128 @@
+"""All layers and all noise models: the generic tests run over these two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow import bijectors as nb
+from tfp_noiseflow.models import CameraNLF, GaussianNoise, NoiseFlow, NoiseModel
+
+CAMERAS = ("Alpha", "Beta", "Gamma")
+ISO_LEVELS = (100.0, 400.0, 1600.0)
+
+
+def _chain(dtype):
+    gain = nb.Gain(ISO_LEVELS, len(CAMERAS), dtype=dtype)
+    layers = [
+        nb.SignalDependent(gain, dtype=dtype),
+        nb.InvertibleConv1x1(4, seed=1, dtype=dtype),
+        nb.AffineCoupling(4, seed=2, dtype=dtype),
+        gain,
+    ]
+    return nb.ConditionalChain(layers, dtype=dtype)
+
+
+def _by_camera_and_iso(name, initial, dtype):
+    return nb.ConditionTable(
+        initial, num_cameras=len(CAMERAS), iso_levels=ISO_LEVELS, dtype=dtype, name=name
+    )
+
+
+# Name -> (builder of a dtype, channels of its images).
+LAYERS: dict[str, tuple[Callable, int]] = {
+    "signal_dependent": (lambda dtype: nb.SignalDependent(dtype=dtype), 4),
+    "signal_dependent_with_gain": (
+        lambda dtype: nb.SignalDependent(nb.Gain(ISO_LEVELS, 3, dtype=dtype), dtype=dtype),
+        4,
+    ),
+    "signal_dependent_by_camera_and_iso": (
+        lambda dtype: nb.SignalDependent(
+            log_beta1=_by_camera_and_iso("log_beta1", -5.0, dtype),
+            log_beta2=_by_camera_and_iso("log_beta2", -7.0, dtype),
+            dtype=dtype,
+        ),
+        4,
+    ),
+    "gain": (lambda dtype: nb.Gain(ISO_LEVELS, dtype=dtype), 4),
+    "gain_with_cameras": (lambda dtype: nb.Gain(ISO_LEVELS, 3, dtype=dtype), 4),
+    "gain_by_camera_and_iso": (
+        lambda dtype: nb.Gain(log_u=_by_camera_and_iso("log_u", -5.0, dtype), dtype=dtype),
+        4,
+    ),
+    "affine_coupling": (lambda dtype: nb.AffineCoupling(4, seed=3, dtype=dtype), 4),
+    "affine_coupling_with_border": (
+        lambda dtype: nb.AffineCoupling(4, has_border_indicator=True, seed=3, dtype=dtype),
+        4,
+    ),
+    "affine_coupling_of_3_channels": (lambda dtype: nb.AffineCoupling(3, seed=3, dtype=dtype), 3),
+    "invertible_conv1x1": (lambda dtype: nb.InvertibleConv1x1(4, seed=4, dtype=dtype), 4),
+    "chain": (_chain, 4),
+    "squeezed_chain": (lambda dtype: nb.Squeezed(_chain(dtype)), 1),
+}
+
+
+def _flow(architecture, channels=4):
+    return lambda dtype: NoiseFlow(
+        architecture,
+        cameras=CAMERAS,
+        iso_levels=ISO_LEVELS,
+        channels=channels,
+        dtype=dtype,
+        seed=5,
+    )
+
+
+# Name -> (builder of a dtype, channels of its images).
+MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
+    "S-G": (_flow("S-G"), 4),
+    "S-G-CAM": (_flow("S-G-CAM"), 4),
+    "S-Ax1-G-Ax1-CAM": (_flow("S-Ax1-G-Ax1-CAM"), 4),
+    "S-Ax4-G-Ax4-CAM": (_flow("S-Ax4-G-Ax4-CAM"), 4),
+    "Ax4": (_flow("Ax4"), 4),
+    "S-Ax2-G-Ax2-CAM of planes": (_flow("S-Ax2-G-Ax2-CAM", channels=1), 1),
+    "Gaussian": (lambda dtype: GaussianNoise(0.02, dtype=dtype), 4),
+    "camera NLF": (
+        lambda dtype: CameraNLF(
+            CAMERAS,
+            ISO_LEVELS,
+            beta1=1e-5 * np.outer([1, 2, 3], ISO_LEVELS),
+            beta2=1e-9 * np.outer([1, 2, 3], np.square(ISO_LEVELS)),
+            dtype=dtype,
+        ),
+        4,
+    ),
+}
+
+
+def moved(module: tf.Module, seed: int = 0, by: float = 0.3) -> tf.Module:
+    """The module with all trained variables moved away from their start.
+
+    Couplings start as the identity, so that at the start many a wrong layer passes.
+    """
+    generator = np.random.default_rng(seed)
+    for variable in module.trainable_variables:
+        variable.assign_add(by * generator.standard_normal(variable.shape))
+    return module
+
+
+def images(shape, seed: int = 0, scale: float = 1.0, dtype=np.float64) -> np.ndarray:
+    """Normal numbers."""
+    return (scale * np.random.default_rng(seed).standard_normal(shape)).astype(dtype)
+
+
+def conditions(batch_shape, image_shape, seed: int = 0, dtype=np.float64) -> dict:
+    """A clean image, an ISO and a camera for each row of a batch."""
+    generator = np.random.default_rng(seed + 100)
+    return {
+        "clean": generator.uniform(-0.05, 1.0, (*batch_shape, *image_shape)).astype(dtype),
+        "iso": generator.choice(ISO_LEVELS, batch_shape).astype(dtype),
+        "camera": generator.integers(0, len(CAMERAS), batch_shape).astype(np.int32),
+    }
+
+
+def needed(bijector, given: dict) -> dict:
+    """The conditions among `given` that a bijector declares."""
+    return {name: value for name, value in given.items() if name in bijector.conditions}
