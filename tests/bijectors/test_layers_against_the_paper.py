@@ -23,7 +23,9 @@ def test_gain_is_psi_times_u_times_iso():
 
 def test_gain_starts_at_one_two_hundredth_of_the_iso():
     gain = nb.Gain(ISO_LEVELS, 2, dtype=tf.float64)
-    np.testing.assert_allclose(np.exp(gain.log_gain(iso=tf.constant([400.0], tf.float64), camera=[1])), 2.0)
+    np.testing.assert_allclose(
+        np.exp(gain.log_gain(iso=tf.constant([400.0], tf.float64), camera=[1])), 2.0
+    )
 
 
 def test_signal_dependent_scales_by_the_noise_level_function_of_the_latent_clean_image():
@@ -76,9 +78,7 @@ def test_conv1x1_agrees_with_the_lu_product_of_tfp():
 @pytest.mark.parametrize("has_border_indicator", [False, True])
 def test_coupling_is_the_network_of_the_paper(has_border_indicator):
     layer = moved(
-        nb.AffineCoupling(
-            4, has_border_indicator=has_border_indicator, seed=0, dtype=tf.float64
-        )
+        nb.AffineCoupling(4, has_border_indicator=has_border_indicator, seed=0, dtype=tf.float64)
     )
     y = images((5, 7, 4))
 
@@ -238,9 +238,7 @@ def test_chain_hands_over_conditions_by_name_of_the_member_too():
     x, given = images((2, 4, 4, 4)), conditions((2,), (4, 4, 4))
     expected = chain.forward(x, **given)
     of_gain = {"iso": given["iso"], "camera": given["camera"]}
-    np.testing.assert_array_equal(
-        chain.forward(x, signal_dependent=given, gain=of_gain), expected
-    )
+    np.testing.assert_array_equal(chain.forward(x, signal_dependent=given, gain=of_gain), expected)
     np.testing.assert_array_equal(chain.forward(x, **given, gain=of_gain), expected)
     other = chain.forward(x, **given, gain={**of_gain, "camera": (given["camera"] + 1) % 3})
     assert np.any(other != expected), "what is routed by name goes over what is shared"

@@ -140,13 +140,10 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
                 f"{self.name}: expected event_ndims >= {IMAGE_NDIMS} ([H, W, C]), "
                 f"received {event_ndims}."
             )
-        if not extra:
-            return log_det
-        batch_shape = tf.shape(x)[:-IMAGE_NDIMS]
-        log_det = tf.broadcast_to(
-            log_det, tf.broadcast_dynamic_shape(batch_shape, tf.shape(log_det))
-        )
-        return tf.reduce_sum(log_det, axis=list(range(-extra, 0)))
+        # Some layers give one log-det for all images.
+        batch_shape = tf.broadcast_dynamic_shape(tf.shape(x)[:-IMAGE_NDIMS], tf.shape(log_det))
+        log_det = tf.broadcast_to(log_det, batch_shape)
+        return tf.reduce_sum(log_det, axis=list(range(-extra, 0))) if extra else log_det
 
 
 def check_names(owner: str, *, expected, given) -> None:

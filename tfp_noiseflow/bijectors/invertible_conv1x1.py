@@ -83,7 +83,9 @@ class InvertibleConv1x1(ConditionalBijector):
         return self.permutation @ lower @ (upper + tf.linalg.diag(diagonal))
 
     def _forward_and_log_det(self, x):
-        return _times(x, tf.linalg.inv(self.matrix)), -self._log_det(x)
+        # In float64: the rounding of an inverse in float32 would be the largest error of a flow.
+        inverse = tf.linalg.inv(tf.cast(self.matrix, tf.float64))
+        return _times(x, tf.cast(inverse, self.dtype)), -self._log_det(x)
 
     def _inverse_and_log_det(self, y):
         return _times(y, self.matrix), self._log_det(y)

@@ -45,7 +45,7 @@ def compile_negative_log_likelihood(model, image_shape: tuple[int, int, int]) ->
     """
     size = float(np.prod(image_shape))
 
-    @tf.function(autograph=False)
+    @tf.function
     def compute(noise, clean, iso, camera):
         distribution = noise_distribution(model, clean, iso, camera)
         return -distribution.log_prob(tf.cast(noise, distribution.dtype)) / size

@@ -27,7 +27,7 @@ EXAMPLES = 2**31 - 1
 
 NO_NLF = "captures hold no nlf data set"
 NO_BASELINE = "no such baseline was given"
-NO_REPEAT = "captures hold no second noisy image of each clean one (data set noisy_repeat)"
+NO_REPEAT = "captures hold no noisy_repeat data set"
 ONE_CHANNEL = "the images have one channel"
 
 
@@ -340,7 +340,7 @@ class _Drawer:
 def _compile_draw(model, image_shape, standard_deviation, draws: int) -> Callable:
     deviation = tf.constant(standard_deviation, tf.float32)
 
-    @tf.function(autograph=False)
+    @tf.function
     def draw(clean, iso, camera, group, seed):
         distribution = likelihood.noise_distribution(model, clean, iso, camera)
         noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)

@@ -183,7 +183,9 @@ def plot_histograms(
     """Densities of real and modelled noise, log-y, a row a camera and up to 3 ISOs."""
     grid, panels = _condition_grid(conditions, most_columns=3)
     rows, columns = len(grid), max(len(row) for row in grid)
-    figure, axes_grid = _figure(3.7 * columns, 2.3 * rows + 1.0, rows=rows, columns=columns)
+    # The legend above needs some width, however few the panels.
+    width, height = max(7.5, 3.7 * columns), (2.3 if columns > 1 else 3.2) * rows + 1.0
+    figure, axes_grid = _figure(width, height, rows=rows, columns=columns)
     axes_grid = np.reshape(axes_grid, [rows, columns])
     for axes in axes_grid.ravel():
         axes.set_visible(False)
@@ -214,7 +216,10 @@ def plot_histograms(
     figure.supylabel("density", fontsize=10)
     first = axes_grid[panels[0][0], panels[0][1]]
     figure.legend(
-        *first.get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False
+        *first.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=5 if columns > 1 else 3,
+        frameon=False,
     )
     return _save(figure, path)
 

@@ -14,7 +14,7 @@ CAPTIONS = {
         "Patches: clean, real noise, sampled noise",
         "One row a camera and ISO; one channel (green, where images are packed). Clean is shown by "
         "its square root; noise on one scale a row, black to white -3 to +3 standard deviations "
-        "of the real noise.",
+        "of the real noise. The models share one draw of the base noise.",
     ),
     "histograms.png": (
         "Histograms",
@@ -158,16 +158,17 @@ def _measured(report: dict) -> str:
             f"The noisy values are codes (step {step:g}): " if not isinstance(step, list)
             else f"Some noisy values are codes (steps {step[0]:g} to {step[1]:g}): "
         ) + "uniform noise of one step was added to them, the same for all models."  # fmt: skip
-    low, high = captures["noise_standard_deviation"]
+    pairs = captures["camera_iso_pairs"]
+    low, high = (f"{sd:.2g}" for sd in captures["noise_standard_deviation"])
     lines = [
         f"Measured on `{captures['file']}`: {captures['patches']} patches of {height} x {width} "
         f"pixels with {channels} channel{'s' if channels > 1 else ''}, "
-        f"{captures['camera_iso_pairs']} pairs of camera and ISO.",
+        f"{pairs} pair{'s' if pairs > 1 else ''} of camera and ISO.",
         "",
         f"- Cameras: {', '.join(captures['cameras'])}",
         f"- ISO: {', '.join(f'{iso:g}' for iso in captures['iso_levels'])}",
-        f"- Standard deviation of the real noise: {low:.2g} to {high:.2g} of full scale, by camera "
-        "and ISO",
+        "- Standard deviation of the real noise, by camera and ISO: "
+        f"{low if low == high else f'{low} to {high}'} of full scale",
         f"- {dequantisation}",
         f"- Seed {report['seed']} for the dequantisation and the models' draws, "
         f"{report['draws_per_pixel']} draws a pixel",
@@ -238,7 +239,7 @@ def _correlations_table(report: dict) -> str:
                 _label(name),
                 _signed(entry["horizontal"]),
                 _signed(entry["vertical"]),
-                _signed(strongest) if channels is not None else f"none: {entry['reason']}",
+                _signed(strongest),
                 _signed(entry["excess_kurtosis_given_clean"]),
                 _signed(entry["excess_kurtosis"]),
             ]
@@ -267,7 +268,7 @@ def _channel_matrices(report: dict) -> str:
     real = report["correlations"]["real"]["channels"]
     model = report["correlations"][MODEL]["channels"]
     if real is None:
-        return ""
+        return f" No channel correlation: {report['correlations']['real']['reason']}."
     names = ["R", "Gr", "Gb", "B"] if len(real) == 4 else [str(i) for i in range(len(real))]
     rows = [
         [

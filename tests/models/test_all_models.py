@@ -1,0 +1,267 @@
+"""What every noise model must do, for all of tests/registry.py."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_noiseflow as nf
+from tests.registry import CAMERAS, ISO_LEVELS, MODELS, conditions, images, moved, needed
+
+tfd = tfp.distributions
+
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def case(name, dtype=tf.float64, batch_shape=(3,), height=4, width=6):
+    build, channels = MODELS[name]
+    # Eight couplings moved by more than this give noise of kurtosis 20 and more, unlike any camera's.
+    model = moved(build(dtype), by=0.05)
+    shape = (height, width, channels)
+    given = conditions(batch_shape, shape, dtype=dtype.as_numpy_dtype)
+    return model, tf.constant(images((*batch_shape, *shape), scale=0.02), dtype), given
+
+
+@every_model
+def test_call_gives_a_bound_transformed_distribution(name):
+    model, noise, given = case(name)
+    distribution = model(**given)
+    assert isinstance(distribution, tfd.TransformedDistribution)
+    assert distribution.batch_shape == [3]
+    assert distribution.event_shape == noise.shape[1:]
+    assert distribution.dtype == tf.float64
+    assert distribution.sample(seed=(0, 1)).shape == noise.shape
+    assert distribution.sample(5, seed=(0, 1)).shape == (5, *noise.shape)
+    assert distribution.log_prob(noise).shape == [3]
+    z = tf.zeros_like(noise)
+    assert distribution.bijector.forward(z).shape == noise.shape
+    assert tfd.TransformedDistribution(
+        tfd.Sample(tfd.Normal(tf.zeros([], tf.float64), 1.0), noise.shape[1:]), model.bijector
+    ).log_prob(noise, bijector_kwargs=needed(model.bijector, given)).numpy() == pytest.approx(
+        distribution.log_prob(noise).numpy(), rel=1e-12
+    )
+
+
+@every_model
+def test_log_prob_is_the_change_of_variables(name):
+    model, noise, given = case(name)
+    bijector = model(**given).bijector
+    z = bijector.inverse(noise)
+    base = -0.5 * np.sum(np.square(z) + np.log(2 * np.pi), axis=(1, 2, 3))
+    expected = base + bijector.inverse_log_det_jacobian(noise, 3)
+    np.testing.assert_allclose(model(**given).log_prob(noise), expected, rtol=1e-12)
+
+
+@every_model
+def test_round_trip_in_float64_and_float32(name):
+    for dtype, tolerance in ((tf.float64, 1e-10), (tf.float32, 2e-5)):
+        model, noise, given = case(name, dtype, height=16, width=16)
+        bijector = model(**given).bijector
+        noise = bijector.forward(tf.constant(images(noise.shape), dtype))
+        again = bijector.forward(bijector.inverse(tf.identity(noise)))
+        # Relative to the noise's standard deviation, row by row: conditions differ by row.
+        sd = np.std(noise, axis=(1, 2, 3), keepdims=True)
+        assert np.abs((again - noise) / sd).max() < tolerance
+
+
+@every_model
+def test_log_det_is_that_of_the_jacobian(name):
+    model, noise, given = case(name, batch_shape=(1,))
+    bijector = model(**given).bijector
+    with tf.GradientTape() as tape:
+        tape.watch(noise)
+        z = bijector.inverse(noise)
+    size = int(np.prod(noise.shape))
+    jacobian = tf.reshape(tape.jacobian(z, noise), [size, size])
+    expected = np.linalg.slogdet(jacobian)[1]
+    assert abs(float(bijector.inverse_log_det_jacobian(noise, 3)[0]) - expected) < 1e-9
+
+
+@every_model
+def test_gradient_of_the_nll_reaches_all_trained_variables(name):
+    model, noise, _ = case(name, batch_shape=(9,))
+    given = conditions((9,), noise.shape[1:])
+    # Every camera and ISO once: a table's entry that no capture uses has no gradient.
+    given["camera"] = np.repeat(np.arange(3, dtype=np.int32), 3)
+    given["iso"] = np.tile(ISO_LEVELS, 3)
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_sum(model(**given).log_prob(noise))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, f"no gradient for {variable.name}"
+        assert np.all(np.any(tf.convert_to_tensor(gradient) != 0)), variable.name
+
+
+@every_model
+def test_mixed_batch_equals_its_rows_alone(name):
+    model, noise, given = case(name, batch_shape=(5,))
+    together = model(**given).log_prob(noise)
+    sampled = model(**given).bijector.forward(noise)
+    for row in range(5):
+        one = {key: value[row] for key, value in given.items()}
+        alone = model(**one)
+        assert alone.batch_shape == []
+        np.testing.assert_allclose(alone.log_prob(noise[row]), together[row], rtol=1e-12)
+        np.testing.assert_allclose(alone.bijector.forward(noise[row]), sampled[row], rtol=1e-11)
+
+
+@every_model
+def test_camera_names_indices_and_scalars_mean_the_same(name):
+    model, noise, given = case(name)
+    given = dict(given, iso=400.0, camera=1)
+    expected = model(**given).log_prob(noise)
+    for camera in ("Beta", ["Beta"] * 3, np.array(["Beta"] * 3, object), tf.constant("Beta"),
+                   [1, 1, 1], tf.constant([1, 1, 1], tf.int64)):  # fmt: skip
+        for iso in (400, [400.0] * 3, tf.constant(400)):
+            got = model(given["clean"], iso=iso, camera=camera).log_prob(noise)
+            np.testing.assert_array_equal(got, expected)
+
+
+@every_model
+def test_graph_with_dynamic_shapes_equals_eager(name):
+    model, noise, given = case(name)
+    image = tf.TensorSpec([None, None, None, noise.shape[-1]], tf.float64)
+
+    @tf.function(
+        input_signature=[
+            image,
+            image,
+            tf.TensorSpec([None], tf.float64),
+            tf.TensorSpec([None], tf.string),
+        ]
+    )
+    def graph(noise, clean, iso, camera):
+        distribution = model(clean, iso=iso, camera=camera)
+        return distribution.log_prob(noise), distribution.sample(seed=(3, 4))
+
+    names = np.array(CAMERAS)[given["camera"]]
+    log_prob, sample = graph(noise, given["clean"], given["iso"], names)
+    np.testing.assert_allclose(log_prob, model(**given).log_prob(noise), rtol=1e-12)
+    np.testing.assert_allclose(sample, model(**given).sample(seed=(3, 4)), rtol=1e-9, atol=1e-12)
+
+
+@every_model
+def test_images_of_a_batch_are_drawn_independently(name):
+    model, noise, given = case(name, batch_shape=(2,), height=32, width=32)
+    given = {key: np.stack([value[0]] * 2) for key, value in given.items()}
+    distribution = model(**given)
+    latent = distribution.bijector.inverse(distribution.sample(seed=(0, 1)))
+    correlation = np.corrcoef(np.reshape(latent, [2, -1]))[0, 1]
+    # 1024 or more pixels: 0.15 is five standard errors.
+    assert abs(correlation) < 0.15
+
+
+@every_model
+def test_sample_and_log_prob_together_agree_with_log_prob(name):
+    model, _, given = case(name)
+    distribution = model(**given)
+    noise, log_prob = distribution.experimental_sample_and_log_prob(seed=(0, 1))
+    np.testing.assert_allclose(log_prob, distribution.log_prob(tf.identity(noise)), rtol=1e-9)
+
+
+@every_model
+def test_log_prob_after_a_change_of_variables_is_fresh(name):
+    model, noise, given = case(name)
+    distribution = model(**given)
+    distribution.log_prob(noise)
+    moved(model, seed=1, by=0.05)
+    np.testing.assert_array_equal(
+        distribution.log_prob(noise), model(**given).log_prob(tf.identity(noise))
+    )
+
+
+@every_model
+def test_sample_noise_of_a_row_depends_on_its_own_seed_alone(name):
+    model, _, given = case(name, tf.float32, batch_shape=(4,))
+    seeds = np.array([[1, 2], [3, 4], [1, 2], [5, 6]], np.int32)
+    together = nf.sample_noise(model, **given, seeds=seeds).numpy()
+    for row in (1, 3):
+        one = {key: value[row : row + 1] for key, value in given.items()}
+        alone = nf.sample_noise(model, **one, seeds=seeds[row : row + 1])
+        # Convolutions of another batch size may sum in another order.
+        np.testing.assert_allclose(alone[0], together[row], atol=1e-6 * together[row].std())
+    zero = nf.sample_noise(model, **given, seeds=seeds, temperature=[0.0, 1.0, 0.5, 0.0])
+    np.testing.assert_array_equal(zero[1], together[1])
+
+
+@every_model
+def test_model_directory_gives_the_same_model_back(name, tmp_path):
+    model, noise, given = case(name)
+    nf.save_model(model, tmp_path / "model", {"file": "none"})
+    loaded = nf.load_model(tmp_path / "model")
+    assert type(loaded) is type(model)
+    assert loaded.cameras == model.cameras
+    assert loaded.iso_levels == model.iso_levels
+    np.testing.assert_array_equal(loaded(**given).log_prob(noise), model(**given).log_prob(noise))
+
+
+@every_model
+def test_export_computes_what_the_model_computes(name, tmp_path):
+    model, noise, given = case(name, tf.float32)
+    channels = noise.shape[-1]
+    path = nf.export_saved_model(model, tmp_path / "served", channels=channels)
+    assert path == str(tmp_path / "served" / "1")
+    served = tf.saved_model.load(path).signatures
+    batch = {
+        "clean": tf.constant(given["clean"]),
+        "iso": tf.constant(given["iso"]),
+        "camera": tf.constant(np.array(CAMERAS)[given["camera"]]),
+    }
+    likelihood = served["log_prob"](noise=noise, **batch)
+    expected = model(**given).log_prob(noise).numpy()
+    np.testing.assert_allclose(likelihood["log_prob"], expected, rtol=1e-5)
+    dimensions = np.prod(noise.shape[1:])
+    np.testing.assert_allclose(likelihood["nll_per_dim"], -expected / dimensions, rtol=1e-5)
+    seed = tf.constant([[0, 1], [2, 3], [4, 5]])
+    sampled = served["sample"](seed=seed, temperature=tf.ones([3]), **batch)["noise"]
+    expected = nf.sample_noise(model, **given, seeds=seed)
+    np.testing.assert_allclose(sampled, expected, atol=1e-6 * np.std(expected), rtol=1e-5)
+    assert nf.export_saved_model(model, tmp_path / "served", channels=channels).endswith("2")
+    assert sorted(p.name for p in (tmp_path / "served").iterdir()) == ["1", "2"]
+
+
+BAD_CALLS = [
+    ({"iso": 0.0}, "iso to be positive and finite"),
+    ({"iso": -1.0}, "iso to be positive and finite"),
+    ({"iso": [100.0, np.nan, 100.0]}, "iso to be positive and finite"),
+    ({"iso": [100.0, 400.0]}, "expected iso to be a scalar or of the batch shape"),
+    ({"clean": np.full((3, 4, 6, 4), 1.5)}, "above 1.001"),
+    ({"clean": np.full((3, 4, 6, 4), np.nan)}, "NaN"),
+    ({"clean": np.full((6, 4), 0.5)}, r"expected clean \(the clean image\) \[\.\., H, W, C\]"),
+]
+
+
+@every_model
+@pytest.mark.parametrize(("bad", "message"), BAD_CALLS)
+def test_bad_conditions_raise_in_every_model(name, bad, message):
+    model, noise, given = case(name)
+    if "clean" in bad and bad["clean"].ndim == 4:
+        bad = {"clean": bad["clean"][..., : noise.shape[-1]]}
+    with pytest.raises(ValueError, match=message):
+        model(**{**given, **bad})
+
+
+@every_model
+def test_unknown_camera_lists_the_known_ones(name):
+    model, _, given = case(name)
+    if model.cameras is None:
+        pytest.skip("the model does not tell cameras apart")
+    with pytest.raises(ValueError, match=r"known cameras \(Alpha, Beta, Gamma\).*Delta"):
+        model(**{**given, "camera": "Delta"})
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def graph(camera):
+        return model(given["clean"], iso=given["iso"], camera=camera).sample()
+
+    graph("Alpha")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="known cameras"):
+        graph("Delta")
+
+
+@every_model
+def test_noise_of_another_shape_is_refused(name):
+    model, noise, given = case(name)
+    distribution = model(**given)
+    for wrong in (noise[:, :2], noise[:, :, :2], noise[:, :1], noise[:2]):
+        with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+            distribution.log_prob(wrong)

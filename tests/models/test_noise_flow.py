@@ -1,0 +1,150 @@
+"""Noise Flow's architecture strings, its parameters, and the errors of its constructor."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_noiseflow as nf
+from tests.registry import moved
+from tfp_noiseflow.models.architecture import parse_architecture
+
+
+@pytest.mark.parametrize(
+    ("text", "layers", "has_camera_factors"),
+    [
+        ("S-G", "SG", False),
+        ("S-G-CAM", "SG", True),
+        ("S-Ax1-G-Ax1-CAM", "SAGA", True),
+        ("S-Ax4-G-Ax4-CAM", "SAAAAGAAAA", True),
+        ("S-Ax4-G-Ax4", "SAAAAGAAAA", False),
+        ("Ax4", "AAAA", False),
+        ("A", "A", False),
+    ],
+)
+def test_architectures_of_the_paper_are_read(text, layers, has_camera_factors):
+    parsed = parse_architecture(text)
+    assert "".join(parsed.layers) == layers
+    assert parsed.has_camera_factors is has_camera_factors
+
+
+@pytest.mark.parametrize(
+    "text", ["", "CAM", "S-CAM", "S-Q", "S--G", "s-g", "Ax0", "S-G-G", "S-S", "S-G-CAM-A", None]
+)
+def test_architectures_that_are_not_understood_are_refused(text):
+    with pytest.raises(ValueError, match="expected"):
+        parse_architecture(text)
+
+
+def test_layers_stand_in_density_order_and_share_the_gain():
+    flow = nf.NoiseFlow("S-Ax1-G-Ax1-CAM", cameras=("a",), iso_levels=(100,))
+    layers = flow.bijector.bijectors
+    assert [layer.name for layer in layers] == [
+        "signal_dependent", "conv1x1_1", "coupling_1", "gain", "conv1x1_2", "coupling_2",
+    ]  # fmt: skip
+    assert layers[0].gain is layers[3]
+
+
+def test_density_goes_through_the_layers_in_the_order_of_the_paper():
+    flow = moved(nf.NoiseFlow("S-Ax1-G-Ax1-CAM", seed=0, dtype=tf.float64), by=0.1)
+    noise = 0.01 * np.random.default_rng(0).standard_normal((2, 4, 4, 4))
+    given = {
+        "clean": np.full((2, 4, 4, 4), 0.3),
+        "iso": tf.constant([100, 800.0], tf.float64),
+        "camera": tf.constant([0, 4]),
+    }
+    x = noise
+    for layer in flow.bijector.bijectors:
+        x = layer.inverse(x, **{k: given[k] for k in layer.conditions})
+    np.testing.assert_allclose(flow(**given).bijector.inverse(noise), x, rtol=1e-12)
+
+
+def test_default_model_has_the_size_of_the_paper():
+    flow = nf.NoiseFlow()
+    assert flow.number_of_parameters == 2100
+    assert "2100 parameters" in repr(flow)
+    assert nf.NoiseFlow("S-G-CAM").number_of_parameters == 12
+    assert nf.NoiseFlow("S-G").number_of_parameters == 7
+
+
+def test_seed_fixes_the_initial_weights():
+    a, b, c = (nf.NoiseFlow(seed=seed).trainable_variables for seed in (1, 1, 2))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+    assert any(np.any(x != y) for x, y in zip(a, c, strict=True))
+
+
+def test_start_is_the_noise_level_function_of_the_paper():
+    flow = nf.NoiseFlow("S-Ax4-G-Ax4-CAM", seed=0, dtype=tf.float64)
+    clean = np.full((1, 8, 8, 4), 0.4)
+    noise = np.random.default_rng(0).standard_normal((1, 8, 8, 4))
+    gamma = 400 / 200
+    sd = gamma * np.sqrt(np.exp(-5) * 0.4 / gamma + 1)
+    expected = -0.5 * np.sum((noise / sd) ** 2) - 256 * np.log(sd * np.sqrt(2 * np.pi))
+    # Couplings start as the identity and 1x1 convolutions as rotations: neither changes a density.
+    got = flow(clean, iso=400, camera="IP").log_prob(noise)
+    np.testing.assert_allclose(got, [expected], rtol=1e-10)
+
+
+def test_physical_parameters_have_names_of_cameras_and_isos():
+    flow = nf.NoiseFlow("S-G-CAM", cameras=("Pixel", "N6"), iso_levels=(100, 3200))
+    values = {name: float(value) for name, value in flow.physical_parameters().items()}
+    assert values == pytest.approx(
+        {
+            "beta1": np.exp(-5),
+            "beta2": 1,
+            "gamma(ISO 100)": 0.5,
+            "gamma(ISO 3200)": 16,
+            "psi(Pixel)": 1,
+            "psi(N6)": 1,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cameras": None}, "camera names"),
+        ({"cameras": ()}, "camera names"),
+        ({"cameras": ("a", "a")}, "each once"),
+        ({"cameras": "IP"}, "received the text 'IP'"),
+        ({"iso_levels": ()}, "positive ISO levels"),
+        ({"iso_levels": (100, 0)}, "positive ISO levels"),
+        ({"iso_levels": (100, 100)}, "each once"),
+        ({"channels": 0}, "channels >= 1"),
+        ({"hidden_channels": 0}, "hidden_channels >= 1"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        nf.NoiseFlow(**arguments)
+
+
+def test_odd_planes_are_refused_by_a_model_of_one_channel():
+    flow = nf.NoiseFlow("S-Ax1-G", cameras=None, iso_levels=(100,), channels=1)
+    with pytest.raises(ValueError, match="even height and width.*5"):
+        flow(np.full((2, 5, 6, 1), 0.5), iso=100)
+
+
+def test_any_size_is_sampled_whatever_the_training_patch():
+    flow = moved(nf.NoiseFlow(seed=0), by=0.05)
+    for height, width in ((1, 1), (3, 50), (200, 20)):
+        noise = flow(tf.fill([2, height, width, 4], 0.2), iso=100, camera="IP").sample()
+        assert noise.shape == [2, height, width, 4]
+        assert np.isfinite(noise).all()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "temperature", "message"),
+    [
+        ([[0, 1]], 1.0, r"seeds \[B, 2\]"),
+        ([[0.5, 1.0], [1.0, 2.0]], 1.0, "integer seeds"),
+        ([[0, 1], [2, 3]], -1.0, "temperature to be finite and not negative"),
+        ([[0, 1], [2, 3]], np.nan, "temperature to be finite and not negative"),
+    ],
+)
+def test_sample_noise_refuses_bad_seeds_and_temperatures(seeds, temperature, message):
+    flow = nf.NoiseFlow("S-G")
+    with pytest.raises(ValueError, match=message):
+        nf.sample_noise(
+            flow, np.full((2, 4, 4, 4), 0.5), iso=100, seeds=seeds, temperature=temperature
+        )
