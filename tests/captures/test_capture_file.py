@@ -205,7 +205,7 @@ def test_file_that_is_no_hdf5_and_no_file_are_refused(tmp_path):
     path.write_text("no captures here")
     with pytest.raises(ValueError, match="expected a capture file"):
         nf.read_captures(path)
-    with pytest.raises(FileNotFoundError, match="missing.h5"):
+    with pytest.raises(FileNotFoundError, match=r"missing.h5"):
         nf.read_captures(tmp_path / "missing.h5")
 
 

@@ -15,7 +15,7 @@ every_model = pytest.mark.parametrize("name", MODELS)
 
 def case(name, dtype=tf.float64, batch_shape=(3,), height=4, width=6):
     build, channels = MODELS[name]
-    # Eight couplings moved by more than this give noise of kurtosis 20 and more, unlike any camera's.
+    # Eight couplings moved by more give noise of kurtosis 20 and more, unlike any camera's.
     model = moved(build(dtype), by=0.05)
     shape = (height, width, channels)
     given = conditions(batch_shape, shape, dtype=dtype.as_numpy_dtype)
@@ -142,7 +142,7 @@ def test_graph_with_dynamic_shapes_equals_eager(name):
 
 @every_model
 def test_images_of_a_batch_are_drawn_independently(name):
-    model, noise, given = case(name, batch_shape=(2,), height=32, width=32)
+    model, _, given = case(name, batch_shape=(2,), height=32, width=32)
     given = {key: np.stack([value[0]] * 2) for key, value in given.items()}
     distribution = model(**given)
     latent = distribution.bijector.inverse(distribution.sample(seed=(0, 1)))

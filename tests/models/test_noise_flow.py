@@ -121,7 +121,7 @@ def test_bad_arguments_are_refused(arguments, message):
 
 def test_odd_planes_are_refused_by_a_model_of_one_channel():
     flow = nf.NoiseFlow("S-Ax1-G", cameras=None, iso_levels=(100,), channels=1)
-    with pytest.raises(ValueError, match="even height and width.*5"):
+    with pytest.raises(ValueError, match=r"even height and width.*5"):
         flow(np.full((2, 5, 6, 1), 0.5), iso=100)
 
 

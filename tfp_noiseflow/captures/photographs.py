@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfp_noiseflow.captures.bayer import pack_bayer
+
 from ..imaging import (
     apply_exposure,
     draw_camera_colors,
@@ -25,7 +27,6 @@ from ..imaging import (
     mosaic_rggb,
     srgb_to_linear,
 )
-from .bayer import pack_bayer
 
 SPLITS = ("train", "validation", "test")
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .capture_file import CaptureWriter
-from .photographs import SPLITS, clean_patches
-from .reference import ReferenceProcess
-from .sensor import SensorProcess
+from tfp_noiseflow.captures.capture_file import CaptureWriter
+from tfp_noiseflow.captures.photographs import SPLITS, clean_patches
+from tfp_noiseflow.captures.reference import ReferenceProcess
+from tfp_noiseflow.captures.sensor import SensorProcess
 
 # name -> a function of random numbers, from which a process may draw its truth.
 PROCESSES: dict[str, Callable] = {

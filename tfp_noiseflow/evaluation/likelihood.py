@@ -27,7 +27,7 @@ def negative_log_likelihood(
     Raises:
       ValueError: the model does not know a camera or an ISO of the captures.
     """
-    check_conditions(model, captures)
+    captures.check_known(model.cameras, model.iso_levels)
     compute = compile_negative_log_likelihood(model, captures.image_shape)
     blocks = []
     for block in captures.blocks(batch_size, seed=seed):
@@ -69,26 +69,6 @@ def camera_indices(model, names: np.ndarray) -> np.ndarray:
         return np.zeros(len(names), np.int32)
     table = {name: index for index, name in enumerate(cameras)}
     return np.array([table[name] for name in names], np.int32)
-
-
-def check_conditions(model, captures: Captures) -> None:
-    """Raises ValueError, with both sets, if the model lacks a camera or an ISO of the captures.
-
-    A model whose `cameras` or `iso_levels` are empty or None serves any.
-    """
-    for name in ("cameras", "iso_levels"):
-        known = getattr(model, name, None)
-        present = getattr(captures, name)
-        if not known:
-            continue
-        unknown = [value for value in present if value not in tuple(known)]
-        if unknown:
-            words = name.replace("_", " ").replace("iso", "ISO")
-            raise ValueError(
-                f"the captures hold {words} that the model does not know: expected {words} among "
-                f"the model's {list(known)}, received captures of {list(present)} "
-                f"({captures.path}); unknown: {unknown}."
-            )
 
 
 def mean_and_standard_error(values: np.ndarray) -> tuple[float, float | None]:

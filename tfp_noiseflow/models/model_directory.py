@@ -135,14 +135,23 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
     path = tf.train.latest_checkpoint(directory)
     if path is None:
         raise FileNotFoundError(f"{directory}: expected a checkpoint, there is none.")
+    restore_checkpoint(tf.train.Checkpoint(noise_model=model), path)
+    return model
+
+
+def restore_checkpoint(checkpoint: tf.train.Checkpoint, path: str) -> None:
+    """Restores all that a checkpoint tracks.
+
+    Raises:
+      ValueError: the files are damaged, or of another model (or optimizer).
+    """
     try:
-        status = tf.train.Checkpoint(noise_model=model).restore(path)
-        status.assert_existing_objects_matched().expect_partial()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+    # IndexError is what TensorFlow's reader makes of a file that ends too early.
+    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
         raise ValueError(
             f"{path}: expected a whole checkpoint of the model that config.json describes: {error}"
         ) from error
-    return model
 
 
 def write_baselines(model_dir: str | os.PathLike, baselines: Mapping[str, NoiseModel]) -> None:

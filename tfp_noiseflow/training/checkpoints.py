@@ -7,7 +7,7 @@ import os
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.models.model_directory import checkpoint_manager
+from tfp_noiseflow.models.model_directory import checkpoint_manager, restore_checkpoint
 
 
 class Checkpoints(tf_keras.callbacks.Callback):
@@ -53,12 +53,7 @@ class Checkpoints(tf_keras.callbacks.Callback):
         """
         path = self._last.latest_checkpoint
         if path is not None:
-            try:
-                self._last.checkpoint.restore(path).assert_existing_objects_matched()
-            except (AssertionError, ValueError, tf.errors.OpError) as error:
-                raise ValueError(
-                    f"{path}: expected a whole checkpoint of this model and optimizer: {error}"
-                ) from error
+            restore_checkpoint(self._last.checkpoint, path)
         return int(self._epochs_done)
 
     def on_epoch_end(self, epoch, logs=None):

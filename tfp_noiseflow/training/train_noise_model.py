@@ -44,7 +44,7 @@ class Schedule:
 
     epochs: int | None = None
     batch_size: int = 138
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-2
     decay: str = "cosine"
     seed: int = 0
 

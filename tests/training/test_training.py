@@ -1,0 +1,268 @@
+"""Training: it finds the truth, resumes exactly, and loses nothing."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.models.model_directory import load_baselines
+from tfp_noiseflow.training.history import read_history
+
+CAMERAS = ("a", "b")
+BETA1 = {"a": 2e-3, "b": 6e-3}
+
+
+def write(path, count, seed, shape=(8, 8, 4), scale=1.0):
+    """Captures of two cameras at ISO 100 whose noise is of the family of S-G-CAM."""
+    generator = np.random.default_rng(seed)
+    camera = np.resize(CAMERAS, count)
+    clean = generator.uniform(0, 1, (count, *shape)).astype(np.float32)
+    slope = np.array([BETA1[name] for name in camera])[:, None, None, None]
+    noise = generator.standard_normal(clean.shape) * scale * np.sqrt(slope * clean + 2.5 * slope**2)
+    nf.write_captures(
+        path,
+        noisy=(clean + noise).astype(np.float32),
+        clean=clean,
+        iso=100,
+        camera=camera,
+        origin="simulated",
+        licence="none",
+    )
+    return nf.read_captures(path)
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("captures")
+    return write(folder / "train.h5", 240, 0), write(folder / "validation.h5", 60, 1)
+
+
+def flow(architecture="S-Ax1-G-CAM", seed=0):
+    return nf.NoiseFlow(architecture, cameras=CAMERAS, iso_levels=(100,), seed=seed)
+
+
+SCHEDULE = nf.Schedule(epochs=4, batch_size=32, seed=3)
+
+
+def weights(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def assert_equal_weights(model, other):
+    for a, b in zip(weights(model), weights(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_finds_the_noise_level_functions(captures, tmp_path):
+    schedule = nf.Schedule(epochs=100, batch_size=40)
+    model = nf.train_noise_model(flow("S-G-CAM"), *captures, tmp_path / "m", schedule, verbose=0)
+    physical = {name: float(value) for name, value in model.physical_parameters().items()}
+    # 30,000 pixels a camera: a slope is known to a percent.
+    assert physical["psi(b)"] / physical["psi(a)"] == pytest.approx(3, rel=0.05)
+    slope = physical["beta1"] * physical["gamma(ISO 100)"] * physical["psi(a)"]
+    assert slope == pytest.approx(BETA1["a"], rel=0.05)
+
+
+def test_model_directory_holds_what_it_says(captures, tmp_path):
+    model_dir = tmp_path / "model"
+    model = nf.train_noise_model(flow(), *captures, model_dir, SCHEDULE, verbose=0)
+    config = json.loads((model_dir / "config.json").read_text())
+    assert config["architecture"] == "S-Ax1-G-CAM"
+    assert config["cameras"] == list(CAMERAS)
+    assert config["training_data"]["origin"] == "simulated"
+    assert config["training_data"]["licence"] == "none"
+    assert config["library_version"] == nf.__version__
+    assert set(load_baselines(model_dir)) == {"gaussian", "recalibrated_nlf"}
+    assert_equal_weights(nf.load_model(model_dir), model)
+    assert any((model_dir / "logs").rglob("events.out.tfevents*"))
+    rows = read_history(model_dir)
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert [row["step"] for row in rows] == [7, 14, 21, 28]
+    for name in ("loss", "val_loss", "learning_rate", "beta1", "beta2", "gamma(ISO 100)", "psi(a)"):
+        assert len({row[name] for row in rows}) > 1, f"{name} changes during training"
+
+
+def test_best_checkpoint_is_the_epoch_of_lowest_validation_nll(captures, tmp_path):
+    model_dir = tmp_path / "model"
+    # Validation noise as strong as a model's at the start: training only moves away from it.
+    strong = write(tmp_path / "strong.h5", 60, 1, scale=20.0)
+    model = nf.train_noise_model(flow(), captures[0], strong, model_dir, SCHEDULE, verbose=0)
+    rows = read_history(model_dir)
+    best = min(rows, key=lambda row: row["val_loss"])
+    assert best["epoch"] < 3, "the last epoch is not the best"
+    trainer = nf.LikelihoodTrainer(model)
+    trainer.compile()
+    dataset = nf.validation_dataset(strong, cameras=CAMERAS, batch_size=32)
+    assert trainer.evaluate(dataset, verbose=0) == pytest.approx(best["val_loss"], rel=1e-5)
+    last = nf.load_model(model_dir, kind="last")
+    assert any(np.any(a != b) for a, b in zip(weights(last), weights(model), strict=True))
+
+
+class Kill(Exception):
+    pass
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_killed_and_resumed_run_ends_as_one_that_was_not(captures, tmp_path, monkeypatch, epoch):
+    whole = nf.train_noise_model(flow(), *captures, tmp_path / "whole", SCHEDULE, verbose=0)
+    fit = nf.LikelihoodTrainer.fit
+
+    class KillInTheMiddle(tf_keras.callbacks.Callback):
+        def on_epoch_begin(self, number, logs=None):
+            self.epoch = number
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.epoch == epoch and batch == 4:
+                raise Kill
+
+    def killed(self, *args, callbacks, **kwargs):
+        return fit(self, *args, callbacks=[*callbacks, KillInTheMiddle()], **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(Kill):
+        patch.setattr(nf.LikelihoodTrainer, "fit", killed)
+        nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    # Another seed of the start: all must come from the checkpoint, or from the first seed again.
+    start = flow(seed=0 if epoch == 0 else 9)
+    resumed = nf.train_noise_model(start, *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    assert_equal_weights(resumed, whole)
+    assert_equal_weights(
+        nf.load_model(tmp_path / "model", kind="last"),
+        nf.load_model(tmp_path / "whole", kind="last"),
+    )
+    assert read_history(tmp_path / "model") == read_history(tmp_path / "whole")
+
+
+def test_kill_between_history_and_checkpoint_repeats_the_epoch(captures, tmp_path, monkeypatch):
+    whole = nf.train_noise_model(flow(), *captures, tmp_path / "whole", SCHEDULE, verbose=0)
+    from tfp_noiseflow.training.checkpoints import Checkpoints
+
+    save = Checkpoints.on_epoch_end
+
+    def killed(self, epoch, logs=None):
+        if epoch == 1:
+            raise Kill
+        save(self, epoch, logs)
+
+    with monkeypatch.context() as patch, pytest.raises(Kill):
+        patch.setattr(Checkpoints, "on_epoch_end", killed)
+        nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    resumed = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    assert_equal_weights(resumed, whole)
+    assert read_history(tmp_path / "model") == read_history(tmp_path / "whole")
+
+
+def test_finished_run_is_not_trained_again(captures, tmp_path):
+    first = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    again = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    assert_equal_weights(first, again)
+    assert len(read_history(tmp_path / "model")) == 4
+
+
+def test_seeds_repeat_a_run_and_change_it(captures, tmp_path):
+    a, b, c = (
+        nf.train_noise_model(
+            flow(),
+            *captures,
+            tmp_path / str(k),
+            nf.Schedule(epochs=2, batch_size=32, seed=seed),
+            verbose=0,
+        )
+        for k, seed in enumerate((0, 0, 1))
+    )
+    assert_equal_weights(a, b)
+    assert any(np.any(x != y) for x, y in zip(weights(a), weights(c), strict=True))
+
+
+def test_directory_of_another_model_is_refused_and_kept(captures, tmp_path):
+    first = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    with pytest.raises(ValueError, match=r"architecture: expected S-G-CAM, found S-Ax1-G-CAM"):
+        nf.train_noise_model(flow("S-G-CAM"), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    assert_equal_weights(nf.load_model(tmp_path / "model"), first)
+
+
+def test_unknown_camera_in_the_validation_captures_is_an_error_before_training(captures, tmp_path):
+    other = tmp_path / "other.h5"
+    nf.write_captures(
+        other, noisy=np.zeros((2, 8, 8, 4)), clean=np.zeros((2, 8, 8, 4)), iso=100, camera="z"
+    )
+    with pytest.raises(ValueError, match=r"\['a', 'b'\].*received captures of \['z'\]"):
+        nf.train_noise_model(flow(), captures[0], nf.read_captures(other), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_loss_that_is_not_finite_stops_before_it_is_saved(captures, tmp_path):
+    schedule = nf.Schedule(epochs=3, batch_size=32, learning_rate=1e4, decay="constant")
+    with pytest.raises(ValueError, match="expected a finite"):
+        nf.train_noise_model(flow(), *captures, tmp_path / "model", schedule, verbose=0)
+    assert not any((tmp_path / "model").rglob("*.index"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"decay": "linear"}, "'linear'"), ({"learning_rate": 0}, "learning_rate > 0, received 0")],
+)
+def test_bad_schedules_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        nf.Schedule(**arguments).optimizer(100)
+
+
+@pytest.mark.parametrize("name", ["w.h5", "w.weights.h5", "w.keras", "w.hdf5"])
+def test_formats_that_would_lose_the_flow_are_refused(name, tmp_path):
+    trainer = nf.LikelihoodTrainer(flow())
+    with pytest.raises(ValueError, match="would lose"):
+        trainer.save_weights(str(tmp_path / name))
+    with pytest.raises(ValueError, match="would lose"):
+        trainer.save_weights(str(tmp_path / "weights"), save_format="h5")
+    with pytest.raises(ValueError, match="would lose"):
+        trainer.save(str(tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_saved_as_a_checkpoint_come_back(tmp_path):
+    trainer = nf.LikelihoodTrainer(flow(seed=1))
+    assert len(trainer.trainable_variables) == len(trainer.noise_model.trainable_variables) > 0
+    trainer.save_weights(str(tmp_path / "weights"))
+    other = nf.LikelihoodTrainer(flow(seed=2))
+    other.load_weights(str(tmp_path / "weights")).assert_existing_objects_matched()
+    assert_equal_weights(other.noise_model, trainer.noise_model)
+
+
+def test_keras_fits_any_noise_model_on_a_dataset_of_the_user():
+    generator = np.random.default_rng(0)
+    features = {
+        "noise": 0.1 * generator.standard_normal((64, 4, 4, 4)).astype(np.float32),
+        "clean": generator.uniform(size=(64, 4, 4, 4)).astype(np.float32),
+        "iso": np.full(64, 100, np.float32),
+        "camera": np.resize(CAMERAS, 64),
+    }
+    dataset = tf.data.Dataset.from_tensor_slices(features).batch(32).repeat()
+    trainer = nf.LikelihoodTrainer(nf.GaussianNoise(sigma=0.05))
+    trainer.compile(tf_keras.optimizers.Adam(0.02))
+    trainer.fit(dataset, steps_per_epoch=100, verbose=0)
+    expected = np.sqrt(np.mean(np.square(features["noise"])))
+    assert float(trainer.noise_model.sigma) == pytest.approx(expected, rel=0.01)
+
+
+def test_damaged_checkpoint_is_named(captures, tmp_path):
+    nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    for kind in ("best", "last"):
+        (data,) = (tmp_path / "model" / "checkpoints" / kind).glob("*.data*")
+        data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"best.*expected a whole checkpoint"):
+        nf.load_model(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"last.*expected a whole checkpoint"):
+        nf.train_noise_model(
+            flow(), *captures, tmp_path / "model", nf.Schedule(epochs=9, batch_size=32), verbose=0
+        )
+
+
+def test_history_is_a_csv_that_any_program_reads(captures, tmp_path):
+    nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    with open(tmp_path / "model" / "history.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header[:5] == ["epoch", "step", "loss", "val_loss", "learning_rate"]
+    assert all(len(row) == len(header) for row in rows)
