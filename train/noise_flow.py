@@ -29,7 +29,7 @@ flags.DEFINE_integer(
     "epochs", None, "Passes over the captures. Default: as many as give about 1000 steps."
 )
 flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
-flags.DEFINE_float("learning_rate", 1e-2, "Adam's, at its highest. The paper's is 1e-4.")
+flags.DEFINE_float("learning_rate", 3e-2, "Adam's, at its highest. The paper's is 1e-4.")
 flags.DEFINE_enum(
     "decay", "cosine", ["cosine", "constant"], "Of the learning rate. The paper's is constant."
 )

@@ -24,8 +24,8 @@ from tfp_noiseflow.training.checkpoints import Checkpoints
 from tfp_noiseflow.training.history import History
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 
-# From the paper's start (b2 = 0, a noise level of full scale) the logarithms of the scales have
-# some 5 to go; at a rate of 1e-2 Adam needs about 500 steps for that and as many to settle.
+# From the paper's start (b2 = 0, noise of full scale) the logarithm of beta2 has some 12 to go, and
+# Adam moves it by about its rate a step: 3e-2 gets there in 400 steps and leaves as many to settle.
 DEFAULT_STEPS = 1000
 
 

@@ -1,0 +1,119 @@
+"""The commands of `make demo`, on captures so few that it takes a minute, and their errors."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_noiseflow as nf
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def run(script, **flags):
+    command = [sys.executable, "-m", f"train.{script}"]
+    command += [f"--{name}={value}" for name, value in flags.items()]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder after all commands, and what they printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    captures = folder / "captures"
+    printed = {}
+    for script, flags in (
+        (
+            "simulate_captures",
+            {
+                "output_dir": captures,
+                "patches_per_combination": 8,
+                "validation_patches_per_combination": 2,
+                "test_patches_per_combination": 2,
+                "patch_size": 16,
+            },
+        ),
+        (
+            "noise_flow",
+            {
+                "train_captures": captures / "train.h5",
+                "validation_captures": captures / "validation.h5",
+                "architecture": "S-Ax1-G-Ax1-CAM",
+                "epochs": 3,
+                "batch_size": 20,
+                "model_dir": folder / "model",
+                "verbose": 2,
+            },
+        ),
+        (
+            "evaluate",
+            {
+                "model_dir": folder / "model",
+                "captures": captures / "test.h5",
+                "output_dir": folder / "report",
+            },
+        ),
+        ("export", {"model_dir": folder / "model", "output_dir": folder / "served"}),
+    ):
+        done = run(script, **flags)
+        assert done.returncode == 0, f"{script}:\n{done.stdout}\n{done.stderr}"
+        printed[script] = done.stdout
+    return folder, printed
+
+
+def test_training_takes_cameras_and_isos_from_the_captures(demo):
+    folder, printed = demo
+    model = nf.load_model(folder / "model")
+    assert model.cameras == ("Galaxy S20 FE", "Nexus 6", "OPPO Reno", "Pixel", "iPhone 11")
+    assert model.iso_levels == (100, 400, 800, 1600, 3200)
+    assert "val_loss" in printed["noise_flow"]
+
+
+def test_report_has_the_schema_and_its_pictures(demo):
+    folder, _ = demo
+    report = json.loads((folder / "report" / "report.json").read_text())
+    assert {"captures", "models", "differences", "by_camera_iso"} <= set(report)
+    assert {"noise_flow", "gaussian", "camera_nlf", "recalibrated_nlf"} <= set(report["models"])
+    for entry in report["models"].values():
+        assert {"nll", "nll_standard_error", "kl", "kl_paper"} <= set(entry)
+    for row in report["differences"]:
+        assert {"model", "baseline", "nll", "paired_standard_error"} <= set(row)
+    rows = report["by_camera_iso"]
+    assert {"camera", "iso", "model", "nll", "kl", "kl_paper", "patches"} <= set(rows[0])
+    assert len(rows) == 25 * len(report["models"])
+    text = (folder / "report" / "report.md").read_text()
+    pictures = sorted(path.name for path in (folder / "report").glob("*.png"))
+    assert len(pictures) == 6
+    for picture in pictures:
+        assert f"]({picture})" in text
+
+
+def test_exported_model_samples(demo):
+    folder, _ = demo
+    served = tf.saved_model.load(str(folder / "served" / "1")).signatures["sample"]
+    noise = served(
+        clean=tf.fill([2, 8, 12, 4], 0.2),
+        iso=tf.constant([100.0, 3200.0]),
+        camera=tf.constant(["Pixel", "Nexus 6"]),
+        seed=tf.constant([[0, 1], [2, 3]]),
+        temperature=tf.ones([2]),
+    )["noise"]
+    assert noise.shape == [2, 8, 12, 4]
+    assert np.isfinite(noise).all()
+
+
+def test_captures_of_an_unknown_camera_are_an_error_that_lists_both_sets(demo, tmp_path):
+    folder, _ = demo
+    other = tmp_path / "other.h5"
+    image = np.full((2, 8, 8, 4), 0.5)
+    nf.write_captures(other, noisy=image, clean=image, iso=100, camera="Z9")
+    done = run("evaluate", model_dir=folder / "model", captures=other, output_dir=tmp_path / "r")
+    assert done.returncode != 0
+    assert "Z9" in done.stderr and "Galaxy S20 FE" in done.stderr
+    assert not (tmp_path / "r").exists()
