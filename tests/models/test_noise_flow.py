@@ -125,6 +125,11 @@ def test_odd_planes_are_refused_by_a_model_of_one_channel():
         flow(np.full((2, 5, 6, 1), 0.5), iso=100)
 
 
+def test_images_of_another_number_of_channels_are_refused():
+    with pytest.raises(ValueError, match=r"of 4 channels, received \(2, 4, 4, 1\)"):
+        nf.NoiseFlow("S-G-CAM")(np.full((2, 4, 4, 1), 0.5), iso=100, camera="IP")
+
+
 def test_any_size_is_sampled_whatever_the_training_patch():
     flow = moved(nf.NoiseFlow(seed=0), by=0.05)
     for height, width in ((1, 1), (3, 50), (200, 20)):

@@ -64,7 +64,6 @@ class NoiseFlow(NoiseModel):
         if channels < 1:
             raise ValueError(f"expected channels >= 1, received {channels}.")
         self.architecture = architecture
-        self.channels = channels
         self.hidden_channels = hidden_channels
         self.has_border_indicator = has_border_indicator
         inner_channels = 4 if channels == 1 else channels
@@ -101,7 +100,13 @@ class NoiseFlow(NoiseModel):
         bijector = ConditionalChain(layers, dtype=dtype, name="noise_flow")
         if channels == 1:
             bijector = Squeezed(bijector, name="noise_flow_squeezed")
-        super().__init__(bijector, cameras=cameras, iso_levels=iso_levels, name="noise_flow")
+        super().__init__(
+            bijector,
+            cameras=cameras,
+            iso_levels=iso_levels,
+            channels=channels,
+            name="noise_flow",
+        )
 
     def get_config(self) -> dict:
         return {

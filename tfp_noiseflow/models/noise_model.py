@@ -34,12 +34,13 @@ class NoiseModel(tf.Module, abc.ABC):
       bijector: base -> noise; its conditions are those of the model.
       cameras: the names of known cameras; None where the model does not tell cameras apart.
       iso_levels: the known ISOs; None where it takes any.
+      channels: of the images; None where it takes any number.
       name: of the module.
 
     Attributes:
       bijector: the conditional `tfb.Bijector`, with clean=, iso=, camera= (indices) as keyword
         arguments.
-      cameras, iso_levels: as given. dtype: of noise and clean images.
+      cameras, iso_levels, channels: as given. dtype: of noise and clean images.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class NoiseModel(tf.Module, abc.ABC):
         *,
         cameras: tuple[str, ...] | None,
         iso_levels: tuple[float, ...] | None,
+        channels: int | None = None,
         name: str,
     ):
         super().__init__(name=name)
         self.bijector = bijector
         self.cameras = cameras
         self.iso_levels = iso_levels
+        self.channels = channels
         self.dtype = bijector.dtype
 
     @abc.abstractmethod
@@ -88,6 +91,12 @@ class NoiseModel(tf.Module, abc.ABC):
             if clean.shape.rank is not None and clean.shape.rank < 3:
                 raise ValueError(
                     f"expected clean (the clean image) [.., H, W, C], received {clean.shape}."
+                )
+            is_known = self.channels is not None and clean.shape.rank is not None
+            if is_known and not clean.shape[-1:].is_compatible_with([self.channels]):
+                raise ValueError(
+                    f"expected clean (the clean image) of {self.channels} channels, received "
+                    f"{clean.shape}."
                 )
             batch_shape = tf.shape(clean)[:-3]
             static_batch_shape = clean.shape[:-3]

@@ -75,7 +75,7 @@ def export_saved_model(model: NoiseModel, base_dir: str | os.PathLike, *, channe
     versions = os.listdir(base_dir) if os.path.isdir(base_dir) else []
     version = 1 + max((int(name) for name in versions if name.isdecimal()), default=0)
     path = os.path.join(base_dir, str(version))
-    served = ServedNoiseModel(model, getattr(model, "channels", channels))
+    served = ServedNoiseModel(model, model.channels or channels)
     with written_beside(path) as partial:
         tf.saved_model.save(
             served, partial, signatures={"sample": served.sample, "log_prob": served.log_prob}
