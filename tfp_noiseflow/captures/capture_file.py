@@ -344,6 +344,11 @@ class Captures:
         Raises:
           ValueError: pixels that are NaN or infinite (counted, with their captures named).
         """
+        if not 0 <= start <= stop <= len(self):
+            raise ValueError(
+                f"{self.path}: expected captures among 0 to {len(self)}, received {start} to "
+                f"{stop}."
+            )
         index = np.arange(start, stop)
         clean = self._normalised("clean", index)
         noise = self._dequantised("noisy", index, seed) - clean
@@ -353,12 +358,13 @@ class Captures:
         return CaptureBlock(index, noise, clean, self.iso[index], self.camera[index], repeat)
 
     def _normalised(self, name: str, index: np.ndarray) -> np.ndarray:
+        start = index[0] if len(index) else 0
         try:
-            values = self._file[name][index[0] : index[-1] + 1].astype(np.float32)
+            values = self._file[name][start : start + len(index)].astype(np.float32)
         except OSError as error:
             raise ValueError(
-                f"{self.path}: data set {name!r} is damaged at captures {index[0]} to "
-                f"{index[-1]} ({error})."
+                f"{self.path}: data set {name!r} is damaged in the {len(index)} captures "
+                f"from {start} on ({error})."
             ) from error
         is_bad = ~np.isfinite(values)
         if is_bad.any():

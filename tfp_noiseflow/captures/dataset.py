@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures
 
-# Captures in a read. HDF5 reads hold one lock, so that few large ones are fast and many small
-# ones are not; this is a whole number of chunks for 32x32x4 patches.
-BLOCK = 128
+# Of float32 noise and clean images. HDF5 reads hold one lock, so that few large ones are fast and
+# many small ones are not: a block is 128 captures of 32x32x4, a whole number of a file's chunks.
+BLOCK_BYTES = 4 << 20
 
-# Blocks that are mixed in memory: 4096 patches of 32x32x4, 128 MB as float32 pairs.
-POOL = 32
+# Captures are drawn from a pool this large: 4096 of 32x32x4.
+POOL_BYTES = 128 << 20
 
 
 def training_dataset(
@@ -28,9 +28,10 @@ def training_dataset(
 ) -> tf.data.Dataset:
     """Shuffled batches without end, epoch after epoch.
 
-    Captures are read in blocks of 128 in random order and mixed 32 blocks at a time, so that a
-    file larger than memory streams. Quantised values are dequantised anew each epoch. Epoch k is
-    the same whether the stream began at epoch 0 or at k: training can be resumed exactly.
+    Captures are read in blocks in random order into a pool of 128 MB, from which batches are
+    drawn and which is filled up as they are, so that a file larger than memory streams.
+    Quantised values are dequantised anew each epoch. Epoch k is the same whether the stream began
+    at epoch 0 or at k: training can be resumed exactly.
 
     Args:
       captures: what to read.
@@ -86,31 +87,54 @@ def epoch_steps(captures: Captures, batch_size: int) -> int:
 
 def _epoch(captures, batch_size, seed, epoch) -> Iterator[CaptureBlock]:
     generator = np.random.default_rng([seed, epoch])
-    starts = BLOCK * generator.permutation(-(-len(captures) // BLOCK))
-    left_over = None
-    for first in range(0, len(starts), POOL):
-        # Epoch 0 of training and the evaluation of the same file would share their draws.
-        blocks = [
-            captures.read(start, min(start + BLOCK, len(captures)), seed=(seed, epoch + 1))
-            for start in starts[first : first + POOL]
-        ]
-        pool = _concatenated([*blocks] if left_over is None else [left_over, *blocks])
-        pool = _rows(pool, generator.permutation(len(pool)))
-        full = len(pool) - len(pool) % batch_size
-        for start in range(0, full, batch_size):
-            yield _rows(pool, slice(start, start + batch_size))
-        left_over = _rows(pool, slice(full, None))
+    capture_bytes = 2 * 4 * int(np.prod(captures.image_shape))
+    rows = _ShuffledReader(
+        captures, max(1, BLOCK_BYTES // capture_bytes), generator, (seed, epoch + 1)
+    )
+    pool = rows.take(max(batch_size, POOL_BYTES // capture_bytes))
+    while len(pool) >= batch_size:
+        drawn = generator.choice(len(pool), batch_size, replace=False)
+        yield _rows(pool, drawn)
+        incoming = rows.take(batch_size)
+        filled, holes = np.split(drawn, [len(incoming)])
+        for name in FIELDS:
+            getattr(pool, name)[filled] = getattr(incoming, name)
+        if len(holes):
+            pool = _rows(pool, np.setdiff1d(np.arange(len(pool)), holes))
+
+
+class _ShuffledReader:
+    """The captures of a file, block by block in random order, handed out in any number.
+
+    The seed of the dequantisation is never that of an evaluation, (seed, 0): evaluating the
+    training captures would else meet the draws of the first epoch.
+    """
+
+    def __init__(self, captures: Captures, block: int, generator, seed):
+        starts = block * generator.permutation(-(-len(captures) // block))
+        self._blocks = (
+            captures.read(start, min(start + block, len(captures)), seed=seed) for start in starts
+        )
+        self._rest = captures.read(0, 0)
+
+    def take(self, count: int) -> CaptureBlock:
+        """The next `count` captures; fewer at the end."""
+        parts, held = [self._rest], len(self._rest)
+        while held < count and (block := next(self._blocks, None)) is not None:
+            parts.append(block)
+            held += len(block)
+        joined = CaptureBlock(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS)
+        )
+        self._rest = _rows(joined, slice(count, None))
+        return _rows(joined, slice(count))
+
+
+FIELDS = ("index", "noise", "clean", "iso", "camera")
 
 
 def _rows(block: CaptureBlock, rows) -> CaptureBlock:
-    return CaptureBlock(
-        block.index[rows], block.noise[rows], block.clean[rows], block.iso[rows], block.camera[rows]
-    )
-
-
-def _concatenated(blocks: Sequence[CaptureBlock]) -> CaptureBlock:
-    names = ("index", "noise", "clean", "iso", "camera")
-    return CaptureBlock(*(np.concatenate([getattr(b, name) for b in blocks]) for name in names))
+    return CaptureBlock(*(getattr(block, name)[rows] for name in FIELDS))
 
 
 def _as_features(block: CaptureBlock, cameras: Sequence[str] | None) -> dict:
