@@ -15,7 +15,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["tfp_noiseflow", "tfp_noiseflow.*", "train"]),
+    packages=find_packages(include=["tfp_noiseflow", "tfp_noiseflow.*"]),
     python_requires=">=3.11",
     install_requires=[
         "tensorflow>=2.21,<2.22",

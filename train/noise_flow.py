@@ -26,7 +26,10 @@ flags.DEFINE_list("iso_levels", None, "ISOs. Default: those of the training capt
 flags.DEFINE_integer("hidden_channels", 4, "Width of the couplings' networks.", lower_bound=1)
 flags.DEFINE_bool("border_indicator", False, "Whether the couplings see the image's border.")
 flags.DEFINE_integer(
-    "epochs", None, "Passes over the captures. Default: as many as give about 1000 steps."
+    "epochs",
+    None,
+    "Passes over the captures. Default: as many as give about 1000 steps.",
+    lower_bound=1,
 )
 flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 3e-2, "Adam's, at its highest. The paper's is 1e-4.")

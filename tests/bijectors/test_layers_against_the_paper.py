@@ -273,3 +273,12 @@ def test_chain_refuses_members_of_one_name_and_conditions_that_contradict():
 def test_too_few_channels_are_refused(build):
     with pytest.raises(ValueError, match="received 0"):
         build(0)
+
+
+def test_chain_hands_a_squeezed_member_the_squeezed_clean_image():
+    inner = moved(nb.SignalDependent(dtype=tf.float64))
+    chain = nb.ConditionalChain([nb.Squeezed(inner)], dtype=tf.float64)
+    x = images((2, 4, 6, 1))
+    clean = np.random.default_rng(0).uniform(size=x.shape)
+    # A noise level function acts pixel by pixel: squeezed or not, it is the same.
+    np.testing.assert_allclose(chain.forward(x, clean=clean), inner.forward(x, clean=clean))

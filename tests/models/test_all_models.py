@@ -13,10 +13,9 @@ tfd = tfp.distributions
 every_model = pytest.mark.parametrize("name", MODELS)
 
 
-def case(name, dtype=tf.float64, batch_shape=(3,), height=4, width=6):
+def case(name, dtype=tf.float64, batch_shape=(3,), height=4, width=6, by=0.1):
     build, channels = MODELS[name]
-    # Eight couplings moved by more give noise of kurtosis 20 and more, unlike any camera's.
-    model = moved(build(dtype), by=0.05)
+    model = moved(build(dtype), by=by)
     shape = (height, width, channels)
     given = conditions(batch_shape, shape, dtype=dtype.as_numpy_dtype)
     return model, tf.constant(images((*batch_shape, *shape), scale=0.02), dtype), given
@@ -52,16 +51,32 @@ def test_log_prob_is_the_change_of_variables(name):
     np.testing.assert_allclose(model(**given).log_prob(noise), expected, rtol=1e-12)
 
 
+def round_trip_errors(name, dtype, by):
+    """Of noise through the latent and back, in its standard deviations, and of the latent."""
+    model, noise, given = case(name, dtype, height=16, width=16, by=by)
+    bijector = model(**given).bijector
+    latent = tf.constant(images(noise.shape), dtype)
+    noise = bijector.forward(latent)
+    latent_again = bijector.inverse(tf.identity(noise))
+    noise_again = bijector.forward(latent_again)
+    sd = np.std(noise, axis=(1, 2, 3), keepdims=True)  # By row: conditions differ by row.
+    return np.abs((noise_again - noise) / sd).max(), np.abs(latent_again - latent).max()
+
+
 @every_model
-def test_round_trip_in_float64_and_float32(name):
-    for dtype, tolerance in ((tf.float64, 1e-10), (tf.float32, 2e-5)):
-        model, noise, given = case(name, dtype, height=16, width=16)
-        bijector = model(**given).bijector
-        noise = bijector.forward(tf.constant(images(noise.shape), dtype))
-        again = bijector.forward(bijector.inverse(tf.identity(noise)))
-        # Relative to the noise's standard deviation, row by row: conditions differ by row.
-        sd = np.std(noise, axis=(1, 2, 3), keepdims=True)
-        assert np.abs((again - noise) / sd).max() < tolerance
+def test_round_trips_in_float64(name):
+    of_noise, of_latent = round_trip_errors(name, tf.float64, by=0.1)
+    assert of_noise < 1e-10
+    assert of_latent < 1e-10
+
+
+@every_model
+def test_round_trips_in_float32(name):
+    # Eight couplings with random networks amplify a rounding by what they stretch: at 0.05 a
+    # hundredfold and more in the latent, at 0.1 up to 100,000-fold. A trained flow is far tamer.
+    of_noise, of_latent = round_trip_errors(name, tf.float32, by=0.05)
+    assert of_noise < 2e-5
+    assert of_latent < 1e-3
 
 
 @every_model
@@ -164,7 +179,7 @@ def test_log_prob_after_a_change_of_variables_is_fresh(name):
     model, noise, given = case(name)
     distribution = model(**given)
     distribution.log_prob(noise)
-    moved(model, seed=1, by=0.05)
+    moved(model, seed=1, by=0.1)
     np.testing.assert_array_equal(
         distribution.log_prob(noise), model(**given).log_prob(tf.identity(noise))
     )

@@ -138,10 +138,91 @@ def test_any_size_is_sampled_whatever_the_training_patch():
         assert np.isfinite(noise).all()
 
 
+def test_flows_of_different_weights_are_not_equal():
+    a, b = nf.NoiseFlow("S-G", seed=0), nf.NoiseFlow("S-G", seed=0)
+    assert a.bijector != b.bijector
+    assert a.bijector == a.bijector
+
+
+def test_slicing_a_bound_distribution_is_refused():
+    noise = nf.NoiseFlow("S-G")(np.full((2, 4, 4, 4), 0.5), iso=[100, 400])
+    with pytest.raises(NotImplementedError, match="bound to its conditions"):
+        noise[0]
+
+
+def test_conditions_of_another_rank_do_not_multiply_the_batch():
+    flow = nf.NoiseFlow("S-G-CAM")
+    clean = np.full((2, 4, 4, 4), 0.5)
+    with pytest.raises(ValueError, match="expected iso to be a scalar or of the batch shape"):
+        flow(clean, iso=[[100.0], [400.0]], camera=[0, 1])
+    with pytest.raises(ValueError, match="expected camera to be a scalar or of the batch shape"):
+        flow(clean, iso=100, camera=[[0], [1]])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "bad", "message"),
+    [
+        ("S-G", {"camera": 99}, "camera to be from 0 to 4, received 99"),
+        ("S-G", {"camera": 2**32}, "camera to be from 0 to 4"),
+        ("S-G", {"camera": ["IP", None]}, "names or integer indices"),
+        ("Ax1", {"iso": 123.0}, "known levels.*received 123"),
+    ],
+)
+def test_conditions_that_the_architecture_does_not_use_are_checked_too(architecture, bad, message):
+    with pytest.raises(ValueError, match=message):
+        nf.NoiseFlow(architecture)(np.full((2, 4, 4, 4), 0.5), **{"iso": 100, **bad})
+
+
+@pytest.mark.parametrize("bad", [{"iso": 0.0}, {"iso": 150}, {"camera": "Nope"}, {"camera": 7}])
+def test_what_python_knows_is_a_value_error_when_a_graph_is_traced(bad):
+    flow = nf.NoiseFlow("S-G-CAM")
+
+    @tf.function
+    def graph(clean):
+        return flow(clean, **{"iso": 100, "camera": "IP", **bad}).sample()
+
+    with pytest.raises(ValueError, match="expected"):
+        graph(np.full((2, 4, 4, 4), 0.5, np.float32))
+
+
+def test_unknown_iso_under_xla_gives_nan_not_a_number():
+    flow = nf.NoiseFlow("S-G-CAM")
+
+    @tf.function(jit_compile=True)
+    def log_prob(clean, iso):
+        return flow(clean, iso=iso, camera=0).log_prob(tf.zeros_like(clean))
+
+    clean = tf.fill([2, 4, 4, 4], 0.5)
+    got = log_prob(clean, tf.constant([100.0, 150.0]))
+    assert np.isfinite(got[0]) and np.isnan(got[1])
+
+
+def test_sample_noise_never_shares_one_latent_among_images():
+    flow = nf.NoiseFlow("S-G")
+    clean = np.full((1, 4, 4, 4), 0.5)
+    with pytest.raises(ValueError, match=r"seeds \[B, 2\]"):
+        nf.sample_noise(flow, clean, iso=[100, 100, 100], seeds=[[1, 2]])
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, None, 4], tf.float32),
+            tf.TensorSpec([None, 2], tf.int32),
+        ]
+    )
+    def graph(clean, seeds):
+        return nf.sample_noise(flow, clean, iso=100, seeds=seeds)
+
+    assert graph(np.full((2, 4, 4, 4), 0.5, np.float32), [[1, 2], [3, 4]]).shape == [2, 4, 4, 4]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"seeds \[B, 2\]"):
+        graph(np.full((3, 4, 4, 4), 0.5, np.float32), [[1, 2]])
+
+
 @pytest.mark.parametrize(
     ("seeds", "temperature", "message"),
     [
         ([[0, 1]], 1.0, r"seeds \[B, 2\]"),
+        ([[0, 1], [2, 3]], [1.0], r"temperature \[\] or \[B\]"),
+        ([[0, 1], [2, 3]], [[1.0], [1.0]], r"temperature \[\] or \[B\]"),
         ([[0.5, 1.0], [1.0, 2.0]], 1.0, "integer seeds"),
         ([[0, 1], [2, 3]], -1.0, "temperature to be finite and not negative"),
         ([[0, 1], [2, 3]], np.nan, "temperature to be finite and not negative"),

@@ -1,6 +1,7 @@
 """Training: it finds the truth, resumes exactly, and loses nothing."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -9,8 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.models.model_directory import load_baselines
-from tfp_noiseflow.training.history import read_history
+from tfp_noiseflow.models.model_directory import load_baselines, read_history
 
 CAMERAS = ("a", "b")
 BETA1 = {"a": 2e-3, "b": 6e-3}
@@ -47,6 +47,8 @@ def flow(architecture="S-Ax1-G-CAM", seed=0):
 
 SCHEDULE = nf.Schedule(epochs=4, batch_size=32, seed=3)
 
+ONE_EPOCH = nf.Schedule(epochs=1, batch_size=60)
+
 
 def weights(model):
     return [variable.numpy() for variable in model.variables]
@@ -58,7 +60,7 @@ def assert_equal_weights(model, other):
 
 
 def test_training_finds_the_noise_level_functions(captures, tmp_path):
-    schedule = nf.Schedule(epochs=100, batch_size=40)
+    schedule = nf.Schedule(epochs=100, batch_size=40, learning_rate=0.1)
     model = nf.train_noise_model(flow("S-G-CAM"), *captures, tmp_path / "m", schedule, verbose=0)
     physical = {name: float(value) for name, value in model.physical_parameters().items()}
     # 30,000 pixels a camera: a slope is known to a percent.
@@ -203,11 +205,56 @@ def test_loss_that_is_not_finite_stops_before_it_is_saved(captures, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"decay": "linear"}, "'linear'"), ({"learning_rate": 0}, "learning_rate > 0, received 0")],
+    [
+        ({"decay": "linear"}, "'linear'"),
+        ({"learning_rate": 0}, "learning_rate > 0, received 0"),
+        ({"epochs": 0}, "epochs >= 1, received 0"),
+        ({"batch_size": 0}, "batch_size >= 1, received 0"),
+    ],
 )
 def test_bad_schedules_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        nf.Schedule(**arguments).optimizer(100)
+        nf.Schedule(**arguments)
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 16}, {"seed": 4}, {"learning_rate": 1e-3}, {"decay": "constant"}]
+)
+def test_resuming_with_another_schedule_is_refused(captures, tmp_path, change):
+    nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", ONE_EPOCH, verbose=0)
+    other = dataclasses.replace(ONE_EPOCH, **change)
+    with pytest.raises(ValueError, match=f"another model or training.*{next(iter(change))}"):
+        nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", other, verbose=0)
+
+
+def test_resuming_on_other_captures_is_refused_and_more_epochs_are_not(captures, tmp_path):
+    nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", ONE_EPOCH, verbose=0)
+    with pytest.raises(ValueError, match=r"another model or training.*validation\.h5"):
+        nf.train_noise_model(
+            flow("S-G"), captures[1], captures[0], tmp_path / "m", ONE_EPOCH, verbose=0
+        )
+    longer = dataclasses.replace(ONE_EPOCH, epochs=2)
+    nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", longer, verbose=0)
+    assert len(read_history(tmp_path / "m")) == 2
+
+
+def test_captures_in_the_wrong_units_are_an_error_that_leaves_no_folder(captures, tmp_path):
+    wrong = tmp_path / "wrong.h5"
+    image = np.full((4, 8, 8, 4), 300.0)
+    nf.write_captures(wrong, noisy=image, clean=image, iso=100, camera="a")
+    with pytest.raises(ValueError, match=r"wrong\.h5.*received 300.*white_level"):
+        nf.train_noise_model(flow(), nf.read_captures(wrong), captures[1], tmp_path / "m")
+    plane = tmp_path / "plane.h5"
+    nf.write_captures(plane, noisy=image[..., :1], clean=image[..., :1] / 300, iso=100, camera="a")
+    with pytest.raises(ValueError, match=r"plane\.h5.*4 channels, received 1"):
+        nf.train_noise_model(flow(), nf.read_captures(plane), captures[1], tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_models_of_float64_train_too(captures, tmp_path):
+    model = nf.NoiseFlow("S-Ax1-G", cameras=None, iso_levels=(100,), dtype=tf.float64, seed=0)
+    trained = nf.train_noise_model(model, *captures, tmp_path / "m", ONE_EPOCH, verbose=0)
+    assert trained.dtype == tf.float64
 
 
 @pytest.mark.parametrize("name", ["w.h5", "w.weights.h5", "w.keras", "w.hdf5"])
@@ -219,6 +266,11 @@ def test_formats_that_would_lose_the_flow_are_refused(name, tmp_path):
         trainer.save_weights(str(tmp_path / "weights"), save_format="h5")
     with pytest.raises(ValueError, match="would lose"):
         trainer.save(str(tmp_path / name))
+    with pytest.raises(ValueError, match="would lose"):
+        trainer.save_weights(str(tmp_path / "weights"), True, "h5")
+    # For HDF5 Keras itself refuses models of this kind.
+    with pytest.raises((ValueError, NotImplementedError)):
+        tf_keras.models.save_model(trainer, str(tmp_path / name))
     assert not list(tmp_path.iterdir())
 
 
@@ -256,7 +308,11 @@ def test_damaged_checkpoint_is_named(captures, tmp_path):
         nf.load_model(tmp_path / "model")
     with pytest.raises(ValueError, match=r"last.*expected a whole checkpoint"):
         nf.train_noise_model(
-            flow(), *captures, tmp_path / "model", nf.Schedule(epochs=9, batch_size=32), verbose=0
+            flow(),
+            *captures,
+            tmp_path / "model",
+            dataclasses.replace(SCHEDULE, epochs=9),
+            verbose=0,
         )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.conditions import Camera, Condition, Iso
+from tfp_noiseflow.bijectors.conditions import ISO_TOLERANCE, Camera, Condition, Iso
 
 
 class ConditionTable(tf.Module):
@@ -73,8 +74,12 @@ class ConditionTable(tf.Module):
             return values
         if self.iso_levels is None:
             return tf.gather(values, camera)
-        levels = tf.constant(self.iso_levels, iso.dtype)
-        level = tf.argmin(tf.abs(iso[..., tf.newaxis] - levels), axis=-1, output_type=tf.int32)
+        difference = tf.abs(iso[..., tf.newaxis] - tf.constant(self.iso_levels, iso.dtype))
+        level = tf.argmin(difference, axis=-1, output_type=tf.int32)
+        # XLA drops the assertion that the ISO is known. Then NaN is better than a wrong number.
+        is_known = tf.reduce_min(difference, axis=-1) <= ISO_TOLERANCE * iso
         if self.num_cameras is None:
-            return tf.gather(values, level)
-        return tf.gather(tf.reshape(values, [-1]), camera * len(self.iso_levels) + level)
+            found = tf.gather(values, level)
+        else:
+            found = tf.gather(tf.reshape(values, [-1]), camera * len(self.iso_levels) + level)
+        return tf.where(is_known, found, tf.constant(np.nan, found.dtype))

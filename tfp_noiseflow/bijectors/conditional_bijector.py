@@ -51,6 +51,14 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         # No constructor argument has batch dimensions: batches come with the conditions.
         return {}
 
+    # TFP takes bijectors of equal class and constructor arguments for equal, whatever their
+    # variables hold: two flows of different weights would have a KL divergence of 0.
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
     @property
     @abc.abstractmethod
     def conditions(self) -> Mapping[str, Condition]:
@@ -109,6 +117,10 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
             name: condition.check(name, given[name], self.dtype, x)
             for name, condition in self.conditions.items()
         }
+
+    def from_shared(self, checked: Mapping) -> dict:
+        """What `check_conditions` returns, out of conditions that a composition has checked."""
+        return {name: checked[name] for name in self.conditions}
 
     # What TFP calls. Its own versions consult the cache.
 

@@ -84,20 +84,17 @@ class ConditionalChain(ConditionalBijector):
             if not isinstance(member, ConditionalBijector):
                 by_member[name] = own
             elif own:
-                missing = {k: v for k, v in checked.items() if k in member.conditions}
-                by_member[name] = member.check_conditions({**missing, **own}, x)
-            elif isinstance(member, ConditionalChain):
-                by_member[name] = member.routed(checked)
+                rest = {k: v for k, v in shared.items() if k in member.conditions}
+                by_member[name] = member.check_conditions({**rest, **own}, x)
             else:
-                by_member[name] = {k: checked[k] for k in member.conditions}
+                by_member[name] = member.from_shared(checked)
         return by_member
 
-    def routed(self, checked: Mapping) -> dict:
-        """Conditions that are checked already, by the names of the members."""
+    def from_shared(self, checked: Mapping) -> dict:
         return {
-            member.name: member.routed(checked)
-            if isinstance(member, ConditionalChain)
-            else {key: checked[key] for key in _conditions_of(member)}
+            member.name: member.from_shared(checked)
+            if isinstance(member, ConditionalBijector)
+            else {}
             for member in self.bijectors
         }
 

@@ -7,6 +7,7 @@ only their equations.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,17 @@ LARGEST_CLEAN = 1.0 + 1e-3
 
 # ISO levels are labels; a relative difference this small is a rounding of the label.
 ISO_TOLERANCE = 1e-4
+
+
+def known_in_python(value):
+    """A context in which what is no tensor of a graph is checked eagerly, also while one is traced.
+
+    Then a wrong value in the Python code of a `tf.function` is a ValueError when it is traced.
+    """
+    is_eager = isinstance(value, tf.__internal__.EagerTensor)
+    if tf.is_tensor(value) and not is_eager:
+        return contextlib.nullcontext()
+    return tf.init_scope()
 
 
 def require(holds: tf.Tensor, expected: str, received) -> None:
@@ -73,6 +85,10 @@ class Iso:
 
     def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
         del x
+        with known_in_python(value):
+            return self._checked(name, value, dtype)
+
+    def _checked(self, name: str, value, dtype: tf.DType) -> tf.Tensor:
         iso = as_float(name, value, dtype)
         is_positive = tf.logical_and(iso > 0, iso <= iso.dtype.max)
         require(tf.reduce_all(is_positive), f"{name} to be positive and finite", iso)
@@ -96,16 +112,19 @@ class Camera:
 
     def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
         del dtype, x
+        with known_in_python(value):
+            return self._checked(name, value)
+
+    def _checked(self, name: str, value) -> tf.Tensor:
         camera = tf.convert_to_tensor(value)
         if not camera.dtype.is_integer:
             raise ValueError(
                 f"expected {name} as integer indices (the noise models take names too), "
                 f"received dtype {camera.dtype.name}."
             )
-        camera = tf.cast(camera, tf.int32)
         is_known = tf.logical_and(camera >= 0, camera < self.count)
         require(tf.reduce_all(is_known), f"{name} to be from 0 to {self.count - 1}", camera)
-        return camera
+        return tf.cast(camera, tf.int32)
 
 
 Condition = CleanImage | Iso | Camera
@@ -118,7 +137,8 @@ def as_float(name: str, value, dtype: tf.DType) -> tf.Tensor:
     try:
         return tf.convert_to_tensor(value, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"expected {name} of dtype {dtype.name}: {error}") from error
+        received = value.dtype.name if tf.is_tensor(value) else repr(value)
+        raise ValueError(f"expected {name} of dtype {dtype.name}, received {received}.") from error
 
 
 def check_fits(name: str, image: tf.Tensor, x: tf.Tensor) -> None:

@@ -37,16 +37,16 @@ class Squeezed(ConditionalBijector):
         return self.bijector.conditions
 
     def check_conditions(self, given, x):
-        shape = tf.shape(x)[-3:]
-        require(
-            tf.reduce_all(tf.equal(shape % [2, 2, 1], 0) & tf.equal(shape[-1], 1)),
-            f"{self.name}: single-channel images of even height and width",
-            shape,
-        )
         given = dict(given)
         if given.get("clean") is not None:
             given["clean"] = squeeze(as_float("clean", given["clean"], self.dtype))
         return self.bijector.check_conditions(given, squeeze(x))
+
+    def from_shared(self, checked):
+        checked = dict(checked)
+        if "clean" in checked:
+            checked["clean"] = squeeze(checked["clean"])
+        return self.bijector.from_shared(checked)
 
     def _forward_and_log_det(self, x, **conditions):
         y, log_det = self.bijector._forward_and_log_det(squeeze(x), **conditions)
@@ -59,20 +59,26 @@ class Squeezed(ConditionalBijector):
 
 def squeeze(images: tf.Tensor) -> tf.Tensor:
     """[.., H, W, 1] -> [.., H/2, W/2, 4]."""
-    return _rearranged(images, tf.nn.space_to_depth)
+    shape = tf.shape(images)[-3:]
+    require(
+        tf.reduce_all(tf.equal(shape % [2, 2, 1], 0) & tf.equal(shape[-1], 1)),
+        "single-channel images of even height and width",
+        shape,
+    )
+    return _rearranged(images, tf.nn.space_to_depth, 4)
 
 
 def unsqueeze(images: tf.Tensor) -> tf.Tensor:
     """[.., H/2, W/2, 4] -> [.., H, W, 1]."""
-    return _rearranged(images, tf.nn.depth_to_space)
+    return _rearranged(images, tf.nn.depth_to_space, 1)
 
 
-def _rearranged(images: tf.Tensor, rearrange) -> tf.Tensor:
+def _rearranged(images: tf.Tensor, rearrange, channels: int) -> tf.Tensor:
     shape = tf.shape(images)
     flat = tf.reshape(images, tf.concat([[-1], shape[-3:]], axis=0))
     flat.set_shape([None, *images.shape[-3:]])
     result = rearrange(flat, 2)
-    static = [*images.shape[:-3], *result.shape[1:]]
+    static = [*images.shape[:-3], *result.shape[1:-1], channels]
     result = tf.reshape(result, tf.concat([shape[:-3], tf.shape(result)[1:]], axis=0))
     result.set_shape(static)
     return result

@@ -117,7 +117,8 @@ class CaptureWriter:
                 raise ValueError(f"{self.path}: expected at least one capture, nothing came.")
             self._file.attrs.update(self._attributes)
             self._file.close()
-            read_captures(self._partial_path).close()  # Invalid values are found before the rename.
+            # Invalid values are found before the rename.
+            Captures(self._partial_path, shown_as=self.path).close()
 
     def append(self, **values) -> None:
         """Appends n captures.
@@ -131,6 +132,8 @@ class CaptureWriter:
         """
         values = {name: value for name, value in values.items() if value is not None}
         _check_names(values)
+        if self._file is None:
+            raise ValueError(f"{self.path}: expected `with CaptureWriter(...) as writer:`.")
         arrays = {name: _as_stored(name, value) for name, value in values.items()}
         _check_shapes(arrays, self.path)
         if self._length and set(arrays) != set(self._file):
@@ -143,6 +146,11 @@ class CaptureWriter:
             if name not in self._file:
                 self._create(name, array)
             data_set = self._file[name]
+            if name not in TEXTS and not np.can_cast(array.dtype, data_set.dtype, "safe"):
+                raise ValueError(
+                    f"{self.path}: expected {name} of the first block's dtype {data_set.dtype}, "
+                    f"received {array.dtype}, which it cannot hold."
+                )
             if data_set.shape[1:] != array.shape[1:]:
                 raise ValueError(
                     f"{self.path}: expected {name} of shape {data_set.shape[1:]} per capture, "
@@ -201,6 +209,8 @@ def write_captures(
     """
     noisy = np.asarray(noisy)
     count = len(noisy) if noisy.ndim else 0
+    if isinstance(camera, (str, bytes)):
+        camera = [camera] * count
     levels = {
         "black_level": black_level,
         "white_level": white_level,
@@ -220,7 +230,7 @@ def write_captures(
             noisy=noisy,
             clean=clean,
             iso=np.full(count, iso) if not np.ndim(iso) else iso,
-            camera=[camera] * count if isinstance(camera, str) else camera,
+            camera=camera,
             **per_capture,
             **optional,
         )
@@ -256,12 +266,13 @@ class Captures:
       description, origin, licence: free text.
     """
 
-    def __init__(self, path: str | os.PathLike):
-        self.path = os.fspath(path)
-        if not os.path.exists(self.path):
+    def __init__(self, path: str | os.PathLike, *, shown_as: str | None = None):
+        path = os.fspath(path)
+        self.path = shown_as or path  # A writer checks a file that is not yet at its place.
+        if not os.path.exists(path):
             raise FileNotFoundError(f"{self.path}: no such capture file.")
         try:
-            self._file = h5py.File(self.path, "r")
+            self._file = h5py.File(path, "r")
         except OSError as error:
             raise ValueError(
                 f"{self.path}: expected a capture file (HDF5), but it cannot be opened; it is "
@@ -320,12 +331,17 @@ class Captures:
         Args:
           cameras, iso_levels: what a model knows; None: it takes any.
         """
-        if cameras is not None and not set(self.cameras) <= set(cameras):
+        unknown = [] if cameras is None else sorted(set(self.cameras) - set(cameras))
+        if unknown:
             raise ValueError(
                 f"{self.path}: expected captures of the cameras {sorted(cameras)} that the model "
-                f"knows, received captures of {sorted(self.cameras)}."
+                f"knows, received captures of {list(self.cameras)}; unknown: {unknown}."
             )
-        if iso_levels is not None and not set(self.iso_levels) <= {float(k) for k in iso_levels}:
+        if iso_levels is None:
+            return
+        levels = np.asarray(iso_levels, np.float64)
+        is_known = np.isclose(np.array(self.iso_levels)[:, None], levels, rtol=1e-4).any(axis=1)
+        if not is_known.all():
             raise ValueError(
                 f"{self.path}: expected captures at the ISOs {sorted(iso_levels)} that the model "
                 f"knows, received captures at {list(self.iso_levels)}."
@@ -402,15 +418,30 @@ class Captures:
                 f"{self.path}: expected the data sets {list(REQUIRED)} of a capture file, "
                 f"missing {missing}; it holds {sorted(self._file)}."
             )
-        version = int(self._file.attrs.get("format_version", FORMAT_VERSION))
-        if version > FORMAT_VERSION:
+        version = self._file.attrs.get("format_version", FORMAT_VERSION)
+        if not (isinstance(version, (int, np.integer)) and version <= FORMAT_VERSION):
             raise ValueError(
                 f"{self.path}: expected format_version {FORMAT_VERSION} or lower, "
-                f"received {version}; a newer release of the library wrote it."
+                f"received {version!r}; a newer release of the library may have written it."
             )
         known = (*REQUIRED, *IMAGES, *LEVELS, *TEXTS, *NOISE_LEVEL_FUNCTIONS)
-        shapes = {name: self._file[name] for name in self._file if name in known}
-        _check_shapes(shapes, self.path)
+        data_sets = {name: self._file[name] for name in self._file if name in known}
+        for name, data_set in data_sets.items():
+            if not isinstance(data_set, h5py.Dataset):
+                raise ValueError(f"{self.path}: expected {name!r} to be a data set, it is a group.")
+            if (data_set.dtype.kind in "OS") != (name in TEXTS) or data_set.dtype.kind in "cV":
+                raise ValueError(
+                    f"{self.path}: expected {'text' if name in TEXTS else 'numbers'} in data set "
+                    f"{name!r}, received dtype {data_set.dtype}."
+                )
+        for name in LEVELS:
+            value = self._file.attrs.get(name, 0.0)
+            if np.ndim(value) or np.asarray(value).dtype.kind not in "uif":
+                raise ValueError(
+                    f"{self.path}: expected one number in attribute {name!r} (values per capture "
+                    f"are a data set), received {value!r}."
+                )
+        _check_shapes(data_sets, self.path)
 
     def _check_values(self) -> None:
         is_bad = ~(np.isfinite(self.iso) & (self.iso > 0))
@@ -419,11 +450,11 @@ class Captures:
                 f"{self.path}: expected positive ISOs in data set 'iso', received "
                 f"{self.iso[is_bad][0]} at capture {np.flatnonzero(is_bad)[0]}."
             )
-        is_bad = ~(self.white_level > self.black_level)
+        is_bad = ~((self.white_level > self.black_level) & np.isfinite(self.white_level))
         if is_bad.any():
             first = np.flatnonzero(is_bad)[0]
             raise ValueError(
-                f"{self.path}: expected white_level > black_level, received white_level "
+                f"{self.path}: expected finite white_level > black_level, received white_level "
                 f"{self.white_level[first]} and black_level {self.black_level[first]} "
                 f"at capture {first}."
             )
@@ -449,7 +480,10 @@ class Captures:
         values = self._read(name)
         if values is None:
             return None
-        return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], object)
+        try:
+            return _as_stored(name, values)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
 
     def _level(self, name: str, default: float, count: int) -> np.ndarray:
         values = self._read(name)
@@ -458,9 +492,18 @@ class Captures:
         return np.asarray(values, np.float64)
 
 
+def _as_text(name: str, text) -> str:
+    if isinstance(text, bytes):
+        try:
+            return text.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"expected UTF-8 in {name!r}, received {text!r}.") from error
+    return str(text)
+
+
 def _as_stored(name: str, value) -> np.ndarray:
     if name in TEXTS:
-        return np.array([str(text) for text in value], object)
+        return np.array([_as_text(name, text) for text in np.atleast_1d(value)], object)
     array = np.asarray(value)
     if array.dtype.kind not in "uif":
         raise ValueError(f"expected numbers for {name!r}, received dtype {array.dtype}.")

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfp_noiseflow.captures.bayer import pack_bayer
-
-from ..imaging import (
+from tfp_noiseflow.imaging import (
     apply_exposure,
     draw_camera_colors,
     invert_tone_curve,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow import models
 from tfp_noiseflow.captures.capture_file import Captures
 
 
@@ -27,7 +28,7 @@ def negative_log_likelihood(
     Raises:
       ValueError: the model does not know a camera or an ISO of the captures.
     """
-    captures.check_known(model.cameras, model.iso_levels)
+    check_conditions(model, captures)
     compute = compile_negative_log_likelihood(model, captures.image_shape)
     blocks = []
     for block in captures.blocks(batch_size, seed=seed):
@@ -62,13 +63,20 @@ def noise_distribution(model, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tenso
     return model(tf.cast(clean, dtype), iso=tf.cast(iso, dtype), camera=camera)
 
 
-def camera_indices(model, names: np.ndarray) -> np.ndarray:
+def camera_indices(model, names: np.ndarray) -> tf.Tensor:
     """[n] int32: where the names stand in the model's cameras; zeros if it tells none apart."""
     cameras = getattr(model, "cameras", None)
     if not cameras:
-        return np.zeros(len(names), np.int32)
-    table = {name: index for index, name in enumerate(cameras)}
-    return np.array([table[name] for name in names], np.int32)
+        return tf.zeros([len(names)], tf.int32)
+    return tf.cast(models.cameras.camera_indices(names, tuple(cameras)), tf.int32)
+
+
+def check_conditions(model, captures: Captures) -> None:
+    """Raises ValueError, with both sets, if the model lacks a camera or an ISO of the captures.
+
+    Of a model only its call is needed: one without `cameras` or `iso_levels` serves any.
+    """
+    captures.check_known(getattr(model, "cameras", None), getattr(model, "iso_levels", None))
 
 
 def mean_and_standard_error(values: np.ndarray) -> tuple[float, float | None]:

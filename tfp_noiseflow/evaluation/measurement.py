@@ -127,7 +127,7 @@ def measure(
     """
     if not isinstance(captures, Captures):
         captures = read_captures(captures)
-    captures.check_known(model.cameras, model.iso_levels)
+    likelihood.check_conditions(model, captures)
     models, reasons = _models_to_compare(model, captures, baselines or {})
     if batch_size is None:
         batch_size = max(1, BLOCK_VALUES // int(np.prod(captures.image_shape)))
@@ -172,7 +172,7 @@ def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
     def add(name, make):
         try:
             candidate = make()
-            captures.check_known(candidate.cameras, candidate.iso_levels)
+            likelihood.check_conditions(candidate, captures)
             _check_pairs(candidate, captures)
             models[name] = candidate
         except (ValueError, tf.errors.InvalidArgumentError) as error:

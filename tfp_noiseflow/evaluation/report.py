@@ -7,7 +7,7 @@ import os
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.evaluation import plots
 from tfp_noiseflow.evaluation.measurement import MODEL, Measurement
-from tfp_noiseflow.training.history import read_history
+from tfp_noiseflow.models.model_directory import read_history
 
 CAPTIONS = {
     "patches.png": (
@@ -72,6 +72,8 @@ def write_report(
     def place(name):
         return os.path.join(output_dir, name)
 
+    if os.path.exists(place("report.json")):
+        os.remove(place("report.json"))
     is_drawn = {
         "patches.png": plots.plot_patches(measurement.examples, place("patches.png")),
         "histograms.png": plots.plot_histograms(

@@ -1,6 +1,6 @@
 """Between raw and sRGB: the inverse of a camera's image processing. NumPy; knows no model."""
 
-from .inverse_isp import (
+from tfp_noiseflow.imaging.inverse_isp import (
     CameraColors,
     apply_exposure,
     draw_camera_colors,

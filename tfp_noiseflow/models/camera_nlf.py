@@ -13,6 +13,7 @@ from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.bijectors.conditions import require
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 # Files report 0 or less where a camera's read noise was not measured; the SIDD protocol puts this.
@@ -29,8 +30,9 @@ class CameraNLF(NoiseModel):
     Args:
       cameras: M names.
       iso_levels: K ISOs.
-      beta1, beta2: [M, K], in fractions of full scale (beta1) and its square (beta2); NaN where a
-        camera at an ISO is unknown, which a call for it then says. Values <= 0 become 1e-6.
+      beta1, beta2: [M, K], in fractions of full scale (beta1) and its square (beta2). NaN in
+        either where a camera at an ISO is unknown, which a call for it then says. Values <= 0
+        become 1e-6.
       dtype: float32 or float64 (or its name).
 
     Raises:
@@ -46,16 +48,21 @@ class CameraNLF(NoiseModel):
         dtype=tf.float32,
     ):
         dtype = tf.as_dtype(dtype)
-        cameras = tuple(cameras)
-        iso_levels = tuple(float(iso) for iso in iso_levels)
+        cameras = checked_cameras(cameras, is_needed=True)
+        iso_levels = checked_iso_levels(iso_levels, is_needed=True)
+        beta1, beta2 = (np.array(beta, np.float64) for beta in (beta1, beta2))  # None gives NaN.
+        if beta1.shape == beta2.shape:
+            is_known = ~(np.isnan(beta1) | np.isnan(beta2))
+            beta1, beta2 = (np.where(is_known, beta, np.nan) for beta in (beta1, beta2))
         tables = {}
         for name, beta in (("log_beta1", beta1), ("log_beta2", beta2)):
-            beta = np.array(beta, np.float64)  # None, as JSON has it, becomes NaN.
             if beta.shape != (len(cameras), len(iso_levels)):
                 raise ValueError(
                     f"expected tables of shape {[len(cameras), len(iso_levels)]} (cameras, ISO "
                     f"levels), received {list(beta.shape)}."
                 )
+            if np.isinf(beta).any():
+                raise ValueError(f"expected finite {name[4:]} (or NaN: unknown), received {beta}.")
             tables[name] = ConditionTable(
                 np.log(np.where(beta <= 0, SMALLEST_BETA, beta)),
                 num_cameras=len(cameras),
@@ -73,7 +80,7 @@ class CameraNLF(NoiseModel):
         self._tables = layer
         self._known = [
             f"{camera} at ISO {iso:g}"
-            for camera, row in zip(cameras, np.array(beta1, np.float64), strict=True)
+            for camera, row in zip(cameras, beta1, strict=True)
             for iso, beta in zip(iso_levels, row, strict=True)
             if not np.isnan(beta)
         ]

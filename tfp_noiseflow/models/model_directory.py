@@ -1,12 +1,13 @@
-"""The folder of a trained model: config.json, checkpoints/, baselines.json.
+"""The folder of a trained model: config.json, checkpoints/, baselines.json, history.csv.
 
 `config.json` says which noise model it is and what it was trained on; `checkpoints/best` and
 `checkpoints/last` hold TensorFlow checkpoints of it; `baselines.json` holds the Gaussian and the
-recalibrated NLF fitted on the training captures.
+recalibrated NLF fitted on the training captures; `history.csv` holds the course of the training.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.version import __version__
 
 FORMAT_VERSION = 1
+
+HISTORY = "history.csv"
 
 # A new kind of noise model is loaded everywhere once it stands here.
 MODELS = {model.__name__: model for model in (NoiseFlow, GaussianNoise, CameraNLF)}
@@ -168,6 +171,18 @@ def load_baselines(model_dir: str | os.PathLike) -> dict[str, NoiseModel]:
     if not os.path.exists(path):
         return {}
     return {name: model_from_description(entry) for name, entry in _read_json(path).items()}
+
+
+def read_history(model_dir: str | os.PathLike) -> list[dict[str, float]]:
+    """The rows of history.csv, numbers by column; empty where there is none."""
+    path = os.path.join(model_dir, HISTORY)
+    if not os.path.exists(path):
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]
 
 
 def _read_json(path: str):

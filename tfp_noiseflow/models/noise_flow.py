@@ -14,6 +14,7 @@ from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.bijectors.squeezed import Squeezed
 from tfp_noiseflow.models.architecture import parse_architecture
+from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 
@@ -59,8 +60,8 @@ class NoiseFlow(NoiseModel):
     ):
         parsed = parse_architecture(architecture)
         dtype = tf.as_dtype(dtype)
-        cameras = _checked_cameras(cameras, is_needed=parsed.has_camera_factors)
-        iso_levels = _checked_iso_levels(iso_levels, is_needed="G" in parsed.layers)
+        cameras = checked_cameras(cameras, is_needed=parsed.has_camera_factors)
+        iso_levels = checked_iso_levels(iso_levels, is_needed="G" in parsed.layers)
         if channels < 1:
             raise ValueError(f"expected channels >= 1, received {channels}.")
         self.architecture = architecture
@@ -126,20 +127,3 @@ class NoiseFlow(NoiseModel):
             f"NoiseFlow({self.architecture}: {self.number_of_parameters} parameters, "
             f"{self.channels} channels, {self.dtype.name}; cameras {cameras}; ISO {isos})"
         )
-
-
-def _checked_cameras(cameras, *, is_needed: bool) -> tuple[str, ...] | None:
-    if isinstance(cameras, str):
-        raise ValueError(f"expected a list of camera names, received the text {cameras!r}.")
-    names = () if cameras is None else tuple(str(camera) for camera in cameras)
-    if len(set(names)) < len(names) or "" in names or (is_needed and not names):
-        raise ValueError(f"expected camera names, each once, received {cameras}.")
-    return names or None
-
-
-def _checked_iso_levels(iso_levels, *, is_needed: bool) -> tuple[float, ...] | None:
-    levels = () if iso_levels is None else tuple(float(iso) for iso in iso_levels)
-    is_valid = len(set(levels)) == len(levels) and all(0 < iso < np.inf for iso in levels)
-    if not is_valid or (is_needed and not levels):
-        raise ValueError(f"expected positive ISO levels, each once, received {iso_levels}.")
-    return levels or None

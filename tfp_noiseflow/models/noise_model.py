@@ -13,7 +13,7 @@ from tfp_noiseflow.bijectors.conditional_bijector import (
     check_names,
     over_image,
 )
-from tfp_noiseflow.bijectors.conditions import CleanImage, Iso, as_float, require
+from tfp_noiseflow.bijectors.conditions import Camera, CleanImage, Iso, as_float, require
 from tfp_noiseflow.models.cameras import camera_indices
 
 tfd = tfp.distributions
@@ -98,26 +98,14 @@ class NoiseModel(tf.Module, abc.ABC):
                     f"expected clean (the clean image) of {self.channels} channels, received "
                     f"{clean.shape}."
                 )
-            batch_shape = tf.shape(clean)[:-3]
-            static_batch_shape = clean.shape[:-3]
             conditions = {"clean": clean}
             if iso is not None:
-                conditions["iso"] = Iso().check("iso", iso, self.dtype, clean)
+                conditions["iso"] = Iso(self.iso_levels).check("iso", iso, self.dtype, clean)
             if camera is not None and self.cameras is not None:
-                conditions["camera"] = camera_indices(camera, self.cameras)
-            for name in ("iso", "camera"):
-                if name in conditions:
-                    shape = conditions[name].shape
-                    try:
-                        static_batch_shape = tf.broadcast_static_shape(shape, static_batch_shape)
-                    except ValueError as error:
-                        raise ValueError(
-                            f"expected {name} to be a scalar or of the batch shape "
-                            f"{clean.shape[:-3]} of clean, received shape {shape}."
-                        ) from error
-                    batch_shape = tf.broadcast_dynamic_shape(
-                        tf.shape(conditions[name]), batch_shape
-                    )
+                indices = camera_indices(camera, self.cameras)
+                known = Camera(len(self.cameras))
+                conditions["camera"] = known.check("camera", indices, self.dtype, clean)
+            batch_shape, static_batch_shape = _batch_shape(conditions)
             needed = self.bijector.conditions
             given = {k: v for k, v in conditions.items() if k in needed}
             check_names(self.name, expected=needed, given=given)
@@ -175,6 +163,33 @@ class NoiseModel(tf.Module, abc.ABC):
         )
 
 
+def _batch_shape(conditions: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.TensorShape]:
+    """The batch shape of clean, iso and camera together, dynamic and static.
+
+    iso and camera are scalars or of clean's batch shape (any, where clean is one image). Another
+    number of dimensions would broadcast: [B, 1] with B images to a batch of B x B.
+    """
+    clean = conditions["clean"]
+    dynamic, static = tf.shape(clean)[:-3], clean.shape[:-3]
+    for name in ("iso", "camera"):
+        if name not in conditions:
+            continue
+        value = conditions[name]
+        message = (
+            f"expected {name} to be a scalar or of the batch shape {clean.shape[:-3]} of clean, "
+            f"received shape {value.shape}."
+        )
+        ranks = (value.shape.rank, clean.shape[:-3].rank)
+        if None not in ranks and 0 not in ranks and ranks[0] != ranks[1]:
+            raise ValueError(message)
+        try:
+            static = tf.broadcast_static_shape(value.shape, static)
+        except ValueError as error:
+            raise ValueError(message) from error
+        dynamic = tf.broadcast_dynamic_shape(tf.shape(value), dynamic)
+    return dynamic, static
+
+
 class NoiseDistribution(tfd.TransformedDistribution):
     """`tfd.TransformedDistribution` whose log_prob inverts and takes the log-det in one pass.
 
@@ -188,6 +203,16 @@ class NoiseDistribution(tfd.TransformedDistribution):
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return super()._parameter_properties(dtype, num_classes)
+
+    def __getitem__(self, slices):
+        """Refuses: TFP would slice the base and leave the conditions whole.
+
+        Raises:
+          NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            "the distribution is bound to its conditions; call the noise model with sliced ones."
+        )
 
     @tf.autograph.experimental.do_not_convert
     def _log_prob(self, y):
@@ -219,26 +244,39 @@ def sample_noise(
       Noise [B, H, W, C], in fractions of full scale.
 
     Raises:
-      ValueError: conditions as for the model's call; seeds of another shape; a temperature that
-        is negative or NaN (InvalidArgumentError where only the graph knows).
+      ValueError: conditions as for the model's call; seeds or temperature of another shape; a
+        temperature that is negative or NaN (InvalidArgumentError where only the graph knows).
     """
     clean = as_float("clean", clean, model.dtype)
     seeds = tf.convert_to_tensor(seeds)
     if not seeds.dtype.is_integer:
         raise ValueError(f"expected integer seeds, received dtype {seeds.dtype.name}.")
-    if clean.shape.rank != 4 or not seeds.shape.is_compatible_with([clean.shape[0], 2]):
-        raise ValueError(
-            f"expected clean [B, H, W, C] and seeds [B, 2], received {clean.shape} and "
-            f"{seeds.shape}."
-        )
+    noise = model(clean, iso=iso, camera=camera)
     temperature = as_float("temperature", temperature, model.dtype)
     is_valid = tf.logical_and(temperature >= 0, temperature <= temperature.dtype.max)
     require(tf.reduce_all(is_valid), "temperature to be finite and not negative", temperature)
-    noise = model(clean, iso=iso, camera=camera)
-    event_shape = tf.shape(clean)[1:]
+    rows = noise.batch_shape_tensor()
+    expected = (
+        "clean [B, H, W, C], seeds [B, 2] and temperature [] or [B] of as many rows as the "
+        "conditions have"
+    )
+    fits = (
+        noise.batch_shape.rank == 1
+        and seeds.shape.is_compatible_with([noise.batch_shape[0], 2])
+        and (temperature.shape.rank == 0 or temperature.shape.is_compatible_with(noise.batch_shape))
+    )
+    if not fits:
+        raise ValueError(
+            f"expected {expected}, received clean {clean.shape}, seeds {seeds.shape}, "
+            f"temperature {temperature.shape}, conditions {noise.batch_shape}."
+        )
+    lengths = tf.stack([tf.shape(seeds)[0], tf.size(temperature)])
+    allowed = tf.stack([rows[0], rows[0] if temperature.shape.rank else 1])
+    require(tf.reduce_all(tf.equal(lengths, allowed)), expected, lengths)
+    event_shape = noise.event_shape_tensor()
     base = tf.map_fn(
         lambda seed: tf.random.stateless_normal(event_shape, seed, dtype=model.dtype),
-        seeds,
-        fn_output_signature=tf.TensorSpec(clean.shape[1:], model.dtype),
+        tf.cast(seeds, tf.int64),
+        fn_output_signature=tf.TensorSpec(noise.event_shape, model.dtype),
     )
     return noise.bijector.forward(over_image(temperature) * base)

@@ -9,20 +9,7 @@ import os
 import tf_keras
 
 from tfp_noiseflow.atomic_write import write_text
-
-FILE_NAME = "history.csv"
-
-
-def read_history(model_dir: str | os.PathLike) -> list[dict[str, float]]:
-    """The rows of history.csv, numbers by column; empty where there is none."""
-    path = os.path.join(model_dir, FILE_NAME)
-    if not os.path.exists(path):
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            {name: float(value) for name, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
+from tfp_noiseflow.models.model_directory import HISTORY, read_history
 
 
 class History(tf_keras.callbacks.Callback):
@@ -38,7 +25,7 @@ class History(tf_keras.callbacks.Callback):
 
     def __init__(self, model_dir: str | os.PathLike, first_epoch: int):
         super().__init__()
-        self._path = os.path.join(model_dir, FILE_NAME)
+        self._path = os.path.join(model_dir, HISTORY)
         self._rows = [row for row in read_history(model_dir) if row["epoch"] < first_epoch]
 
     def on_epoch_end(self, epoch, logs=None):

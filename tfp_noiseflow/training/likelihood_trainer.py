@@ -27,15 +27,18 @@ class LikelihoodTrainer(tf_keras.Model):
     """
 
     def __init__(self, noise_model: NoiseModel):
-        super().__init__(name="likelihood_trainer")
+        super().__init__(name="likelihood_trainer", dtype=noise_model.dtype.name)
         self.noise_model = noise_model
         self._nll = tf_keras.metrics.Mean(name="loss")
 
     def call(self, captures: dict[str, tf.Tensor]) -> tf.Tensor:
         """[B], the NLL of each capture in nats per dimension."""
-        noise = captures["noise"]
+        dtype = self.noise_model.dtype
+        noise = tf.cast(captures["noise"], dtype)
         distribution = self.noise_model(
-            captures["clean"], iso=captures.get("iso"), camera=captures.get("camera")
+            tf.cast(captures["clean"], dtype),
+            iso=None if captures.get("iso") is None else tf.cast(captures["iso"], dtype),
+            camera=captures.get("camera"),
         )
         dimensions = tf.cast(tf.reduce_prod(tf.shape(noise)[-3:]), noise.dtype)
         return -distribution.log_prob(noise) / dimensions
@@ -56,30 +59,40 @@ class LikelihoodTrainer(tf_keras.Model):
         self._nll.update_state(self(data, training=False))
         return {"loss": self._nll.result()}
 
-    def save_weights(self, filepath, *args, save_format=None, **kwargs):
+    def save_weights(self, filepath, overwrite=True, save_format=None, options=None):
         """Saves TensorFlow checkpoints alone.
 
         Raises:
-          ValueError: an HDF5 or Keras format: it knows no variables outside Keras layers and
-            would restore the initial values without an error.
+          ValueError: an HDF5 or Keras format, which would lose the noise model's variables.
         """
-        if save_format in ("h5", "keras") or os.fspath(filepath).endswith(
-            (".h5", ".hdf5", ".keras")
-        ):
-            raise ValueError(
-                f"expected the path of a TensorFlow checkpoint (save_format='tf'), received "
-                f"{filepath!r}: HDF5 and Keras files would lose the noise model's variables."
-            )
-        return super().save_weights(filepath, *args, save_format="tf", **kwargs)
+        is_other = os.fspath(filepath).endswith((".h5", ".hdf5", ".keras"))
+        if is_other or save_format not in (None, "tf"):
+            _refuse(f"save_weights({os.fspath(filepath)!r}, save_format={save_format!r})")
+        return super().save_weights(filepath, overwrite, save_format="tf", options=options)
+
+    # What Keras calls to write the model itself, whichever function and format was asked for.
 
     def save(self, *args, **kwargs):
-        """Refuses: Keras's own formats would lose the noise model.
+        """Refuses, see `get_config`."""
+        _refuse(f"save{args}")
+
+    def get_config(self):
+        """Refuses: Keras's model formats know no variables outside Keras layers.
 
         Raises:
           ValueError: always; says what to use instead.
         """
-        raise ValueError(
-            "expected nf.export_saved_model(noise_model, folder) to serve the model or "
-            "save_weights(prefix) to keep its variables; Keras's save() would lose the noise "
-            f"model's variables (received {args})."
-        )
+        _refuse("Keras's model formats")
+
+    def save_own_variables(self, store):
+        """Refuses, see `get_config`."""
+        _refuse("Keras's weight files")
+
+
+def _refuse(received: str):
+    raise ValueError(
+        "expected save_weights(prefix) with TensorFlow checkpoints to keep the variables, "
+        "nf.save_model(noise_model, folder, ...) to keep the model, or "
+        f"nf.export_saved_model(noise_model, folder) to serve it; {received} would lose the noise "
+        "model's variables and restore initial values without an error."
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import tf_keras
 
+from tfp_noiseflow.bijectors.conditions import LARGEST_CLEAN
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
 from tfp_noiseflow.models.camera_nlf import CameraNLF
@@ -48,12 +49,18 @@ class Schedule:
     decay: str = "cosine"
     seed: int = 0
 
-    def optimizer(self, steps: int) -> tf_keras.optimizers.Optimizer:
-        """Adam for a training of `steps` steps."""
+    def __post_init__(self):
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"expected epochs >= 1, received {self.epochs}.")
+        if self.batch_size < 1:
+            raise ValueError(f"expected batch_size >= 1, received {self.batch_size}.")
         if self.decay not in ("cosine", "constant"):
             raise ValueError(f"expected decay 'cosine' or 'constant', received {self.decay!r}.")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"expected learning_rate > 0, received {self.learning_rate}.")
+
+    def optimizer(self, steps: int) -> tf_keras.optimizers.Optimizer:
+        """Adam for a training of `steps` steps."""
         rate = self.learning_rate
         if self.decay == "cosine":
             warm_up = min(50, steps // 4)
@@ -89,12 +96,14 @@ def train_noise_model(
       The model of the best checkpoint.
 
     Raises:
-      ValueError: unknown cameras or ISOs, pixels that are not finite, a model directory of
-        another model, or a loss that is not finite (the last checkpoint is from before it).
+      ValueError: unknown cameras or ISOs, pixels that are not finite, clean images above full
+        scale, a model directory of another model, data or schedule (more epochs are fine), or a
+        loss that is not finite (the last checkpoint is from before it).
     """
     for captures in (train_captures, validation_captures):
         captures.check_known(model.cameras, model.iso_levels)
-    _claim(model_dir, model, train_captures)
+        _check_images(captures, model)
+    _claim(model_dir, model, train_captures, schedule)
     if not os.path.exists(os.path.join(model_dir, "baselines.json")):
         baselines = {
             "gaussian": GaussianNoise.fit(train_captures),
@@ -135,27 +144,49 @@ def train_noise_model(
     return load_model(model_dir)
 
 
-def _claim(model_dir, model: NoiseModel, captures: Captures) -> None:
-    """Writes config.json, or checks that the one there describes the same model."""
-    if os.path.exists(os.path.join(model_dir, "config.json")):
-        found = read_config(model_dir)
-        expected = describe_model(model)
-        differing = {k: (v, found.get(k)) for k, v in expected.items() if found.get(k) != v}
-        if differing:
-            faults = "; ".join(
-                f"{name}: expected {wanted}, found {there}"
-                for name, (wanted, there) in differing.items()
+def _check_images(captures: Captures, model: NoiseModel) -> None:
+    """Raises ValueError for images that the model cannot take, before anything is written."""
+    channels = captures.image_shape[-1]
+    if model.channels not in (None, channels):
+        raise ValueError(
+            f"{captures.path}: expected images of {model.channels} channels, received {channels}."
+        )
+    for block in captures.blocks():
+        highest = block.clean.max()
+        if highest > LARGEST_CLEAN:
+            raise ValueError(
+                f"{captures.path}: expected clean images of at most {LARGEST_CLEAN} of full scale, "
+                f"received {highest} among captures {block.index[0]} to {block.index[-1]}; is "
+                "white_level right?"
             )
-            raise ValueError(f"{model_dir} holds another model ({faults}).")
-        return
-    training_data = {
+
+
+def _claim(model_dir, model: NoiseModel, captures: Captures, schedule: Schedule) -> None:
+    """Writes config.json, or checks that the one there is of the same model and training.
+
+    More epochs than before are a longer training of the same kind; all else would make what is
+    resumed neither the one nor the other.
+    """
+    training = {
         "file": os.path.basename(captures.path),
         "captures": len(captures),
         "description": captures.description,
         "origin": captures.origin,
         "licence": captures.licence,
+        "schedule": {k: v for k, v in asdict(schedule).items() if k != "epochs"},
     }
-    write_config(model_dir, model, training_data)
+    if not os.path.exists(os.path.join(model_dir, "config.json")):
+        write_config(model_dir, model, training)
+        return
+    found = read_config(model_dir)
+    expected = {**describe_model(model), "training_data": training}
+    faults = "; ".join(
+        f"{name}: expected {wanted}, found {found.get(name)}"
+        for name, wanted in expected.items()
+        if found.get(name) != wanted
+    )
+    if faults:
+        raise ValueError(f"{model_dir} holds another model or training ({faults}).")
 
 
 class _StopAtNaN(tf_keras.callbacks.Callback):
