@@ -17,8 +17,9 @@ help:
 	@echo "make test      lint and the tests (minutes)"
 	@echo "make test-all  the slow tests too"
 
-# The file is made last, so that an interrupted installation is done again.
-$(READY): requirements.txt
+# The file is made last, so that an interrupted installation is done again. Its name says which
+# requirements.txt it is of: the time of a fresh checkout's file says nothing.
+$(READY):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	rm -rf $(ENVIRONMENT)
 	$(PYTHON) -m venv $(ENVIRONMENT)
