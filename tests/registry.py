@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_noiseflow import bijectors as nb
 from tfp_noiseflow.models import CameraNLF, GaussianNoise, NoiseFlow, NoiseModel
+
+tfb = tfp.bijectors
 
 CAMERAS = ("Alpha", "Beta", "Gamma")
 ISO_LEVELS = (100.0, 400.0, 1600.0)
@@ -60,6 +63,12 @@ LAYERS: dict[str, tuple[Callable, int]] = {
     "affine_coupling_of_3_channels": (lambda dtype: nb.AffineCoupling(3, seed=3, dtype=dtype), 3),
     "invertible_conv1x1": (lambda dtype: nb.InvertibleConv1x1(4, seed=4, dtype=dtype), 4),
     "chain": (_chain, 4),
+    "scale_of_tfp": (
+        lambda dtype: nb.Unconditional(
+            tfb.Scale(log_scale=tf.Variable(tf.constant(-2.0, dtype))), dtype=dtype
+        ),
+        4,
+    ),
     "squeezed_chain": (lambda dtype: nb.Squeezed(_chain(dtype)), 1),
 }
 

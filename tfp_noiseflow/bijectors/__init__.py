@@ -10,6 +10,7 @@ from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.bijectors.squeezed import Squeezed
+from tfp_noiseflow.bijectors.unconditional import Unconditional
 
 __all__ = [
     "AffineCoupling",
@@ -22,4 +23,5 @@ __all__ = [
     "InvertibleConv1x1",
     "SignalDependent",
     "Squeezed",
+    "Unconditional",
 ]
