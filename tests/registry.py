@@ -91,6 +91,7 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "S-Ax1-G-Ax1-CAM": (_flow("S-Ax1-G-Ax1-CAM"), 4),
     "S-Ax4-G-Ax4-CAM": (_flow("S-Ax4-G-Ax4-CAM"), 4),
     "Ax4": (_flow("Ax4"), 4),
+    "N-Ax1-C-Ax1": (_flow("N-Ax1-C-Ax1"), 4),
     "S-Ax2-G-Ax2-CAM of planes": (_flow("S-Ax2-G-Ax2-CAM", channels=1), 1),
     "Gaussian": (lambda dtype: GaussianNoise(0.02, dtype=dtype), 4),
     "camera NLF": (

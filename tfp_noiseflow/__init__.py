@@ -22,6 +22,7 @@ from tfp_noiseflow.captures import (
     write_captures,
 )
 from tfp_noiseflow.evaluation import evaluate
+from tfp_noiseflow.interop import load_released_checkpoint
 from tfp_noiseflow.models import (
     CameraNLF,
     GaussianNoise,
@@ -49,6 +50,7 @@ __all__ = [
     "evaluate",
     "export_saved_model",
     "load_model",
+    "load_released_checkpoint",
     "read_captures",
     "sample_noise",
     "save_model",

@@ -18,6 +18,7 @@ from tfp_noiseflow.models.architecture import parse_architecture
         ("S-Ax4-G-Ax4-CAM", "SAAAAGAAAA", True),
         ("S-Ax4-G-Ax4", "SAAAAGAAAA", False),
         ("Ax4", "AAAA", False),
+        ("N-Ax4-C-Ax4", "NAAAACAAAA", False),
         ("A", "A", False),
     ],
 )
@@ -28,7 +29,22 @@ def test_architectures_of_the_paper_are_read(text, layers, has_camera_factors):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "CAM", "S-CAM", "S-Q", "S--G", "s-g", "Ax0", "S-G-G", "S-S", "S-G-CAM-A", None]
+    "text",
+    [
+        "",
+        "CAM",
+        "S-CAM",
+        "S-Q",
+        "S--G",
+        "s-g",
+        "Ax0",
+        "S-G-G",
+        "S-S",
+        "S-G-CAM-A",
+        "S-N",
+        "C-C",
+        None,
+    ],
 )
 def test_architectures_that_are_not_understood_are_refused(text):
     with pytest.raises(ValueError, match="expected"):

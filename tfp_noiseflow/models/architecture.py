@@ -8,7 +8,9 @@ from dataclasses import dataclass
 # Letter -> what it stands for. A new layer adds its letter here and its builder in noise_flow.py.
 LAYERS = {
     "S": "signal-dependent layer",
+    "N": "signal-dependent layer whose beta and gain each camera has for itself",
     "G": "gain layer",
+    "C": "constant gain",
     "A": "flow step: 1x1 convolution and affine coupling",
 }
 
@@ -54,9 +56,11 @@ def parse_architecture(text: str) -> Architecture:
                 f"in {text!r}."
             )
         letters += [match[1]] * int(match[2] or 1)
-    for letter in ("S", "G"):
-        if letters.count(letter) > 1:
-            raise ValueError(f"expected at most one {letter} in an architecture, got {text!r}.")
+    for once in ("SN", "G", "C"):
+        if sum(letters.count(letter) for letter in once) > 1:
+            raise ValueError(
+                f"expected at most one {' or '.join(once)} in an architecture, received {text!r}."
+            )
     if has_camera_factors and "G" not in letters:
         raise ValueError(f"expected a G for the camera factors of CAM, received {text!r}.")
     if not letters:

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
+from tfp_noiseflow.bijectors.condition_table import ConditionTable
 from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.bijectors.squeezed import Squeezed
+from tfp_noiseflow.bijectors.unconditional import Unconditional
 from tfp_noiseflow.models.architecture import parse_architecture
 from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
 from tfp_noiseflow.models.noise_model import NoiseModel
+
+tfb = tfp.bijectors
 
 
 class NoiseFlow(NoiseModel):
@@ -29,8 +34,10 @@ class NoiseFlow(NoiseModel):
       architecture: the layers in density order, as the paper writes them: "S-G", "S-G-CAM",
         "S-Ax1-G-Ax1-CAM", "S-Ax4-G-Ax4-CAM", "Ax4". S is `SignalDependent`, G `Gain`, A a flow
         step (`InvertibleConv1x1`, then `AffineCoupling`), CAM gives G a factor for each camera.
-      cameras: names; needed with CAM.
-      iso_levels: the ISOs that captures may have; needed with G.
+        Beyond the paper: N is an S whose beta and gain each camera has for itself, C one constant
+        factor; the released model is "N-Ax4-C-Ax4".
+      cameras: names; needed with CAM and N.
+      iso_levels: the ISOs that captures may have; needed with G and N.
       channels: of the images; 4 for packed Bayer. 1 (a plane or mosaic) is squeezed 2x2 to 4
         inside, so that H and W must be even then.
       hidden_channels: width of the couplings' networks; 4 gives about 2100 parameters.
@@ -60,8 +67,9 @@ class NoiseFlow(NoiseModel):
     ):
         parsed = parse_architecture(architecture)
         dtype = tf.as_dtype(dtype)
-        cameras = checked_cameras(cameras, is_needed=parsed.has_camera_factors)
-        iso_levels = checked_iso_levels(iso_levels, is_needed="G" in parsed.layers)
+        is_by_camera = parsed.has_camera_factors or "N" in parsed.layers
+        cameras = checked_cameras(cameras, is_needed=is_by_camera)
+        iso_levels = checked_iso_levels(iso_levels, is_needed=bool({"G", "N"} & {*parsed.layers}))
         if channels < 1:
             raise ValueError(f"expected channels >= 1, received {channels}.")
         self.architecture = architecture
@@ -89,9 +97,32 @@ class NoiseFlow(NoiseModel):
                 ),
             ]
 
+        def signal_dependent_by_camera(number):
+            def table(initial, name, **axes):
+                return ConditionTable(
+                    initial, num_cameras=len(cameras), dtype=dtype, name=name, **axes
+                )
+
+            log_u = table(np.log(1 / 200), "log_u", iso_levels=iso_levels)
+            return [
+                SignalDependent(
+                    Gain(log_u=log_u, dtype=dtype),
+                    log_beta1=table(-5.0, "log_beta1"),
+                    log_beta2=table(0.0, "log_beta2"),
+                    dtype=dtype,
+                )
+            ]
+
+        def constant_gain(number):
+            log_gain = tf.Variable(tf.zeros([], dtype), name="log_gain")
+            scale = tfb.Scale(log_scale=log_gain)
+            return [Unconditional(scale, dtype=dtype, name="constant_gain")]
+
         builders = {
             "S": lambda number: [SignalDependent(gain, dtype=dtype)],
+            "N": signal_dependent_by_camera,
             "G": lambda number: [gain],
+            "C": constant_gain,
             "A": flow_step,
         }
         layers = []
