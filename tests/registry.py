@@ -69,6 +69,10 @@ LAYERS: dict[str, tuple[Callable, int]] = {
         ),
         4,
     ),
+    "reordered_chain": (
+        lambda dtype: nb.Reordered(_chain(dtype), (2, 0, 3, 1), is_transposed=True),
+        4,
+    ),
     "squeezed_chain": (lambda dtype: nb.Squeezed(_chain(dtype)), 1),
 }
 
@@ -93,6 +97,18 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "Ax4": (_flow("Ax4"), 4),
     "N-Ax1-C-Ax1": (_flow("N-Ax1-C-Ax1"), 4),
     "S-Ax2-G-Ax2-CAM of planes": (_flow("S-Ax2-G-Ax2-CAM", channels=1), 1),
+    "S-Ax1-G of another arrangement": (
+        lambda dtype: NoiseFlow(
+            "S-Ax1-G",
+            cameras=CAMERAS,
+            iso_levels=ISO_LEVELS,
+            channel_order=(3, 1, 0, 2),
+            is_transposed=True,
+            dtype=dtype,
+            seed=5,
+        ),
+        4,
+    ),
     "Gaussian": (lambda dtype: GaussianNoise(0.02, dtype=dtype), 4),
     "camera NLF": (
         lambda dtype: CameraNLF(

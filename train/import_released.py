@@ -13,11 +13,17 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("checkpoint", None, "The folder of model.ckpt.best.*.", required=True)
 flags.DEFINE_string("model_dir", None, "Where the model goes.", required=True)
+flags.DEFINE_enum(
+    "cfa",
+    None,
+    ["RGGB", "GRBG", "GBRG", "BGGR"],
+    "Of the sensor whose packed images the model is for. Default: the released loader's order.",
+)
 
 
 def main(argv: list[str]) -> None:
     del argv
-    model = nf.load_released_checkpoint(FLAGS.checkpoint)
+    model = nf.load_released_checkpoint(FLAGS.checkpoint, cfa=FLAGS.cfa)
     training_data = {
         "description": "SIDD raw, as the released code of Noise Flow loads it",
         "origin": "Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, the released checkpoint",

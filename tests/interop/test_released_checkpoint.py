@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.train.test_commands import run
+from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.interop import load_released_checkpoint
 
 D = 4096
@@ -103,6 +104,31 @@ def test_mixed_batch_is_its_25_combinations_alone(flow, golden, mixed):
         )
         # Convolutions of another batch size may sum in another order: 1e-6 of a nat per dim.
         np.testing.assert_allclose(alone.log_prob(noise[rows]), together[rows], atol=1e-6 * D)
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
+def test_packed_images_of_a_sensor_are_arranged_as_the_released_loader_does(directory, flow, cfa):
+    generator = np.random.default_rng(0)
+    mosaics = generator.uniform(0, 0.3, (2, 8, 12)), 0.02 * generator.standard_normal((2, 8, 12))
+
+    def released(mosaic):
+        stored = np.swapaxes(mosaic, 1, 2)  # SIDD's files hold columns as rows.
+        positions = ((0, 0), (0, 1), (1, 1), (1, 0))
+        return np.stack([stored[:, i::2, j::2] for i, j in positions], axis=-1)
+
+    def log_prob(model, arrange):
+        clean, noise = (arrange(m).astype(np.float32) for m in mosaics)
+        return model(clean, iso=800, camera="S6").log_prob(noise)
+
+    packed = load_released_checkpoint(directory, cfa=cfa)
+    expected = log_prob(flow, released)
+    np.testing.assert_allclose(log_prob(packed, lambda m: pack_bayer(m, cfa)), expected, rtol=1e-6)
+    assert np.all(np.abs(log_prob(flow, lambda m: pack_bayer(m, cfa)) - expected) > 0.01)
+
+
+def test_unknown_cfa_is_refused(directory):
+    with pytest.raises(ValueError, match="XYZZ"):
+        load_released_checkpoint(directory, cfa="XYZZ")
 
 
 def test_unknown_iso_lists_the_known_ones(flow):

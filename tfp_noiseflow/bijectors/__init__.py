@@ -8,8 +8,8 @@ from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.bijectors.conditioner import ConvolutionalConditioner
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
+from tfp_noiseflow.bijectors.rearranged import Rearranged, Reordered, Squeezed
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
-from tfp_noiseflow.bijectors.squeezed import Squeezed
 from tfp_noiseflow.bijectors.unconditional import Unconditional
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "ConvolutionalConditioner",
     "Gain",
     "InvertibleConv1x1",
+    "Rearranged",
+    "Reordered",
     "SignalDependent",
     "Squeezed",
     "Unconditional",

@@ -26,6 +26,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 
 CAMERAS = ("IP", "GP", "S6", "N6", "G4")
@@ -46,16 +47,26 @@ LAYERS = (
 LETTERS = {"sdn": "N", "Conv2d_1x1": "", "unc": "A", "gain": "C"}
 
 
-def load_released_checkpoint(directory: str | os.PathLike, *, dtype=tf.float32) -> NoiseFlow:
+# What the released loader packs: for each of its channels, the position in a 2x2 block of the
+# image. It takes (0, 0), (0, 1), (1, 1), (1, 0) of an array whose rows are the image's columns.
+LOADER_POSITIONS = ((0, 0), (1, 0), (1, 1), (0, 1))
+
+
+def load_released_checkpoint(
+    directory: str | os.PathLike, *, cfa: str | None = None, dtype=tf.float32
+) -> NoiseFlow:
     """The released Noise Flow as a noise model like any other.
 
     Its channels are those of the released data loader, the mosaic's positions (0, 0), (0, 1),
     (1, 1), (1, 0) of arrays as SIDD stores them (rows and columns of the image swapped), whatever
-    the sensor's colour filter array; they are not this library's packed order R, Gr, Gb, B.
+    the sensor's colour filter array; they are not this library's packed order R, Gr, Gb, B. With
+    `cfa` the loaded model takes and gives packed images, and permutes and transposes inside.
 
     Args:
       directory: holds `model.ckpt.best.index` and its data, and, for another number of steps than
         four and four, `hps.txt`, which begins with the list of layers.
+      cfa: "RGGB", "GRBG", "GBRG" or "BGGR", of the sensor whose images, packed as R, Gr, Gb, B,
+        the model is for; None: images are arranged as the released loader does.
       dtype: float32 or float64.
 
     Returns:
@@ -63,7 +74,8 @@ def load_released_checkpoint(directory: str | os.PathLike, *, dtype=tf.float32) 
 
     Raises:
       FileNotFoundError: there is no checkpoint.
-      ValueError: it is damaged, or a variable is missing or of another shape; names it.
+      ValueError: an unknown cfa, a damaged checkpoint, a variable that is missing or of another
+        shape; names it.
     """
     directory = os.fspath(directory)
     path = os.path.join(directory, "model.ckpt.best")
@@ -79,11 +91,14 @@ def load_released_checkpoint(directory: str | os.PathLike, *, dtype=tf.float32) 
         channels=4,
         hidden_channels=hidden_channels,
         has_border_indicator=True,
+        channel_order=None if cfa is None else _packed_channels(cfa),
+        is_transposed=cfa is not None,
         dtype=dtype,
         seed=0,
     )
+    chain = model.bijector if cfa is None else model.bijector.bijector
     couplings = 0
-    for (kind, number), layer in zip(layers, model.bijector.bijectors, strict=True):
+    for (kind, number), layer in zip(layers, chain.bijectors, strict=True):
         if kind == "sdn":
             _assign_signal_dependent(layer, variables)
         elif kind == "gain":
@@ -94,6 +109,14 @@ def load_released_checkpoint(directory: str | os.PathLike, *, dtype=tf.float32) 
             _assign_coupling(layer, variables, number, couplings, hidden_channels)
             couplings += 1
     return model
+
+
+def _packed_channels(cfa: str) -> tuple[int, ...]:
+    """For each channel of the released loader, the channel of packed images of a sensor."""
+    height, width = 2, 2
+    position_in_block = np.arange(height * width).reshape(height, width)
+    packed = pack_bayer(position_in_block, cfa).reshape(-1)
+    return tuple(int(np.flatnonzero(packed == position_in_block[p])[0]) for p in LOADER_POSITIONS)
 
 
 class _Variables:

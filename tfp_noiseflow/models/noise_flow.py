@@ -13,8 +13,8 @@ from tfp_noiseflow.bijectors.condition_table import ConditionTable
 from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
+from tfp_noiseflow.bijectors.rearranged import Reordered, Squeezed
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
-from tfp_noiseflow.bijectors.squeezed import Squeezed
 from tfp_noiseflow.bijectors.unconditional import Unconditional
 from tfp_noiseflow.models.architecture import parse_architecture
 from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
@@ -42,6 +42,9 @@ class NoiseFlow(NoiseModel):
         inside, so that H and W must be even then.
       hidden_channels: width of the couplings' networks; 4 gives about 2100 parameters.
       has_border_indicator: whether the couplings' last convolutions see the image's border.
+      channel_order, is_transposed: for flows that were trained on another arrangement of the
+        images: for each channel that the layers see, the channel of the images, and whether they
+        see rows as columns. None: the images' own order.
       dtype: tf.float32 or tf.float64 (or its name), of variables and images.
       seed: of the initial weights; None: random ones.
 
@@ -62,6 +65,8 @@ class NoiseFlow(NoiseModel):
         channels: int = 4,
         hidden_channels: int = 4,
         has_border_indicator: bool = False,
+        channel_order: Sequence[int] | None = None,
+        is_transposed: bool = False,
         dtype=tf.float32,
         seed: int | None = None,
     ):
@@ -75,6 +80,8 @@ class NoiseFlow(NoiseModel):
         self.architecture = architecture
         self.hidden_channels = hidden_channels
         self.has_border_indicator = has_border_indicator
+        self.channel_order = None if channel_order is None else tuple(channel_order)
+        self.is_transposed = is_transposed
         inner_channels = 4 if channels == 1 else channels
         seeds = iter(np.random.SeedSequence(seed).spawn(2 * parsed.layers.count("A")))
         gain = None
@@ -130,6 +137,11 @@ class NoiseFlow(NoiseModel):
             number = parsed.layers[: position + 1].count(letter)
             layers += builders[letter](number)
         bijector = ConditionalChain(layers, dtype=dtype, name="noise_flow")
+        if self.channel_order is not None or is_transposed:
+            order = self.channel_order or tuple(range(inner_channels))
+            bijector = Reordered(
+                bijector, order, is_transposed=is_transposed, name="noise_flow_reordered"
+            )
         if channels == 1:
             bijector = Squeezed(bijector, name="noise_flow_squeezed")
         super().__init__(
@@ -148,6 +160,8 @@ class NoiseFlow(NoiseModel):
             "channels": self.channels,
             "hidden_channels": self.hidden_channels,
             "has_border_indicator": self.has_border_indicator,
+            "channel_order": None if self.channel_order is None else list(self.channel_order),
+            "is_transposed": self.is_transposed,
             "dtype": self.dtype.name,
         }
 
