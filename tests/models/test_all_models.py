@@ -242,6 +242,7 @@ BAD_CALLS = [
     ({"iso": [100.0, 400.0]}, "expected iso to be a scalar or of the batch shape"),
     ({"clean": np.full((3, 4, 6, 4), 1.5)}, "above 1.001"),
     ({"clean": np.full((3, 4, 6, 4), np.nan)}, "NaN"),
+    ({"clean": np.zeros((3, 0, 6, 4))}, "with pixels"),
     ({"clean": np.full((6, 4), 0.5)}, r"expected clean \(the clean image\) \[\.\., H, W, C\]"),
 ]
 

@@ -3,12 +3,14 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import tfp_noiseflow as nf
 
@@ -106,6 +108,23 @@ def test_exported_model_samples(demo):
     )["noise"]
     assert noise.shape == [2, 8, 12, 4]
     assert np.isfinite(noise).all()
+
+
+def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
+    folder, _ = demo
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "model").symlink_to(folder / "model")
+    (tmp_path / "captures.h5").symlink_to(folder / "captures" / "train.h5")
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(examples) == 3
+    names = {"tfd": tfp.distributions}
+    for example in examples:
+        # Long enough to show that it runs.
+        for long, short in (("epochs=12", "epochs=1"), ("steps_per_epoch=87", "steps_per_epoch=1")):
+            example = example.replace(long, short)
+        exec(example, names)
+    assert (tmp_path / "saved_models" / "mine" / "1" / "saved_model.pb").exists()
 
 
 def test_captures_of_an_unknown_camera_are_an_error_that_lists_both_sets(demo, tmp_path):

@@ -177,11 +177,11 @@ class CaptureWriter:
 
 def write_captures(
     path: str | os.PathLike,
-    *,
     noisy,
     clean,
     iso,
     camera,
+    *,
     black_level=0.0,
     white_level=1.0,
     quantization_step=0.0,

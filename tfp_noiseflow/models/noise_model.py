@@ -92,6 +92,10 @@ class NoiseModel(tf.Module, abc.ABC):
                 raise ValueError(
                     f"expected clean (the clean image) [.., H, W, C], received {clean.shape}."
                 )
+            if clean.shape.rank is not None and 0 in clean.shape[-3:].as_list():
+                raise ValueError(
+                    f"expected clean (the clean image) with pixels, received {clean.shape}."
+                )
             is_known = self.channels is not None and clean.shape.rank is not None
             if is_known and not clean.shape[-1:].is_compatible_with([self.channels]):
                 raise ValueError(
