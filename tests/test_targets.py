@@ -25,16 +25,16 @@ def reference(tmp_path_factory):
     return {split: nf.read_captures(path) for split, path in paths.items()}
 
 
-def trained(architecture, captures, model_dir, seed=0):
+def trained(architecture, captures, model_dir, schedule=nf.Schedule()):
     model = nf.NoiseFlow(
         architecture,
         cameras=captures["train"].cameras,
         iso_levels=captures["train"].iso_levels,
         channels=captures["train"].image_shape[-1],
-        seed=seed,
+        seed=0,
     )
     return nf.train_noise_model(
-        model, captures["train"], captures["validation"], model_dir, verbose=0
+        model, captures["train"], captures["validation"], model_dir, schedule, verbose=0
     )
 
 
@@ -70,8 +70,10 @@ def test_full_flow_on_real_captures(shared_data, tmp_path):
         split: nf.read_captures(shared_data / "flea3" / f"flea3_{file}.h5")
         for split, file in (("train", "train"), ("validation", "train"), ("test", "test"))
     }
-    flow = trained("S-Ax4-G-Ax4", captures, tmp_path / "flow")
+    schedule = nf.Schedule(epochs=100, learning_rate=1e-2)
+    flow = trained("S-Ax4-G-Ax4", captures, tmp_path / "flow", schedule)
     nlf = nf.CameraNLF.fit(captures["train"])
     nll, nll_of_nlf = (negative_log_likelihood(m, captures["test"]).mean() for m in (flow, nlf))
     assert nll_of_nlf == pytest.approx(-3.96, abs=0.005)
-    assert nll < -4.02
+    # -4.0409 was measured; roundings of another machine lead training elsewhere by some 0.003.
+    assert nll < -4.035
