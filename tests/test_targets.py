@@ -12,6 +12,8 @@ from tfp_noiseflow.evaluation import negative_log_likelihood
 
 pytestmark = pytest.mark.slow
 
+DEFAULT = nf.Schedule()
+
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
@@ -25,7 +27,7 @@ def reference(tmp_path_factory):
     return {split: nf.read_captures(path) for split, path in paths.items()}
 
 
-def trained(architecture, captures, model_dir, schedule=nf.Schedule()):
+def trained(architecture, captures, model_dir, schedule=DEFAULT):
     model = nf.NoiseFlow(
         architecture,
         cameras=captures["train"].cameras,
