@@ -11,7 +11,7 @@ from tfp_noiseflow.evaluation.measurement import Examples
 
 # Okabe and Ito's colours, told apart with any colour vision; lines differ in style too.
 STYLES = {
-    "real": {"label": "real noise", "color": "black", "linestyle": "-"},
+    "real": {"label": "captured noise", "color": "black", "linestyle": "-"},
     "noise_flow": {"label": "Noise Flow", "color": "#0072B2", "linestyle": "-"},
     "gaussian": {"label": "Gaussian", "color": "#E69F00", "linestyle": "--"},
     "camera_nlf": {"label": "camera NLF", "color": "#D55E00", "linestyle": "-."},
@@ -198,7 +198,7 @@ def plot_histograms(
         centers = (edges[g][1:] + edges[g][:-1]) / 2
         real = counts["real"][g]
         density = real[1:-1] / real.sum() / width
-        axes.fill_between(centers, density, 0, step="mid", color="0.8", label="real noise")
+        axes.fill_between(centers, density, 0, step="mid", color="0.8", label="captured noise")
         for name in names:
             look = style(name)
             model = counts[name][g]
@@ -275,7 +275,7 @@ def _photon_transfer_legend(figure, colors, lines, dashes) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=c, lw=3, label=f"ISO {iso:g}") for iso, c in colors.items()]
-    handles.append(Line2D([], [], color="0.3", ls="", marker="o", mfc="none", label="real noise"))
+    handles.append(Line2D([], [], color="0.3", ls="", marker="o", mfc="none", label="captured noise"))
     for name in lines:
         handles.append(Line2D([], [], color="0.3", ls=dashes[name], label=style(name)["label"]))
     figure.legend(handles=handles, loc="outside right upper", frameon=False)

@@ -11,10 +11,10 @@ from tfp_noiseflow.models.model_directory import read_history
 
 CAPTIONS = {
     "patches.png": (
-        "Patches: clean, real noise, sampled noise",
+        "Patches: clean, captured noise, sampled noise",
         "One row a camera and ISO; one channel (green, where images are packed). Clean is shown by "
         "its square root; noise on one scale a row, black to white -3 to +3 standard deviations "
-        "of the real noise. The models share one draw of the base noise.",
+        "of the captured noise. The models share one draw of the base noise.",
     ),
     "histograms.png": (
         "Histograms",
@@ -23,7 +23,7 @@ CAPTIONS = {
     ),
     "photon_transfer.png": (
         "Photon transfer",
-        "Variance of the noise against the clean level. Circles: real noise; lines: one draw of "
+        "Variance of the noise against the clean level. Circles: captured noise; lines: one draw of "
         "the models.",
     ),
     "training.png": (
@@ -169,7 +169,7 @@ def _measured(report: dict) -> str:
         "",
         f"- Cameras: {', '.join(captures['cameras'])}",
         f"- ISO: {', '.join(f'{iso:g}' for iso in captures['iso_levels'])}",
-        "- Standard deviation of the real noise, by camera and ISO: "
+        "- Standard deviation of the captured noise, by camera and ISO: "
         f"{low if low == high else f'{low} to {high}'} of full scale",
         f"- {dequantisation}",
         f"- Seed {report['seed']} for the dequantisation and the models' draws, "
@@ -187,7 +187,7 @@ def _definitions(report: dict) -> str:
         "- **NLL**: mean over patches of -log density / (H W C), nats per dimension, with its "
         "standard error over patches. Lower is better.",
         "- **kl**: KL(real || model) of the noise values pooled per camera and ISO; 128 bins over "
-        "+-6 standard deviations of the real noise and two open ends, 0.5 added to every count; "
+        "+-6 standard deviations of the captured noise and two open ends, 0.5 added to every count; "
         "mean over camera and ISO, nats.",
         "- **kl_paper**: as the paper's code computes it: per patch, bins of 0.2/64 on "
         "[-0.1, 0.1] and two open ends, one draw a pixel, bins that are empty in either left out; "
@@ -280,7 +280,7 @@ def _channel_matrices(report: dict) -> str:
         for i in range(len(real))
     ]
     table = _table(["", *names], rows)
-    return f"\n\nCorrelation between channels, real noise / {_label(MODEL)}:\n\n{table}"
+    return f"\n\nCorrelation between channels, captured noise / {_label(MODEL)}:\n\n{table}"
 
 
 def _by_camera_iso_table(report: dict) -> str:
