@@ -275,7 +275,9 @@ def _photon_transfer_legend(figure, colors, lines, dashes) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=c, lw=3, label=f"ISO {iso:g}") for iso, c in colors.items()]
-    handles.append(Line2D([], [], color="0.3", ls="", marker="o", mfc="none", label="captured noise"))
+    handles.append(
+        Line2D([], [], color="0.3", ls="", marker="o", mfc="none", label="captured noise")
+    )
     for name in lines:
         handles.append(Line2D([], [], color="0.3", ls=dashes[name], label=style(name)["label"]))
     figure.legend(handles=handles, loc="outside right upper", frameon=False)

@@ -23,8 +23,8 @@ CAPTIONS = {
     ),
     "photon_transfer.png": (
         "Photon transfer",
-        "Variance of the noise against the clean level. Circles: captured noise; lines: one draw of "
-        "the models.",
+        "Variance of the noise against the clean level. Circles: captured noise; lines: one draw "
+        "of the models.",
     ),
     "training.png": (
         "Training",
@@ -187,8 +187,8 @@ def _definitions(report: dict) -> str:
         "- **NLL**: mean over patches of -log density / (H W C), nats per dimension, with its "
         "standard error over patches. Lower is better.",
         "- **kl**: KL(real || model) of the noise values pooled per camera and ISO; 128 bins over "
-        "+-6 standard deviations of the captured noise and two open ends, 0.5 added to every count; "
-        "mean over camera and ISO, nats.",
+        "+-6 standard deviations of the captured noise and two open ends, 0.5 added to every "
+        "count; mean over camera and ISO, nats.",
         "- **kl_paper**: as the paper's code computes it: per patch, bins of 0.2/64 on "
         "[-0.1, 0.1] and two open ends, one draw a pixel, bins that are empty in either left out; "
         "mean over every 5th patch of each camera and ISO, nats. No KL divergence, and a perfect "
