@@ -16,7 +16,7 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_text
 from tfp_noiseflow.evaluation import measure, write_report
-from tfp_noiseflow.models import load_baselines
+from tfp_noiseflow.models import load_baselines, untrained_model
 
 FLAGS = flags.FLAGS
 
@@ -27,8 +27,10 @@ flags.DEFINE_string("output_dir", None, "Models, a report a seed, table.md.", re
 flags.DEFINE_list(
     "architectures",
     ["S-G", "S-G-CAM", "S-Ax4-G-Ax4-CAM"],
-    "The last one is the report's model, the others are compared with it.",
+    "The last one is the report's model, the others are compared with it. A model directory stands "
+    "for its flow's layers, trained anew.",
 )
+flags.DEFINE_list("compare", [], "Trained models beside them: NAME=MODEL_DIR.")
 flags.DEFINE_list("seeds", ["0", "1"], "Of the initial weights and of the order of the data.")
 flags.DEFINE_integer("epochs", None, "As in train.noise_flow.")
 flags.DEFINE_integer("batch_size", 138, "As in train.noise_flow.")
@@ -37,14 +39,17 @@ flags.DEFINE_float("learning_rate", 3e-2, "As in train.noise_flow.")
 
 def train(architecture: str, seed: int) -> tuple[nf.NoiseModel, str]:
     captures = nf.read_captures(FLAGS.train_captures)
-    model_dir = os.path.join(FLAGS.output_dir, f"{architecture}-{seed}")
-    model = nf.NoiseFlow(
-        architecture,
-        cameras=captures.cameras,
-        iso_levels=captures.iso_levels,
-        channels=captures.image_shape[-1],
-        seed=seed,
-    )
+    if os.path.isdir(architecture):
+        model = untrained_model(architecture, seed=seed)
+    else:
+        model = nf.NoiseFlow(
+            architecture,
+            cameras=captures.cameras,
+            iso_levels=captures.iso_levels,
+            channels=captures.image_shape[-1],
+            seed=seed,
+        )
+    model_dir = os.path.join(FLAGS.output_dir, f"{model.architecture}-{seed}")
     print(f"{model_dir}: {model}", flush=True)
     schedule = nf.Schedule(
         epochs=FLAGS.epochs,
@@ -64,6 +69,7 @@ def compare(seed: int) -> dict:
     for architecture in FLAGS.architectures:
         trained[architecture], model_dir = train(architecture, seed)
     others = {name: trained[name] for name in FLAGS.architectures[:-1]}
+    others |= {name: nf.load_model(path) for name, path in map(_name_and_path, FLAGS.compare)}
     measurement = measure(
         trained[FLAGS.architectures[-1]],
         nf.read_captures(FLAGS.test_captures),
@@ -72,6 +78,12 @@ def compare(seed: int) -> dict:
     output_dir = os.path.join(FLAGS.output_dir, f"report-{seed}")
     write_report(measurement, output_dir, model_dir=model_dir)
     return measurement.report
+
+
+def _name_and_path(text: str) -> list[str]:
+    if text.count("=") != 1:
+        raise ValueError(f"expected --compare=NAME=MODEL_DIR, received {text!r}.")
+    return text.split("=")
 
 
 def table(reports: list[dict]) -> str:

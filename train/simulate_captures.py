@@ -1,4 +1,7 @@
-"""Writes simulated captures: train.h5, validation.h5 and test.h5."""
+"""Writes simulated captures: train.h5, validation.h5 and test.h5.
+
+python -m train.simulate_captures --output_dir=C --process=sensor
+"""
 
 import os
 
@@ -8,10 +11,12 @@ from absl import app, flags
 from tfp_noiseflow.captures.capture_file import read_captures
 from tfp_noiseflow.captures.photographs import SPLITS
 from tfp_noiseflow.captures.simulated import PROCESSES, simulate_captures
+from tfp_noiseflow.models import ModelProcess
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output_dir", None, "Where the three files go.", required=True)
 flags.DEFINE_enum("process", "sensor", list(PROCESSES), "Where the noise comes from.")
+flags.DEFINE_string("model_dir", None, "Noise of this trained model in place of a process.")
 flags.DEFINE_integer("patches_per_combination", 480, "Training patches per camera and ISO.")
 flags.DEFINE_integer("validation_patches_per_combination", 40, "The same for validation.")
 flags.DEFINE_integer("test_patches_per_combination", 80, "The same for test.")
@@ -25,11 +30,12 @@ def main(_):
         "validation": FLAGS.validation_patches_per_combination,
         "test": FLAGS.test_patches_per_combination,
     }
+    process = ModelProcess.load(FLAGS.model_dir) if FLAGS.model_dir else FLAGS.process
     for split in SPLITS:
         path = os.path.join(FLAGS.output_dir, f"{split}.h5")
         simulate_captures(
             path,
-            process=FLAGS.process,
+            process=process,
             split=split,
             patches_per_combination=numbers[split],
             patch_size=FLAGS.patch_size,

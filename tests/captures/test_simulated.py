@@ -11,6 +11,7 @@ from tfp_noiseflow.captures.sensor import (
     ROW_SHARE,
     STEP,
     SensorProcess,
+    draw_codes,
     draw_tukey_lambda,
     tukey_lambda_variance,
 )
@@ -46,7 +47,7 @@ REPORTED_LAWS = {
 def sensor_noise(level, nlf, patches, seed=0):
     """[patches, 32, 32, 4] noise of the sensor process on a flat clean image."""
     clean = np.full((patches, 32, 32, 4), level, np.float32)
-    codes = SENSOR.observe(clean, np.tile(nlf, (patches, 1)), np.random.default_rng(seed))
+    codes = draw_codes(clean, np.tile(nlf, (patches, 1)), np.random.default_rng(seed))
     return (codes.astype(np.float64) - SENSOR.black_level) * STEP - level
 
 
@@ -120,8 +121,8 @@ def test_rows_of_the_mosaic_share_their_row_noise():
 def test_codes_are_clipped_at_black_and_white():
     nlf = np.tile(SENSOR.true_nlf[1, 4], (4, 1))
     rng = np.random.default_rng(0)
-    dark = SENSOR.observe(np.zeros((4, 32, 32, 4), np.float32), nlf, rng)
-    bright = SENSOR.observe(np.ones((4, 32, 32, 4), np.float32), nlf, rng)
+    dark = draw_codes(np.zeros((4, 32, 32, 4), np.float32), nlf, rng)
+    bright = draw_codes(np.ones((4, 32, 32, 4), np.float32), nlf, rng)
     assert dark.dtype == np.uint16
     assert dark.min() == 64 and bright.max() == 1023
     # Half of a symmetric distribution, and the half code that rounds down to it.
@@ -144,7 +145,7 @@ def test_reference_noise_is_gaussian_with_the_law_of_the_model():
     rng = np.random.default_rng(0)
     clean = rng.random((25, 32, 32, 4), np.float32) ** 3
     cameras, isos = np.divmod(np.arange(25), 5)
-    noisy = truth.observe(clean, truth.true_nlf[cameras, isos], rng)
+    noisy = truth.observe(clean, cameras, isos, rng)
     assert noisy.dtype == np.float32
     gain = truth.psi[cameras] * truth.u[isos] * np.array([100, 400, 800, 1600, 3200])[isos]
     gain = gain[:, None, None, None]

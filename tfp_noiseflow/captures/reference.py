@@ -35,7 +35,7 @@ class ReferenceProcess:
       psi: [cameras], the cameras' factors.
       cameras, iso_levels: of the captures.
       black_level, white_level, quantization_step: of what `observe` gives.
-      description: for the capture file.
+      description, licence: for the capture file.
     """
 
     beta1: float
@@ -47,6 +47,7 @@ class ReferenceProcess:
     black_level: float = 0.0
     white_level: float = 1.0
     quantization_step: float = 0.0
+    licence: str = ""
     # These cameras report nothing: the truth is in `nlf_true`.
     reported_nlf: None = None
 
@@ -102,17 +103,19 @@ class ReferenceProcess:
         """
         return clean.astype(np.float32)
 
-    def observe(self, clean: np.ndarray, nlf: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def observe(
+        self, clean: np.ndarray, camera: np.ndarray, iso: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
         """Draws one noisy image for each clean one.
 
         Args:
           clean: [n, H, W, 4] packed, in [0, 1].
-          nlf: [n, 2], the variance's slope and its value at zero signal.
+          camera, iso: [n], positions in `cameras` and `iso_levels`.
           rng: random numbers.
 
         Returns:
           [n, H, W, 4] float32.
         """
-        slope, offset = np.asarray(nlf, np.float64).T[:, :, None, None, None]
+        slope, offset = self.true_nlf[camera, iso].T[:, :, None, None, None]
         noise = np.sqrt(slope * clean + offset) * rng.standard_normal(clean.shape)
         return (clean + noise).astype(np.float32)

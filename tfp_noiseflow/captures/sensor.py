@@ -74,6 +74,30 @@ def draw_tukey_lambda(shape: float, size: tuple[int, ...], rng: np.random.Genera
     return draw
 
 
+def draw_codes(clean: np.ndarray, nlf: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draws one noisy image for each clean one.
+
+    Args:
+      clean: [n, H, W, 4] packed, in [0, 1].
+      nlf: [n, 2], beta1 and beta2 of the true law.
+      rng: random numbers.
+
+    Returns:
+      [n, H, W, 4] uint16 codes in [64, 1023].
+    """
+    beta1, beta2 = np.asarray(nlf, np.float64).T[:, :, None, None, None]
+    read_and_row = beta2 - QUANTIZATION_VARIANCE
+    noisy = rng.poisson(clean / beta1) * beta1
+    noisy += np.sqrt((1.0 - ROW_SHARE) * read_and_row) * draw_tukey_lambda(
+        READ_NOISE_LAMBDA, clean.shape, rng
+    )
+    # A packed row is two rows of the mosaic: R and Gr lie in one, Gb and B in the other.
+    row = rng.standard_normal((*clean.shape[:2], 1, 2))
+    noisy += np.sqrt(ROW_SHARE * read_and_row) * np.repeat(row, 2, axis=-1)
+    codes = np.rint(BLACK_CODE + noisy / STEP)
+    return np.clip(codes, BLACK_CODE, WHITE_CODE).astype(np.uint16)
+
+
 class SensorProcess:
     """Captures of the five phones, as 10-bit codes.
 
@@ -81,7 +105,7 @@ class SensorProcess:
       cameras, iso_levels: of the captures.
       true_nlf, reported_nlf: [cameras, ISOs, 2], beta1 and beta2.
       black_level, white_level, quantization_step: of what `observe` gives.
-      description: for the capture file.
+      description, licence: for the capture file.
     """
 
     cameras = tuple(phone.name for phone in PHONES)
@@ -89,6 +113,7 @@ class SensorProcess:
     black_level = BLACK_CODE
     white_level = WHITE_CODE
     quantization_step = 1
+    licence = ""
     description = (
         "Simulated captures, sensor process: Poisson shot noise, Tukey-lambda read noise (lambda "
         f"{READ_NOISE_LAMBDA}), row noise ({ROW_SHARE:.0%} of the read variance), 10-bit codes, "
@@ -117,25 +142,17 @@ class SensorProcess:
         """
         return (BLACK_CODE + clean.astype(np.float64) / STEP).astype(np.float32)
 
-    def observe(self, clean: np.ndarray, nlf: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def observe(
+        self, clean: np.ndarray, camera: np.ndarray, iso: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
         """Draws one noisy image for each clean one.
 
         Args:
           clean: [n, H, W, 4] packed, in [0, 1].
-          nlf: [n, 2], beta1 and beta2 of the true law.
+          camera, iso: [n], positions in `cameras` and `iso_levels`.
           rng: random numbers.
 
         Returns:
           [n, H, W, 4] uint16 codes in [64, 1023].
         """
-        beta1, beta2 = np.asarray(nlf, np.float64).T[:, :, None, None, None]
-        read_and_row = beta2 - QUANTIZATION_VARIANCE
-        noisy = rng.poisson(clean / beta1) * beta1
-        noisy += np.sqrt((1.0 - ROW_SHARE) * read_and_row) * draw_tukey_lambda(
-            READ_NOISE_LAMBDA, clean.shape, rng
-        )
-        # A packed row is two rows of the mosaic: R and Gr lie in one, Gb and B in the other.
-        row = rng.standard_normal((*clean.shape[:2], 1, 2))
-        noisy += np.sqrt(ROW_SHARE * read_and_row) * np.repeat(row, 2, axis=-1)
-        codes = np.rint(BLACK_CODE + noisy / STEP)
-        return np.clip(codes, BLACK_CODE, WHITE_CODE).astype(np.uint16)
+        return draw_codes(clean, self.true_nlf[camera, iso], rng)

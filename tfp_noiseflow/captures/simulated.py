@@ -1,14 +1,15 @@
 """Simulated captures: clean photographs and ramps with the noise of a process added.
 
 Two processes: `sensor` (phones' noise, more than Gaussian) and `reference` (the model's own
-family, with a known density). A further process is a class with the same attributes and one more
-row in `PROCESSES`.
+family, with a known density). A further process is an object with the attributes of `Process`; one
+that is known by name is one more row in `PROCESSES`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,36 @@ from tfp_noiseflow.captures.capture_file import CaptureWriter
 from tfp_noiseflow.captures.photographs import SPLITS, clean_patches
 from tfp_noiseflow.captures.reference import ReferenceProcess
 from tfp_noiseflow.captures.sensor import SensorProcess
+
+
+class Process(Protocol):
+    """What captures are simulated with.
+
+    Attributes:
+      cameras, iso_levels: of the captures; every pair of them is simulated.
+      true_nlf, reported_nlf: [cameras, ISOs, 2] (beta1, beta2); None where there is none.
+      black_level, white_level, quantization_step: of what `observe` gives.
+      description: for the capture file. licence: of the noise, where it has one of its own.
+    """
+
+    cameras: tuple[str, ...]
+    iso_levels: tuple[float, ...]
+    true_nlf: np.ndarray | None
+    reported_nlf: np.ndarray | None
+    black_level: float
+    white_level: float
+    quantization_step: float
+    description: str
+    licence: str
+
+    def store_clean(self, clean: np.ndarray) -> np.ndarray:
+        """Clean images [n, H, W, 4] in [0, 1] in the units of `observe`'s."""
+
+    def observe(
+        self, clean: np.ndarray, camera: np.ndarray, iso: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Noisy images of clean ones [n, H, W, 4]; camera, iso [n] are positions."""
+
 
 # name -> a function of random numbers, from which a process may draw its truth.
 PROCESSES: dict[str, Callable] = {
@@ -36,7 +67,7 @@ LICENCE = (
 )
 
 
-def make_process(name: str, seed: int = 0) -> SensorProcess | ReferenceProcess:
+def make_process(name: str, seed: int = 0) -> Process:
     """The process that `simulate_captures` uses at a seed, with its truth.
 
     Args:
@@ -57,7 +88,7 @@ def make_process(name: str, seed: int = 0) -> SensorProcess | ReferenceProcess:
 def simulate_captures(
     path: str | os.PathLike,
     *,
-    process: str = "sensor",
+    process: str | Process = "sensor",
     split: str = "train",
     patches_per_combination: int = 480,
     patch_size: int = 32,
@@ -74,7 +105,7 @@ def simulate_captures(
 
     Args:
       path: where the file goes; an existing one is replaced once the new one is complete.
-      process: "sensor" or "reference".
+      process: "sensor", "reference" or any other process.
       split: "train", "validation" or "test": which photographs are used.
       patches_per_combination: patches for each camera and ISO.
       patch_size: side in packed pixels.
@@ -85,7 +116,7 @@ def simulate_captures(
     Raises:
       ValueError: unknown process or split, a number below 1, or a patch larger than a photograph.
     """
-    source = make_process(process, seed)
+    source = make_process(process, seed) if isinstance(process, str) else process
     if split not in SPLITS:
         raise ValueError(f"expected a split among {list(SPLITS)}, received {split!r}.")
     if patches_per_combination < 1:
@@ -100,7 +131,7 @@ def simulate_captures(
         path,
         description=f"{source.description} Split: {split}; seed: {seed}.",
         origin=ORIGIN,
-        licence=LICENCE,
+        licence=f"{LICENCE} {source.licence}".rstrip(),
         black_level=source.black_level,
         white_level=source.white_level,
         quantization_step=source.quantization_step,
@@ -115,7 +146,6 @@ def simulate_captures(
                 patch_size=patch_size,
                 seed=_seed_sequence(seed, "clean", split, block),
             )
-            true_nlf = source.true_nlf[camera, iso]
             draws = {"noisy": "noise"} | ({"noisy_repeat": "repeat"} if repeat else {})
             writer.append(
                 clean=source.store_clean(clean),
@@ -124,10 +154,10 @@ def simulate_captures(
                 scene=scene,
                 cfa=["RGGB"] * len(camera),
                 nlf=None if source.reported_nlf is None else source.reported_nlf[camera, iso],
-                nlf_true=true_nlf,
+                nlf_true=None if source.true_nlf is None else source.true_nlf[camera, iso],
                 **{
                     name: source.observe(
-                        clean, true_nlf, _random_numbers(seed, stream, split, block)
+                        clean, camera, iso, _random_numbers(seed, stream, split, block)
                     )
                     for name, stream in draws.items()
                 },

@@ -22,6 +22,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -85,7 +86,7 @@ def load_released_checkpoint(
     variables = _Variables(path)
     hidden_channels = variables.shape("model/real_nvp_conv_template/l_1/W")[-1]
     model = NoiseFlow(
-        "-".join(LETTERS[kind] for kind, _ in layers if LETTERS[kind]),
+        _architecture(kind for kind, _ in layers),
         cameras=CAMERAS,
         iso_levels=ISO_LEVELS,
         channels=4,
@@ -109,6 +110,12 @@ def load_released_checkpoint(
             _assign_coupling(layer, variables, number, couplings, hidden_channels)
             couplings += 1
     return model
+
+
+def _architecture(kinds: Iterable[str]) -> str:
+    letters = [LETTERS[kind] for kind in kinds if LETTERS[kind]]
+    runs = ((letter, len(list(run))) for letter, run in itertools.groupby(letters))
+    return "-".join(f"{letter}x{length}" if letter == "A" else letter for letter, length in runs)
 
 
 def _packed_channels(cfa: str) -> tuple[int, ...]:

@@ -2,13 +2,20 @@
 
 from tfp_noiseflow.models.camera_nlf import CameraNLF
 from tfp_noiseflow.models.gaussian_noise import GaussianNoise
-from tfp_noiseflow.models.model_directory import load_baselines, load_model, save_model
+from tfp_noiseflow.models.model_directory import (
+    load_baselines,
+    load_model,
+    save_model,
+    untrained_model,
+)
+from tfp_noiseflow.models.model_process import ModelProcess
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseDistribution, NoiseModel, sample_noise
 
 __all__ = [
     "CameraNLF",
     "GaussianNoise",
+    "ModelProcess",
     "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",
@@ -16,4 +23,5 @@ __all__ = [
     "load_model",
     "sample_noise",
     "save_model",
+    "untrained_model",
 ]

@@ -93,6 +93,22 @@ def model_from_config(model_dir: str | os.PathLike) -> NoiseModel:
     return model_from_description({k: v for k, v in config.items() if k not in about})
 
 
+def untrained_model(model_dir: str | os.PathLike, *, seed: int | None = None) -> NoiseFlow:
+    """A flow with the layers of another one's model directory, its variables at their start.
+
+    Args:
+      model_dir: of a `NoiseFlow`; whether it holds a checkpoint does not matter.
+      seed: of the initial weights.
+
+    Raises:
+      FileNotFoundError, ValueError: as `read_config`; a model of another class.
+    """
+    model = model_from_config(model_dir)
+    if not isinstance(model, NoiseFlow):
+        raise ValueError(f"{model_dir}: expected a NoiseFlow, received {type(model).__name__}.")
+    return NoiseFlow(**model.get_config(), seed=seed)
+
+
 def checkpoint_manager(
     model_dir: str | os.PathLike, kind: str, checkpoint: tf.train.Checkpoint
 ) -> tf.train.CheckpointManager:
