@@ -5,9 +5,18 @@ python -m train.import_released --checkpoint=FOLDER --model_dir=D
 
 from __future__ import annotations
 
+import os
+
 from absl import app, flags
 
 import tfp_noiseflow as nf
+from tfp_noiseflow.atomic_write import write_text
+from tfp_noiseflow.captures.photographs import clean_patches
+from tfp_noiseflow.interop.noise_strength import (
+    noise_strength,
+    noise_strength_markdown,
+    read_noise_parameters,
+)
 
 FLAGS = flags.FLAGS
 
@@ -18,6 +27,12 @@ flags.DEFINE_enum(
     None,
     ["RGGB", "GRBG", "GBRG", "BGGR"],
     "Of the sensor whose packed images the model is for. Default: the released loader's order.",
+)
+flags.DEFINE_string(
+    "noise_parameters",
+    None,
+    "CSV file of the cameras' NLFs (cam_iso, beta1, beta2). With it, noise_strength.md in the "
+    "model directory compares the model's noise with them.",
 )
 
 
@@ -30,6 +45,12 @@ def main(argv: list[str]) -> None:
         "licence": "CC BY-NC-SA 4.0",
     }
     nf.save_model(model, FLAGS.model_dir, training_data)
+    if FLAGS.noise_parameters:
+        nlf = read_noise_parameters(FLAGS.noise_parameters)
+        clean, _ = clean_patches("test", 64)
+        report = noise_strength_markdown(noise_strength(model, nlf, clean))
+        write_text(os.path.join(FLAGS.model_dir, "noise_strength.md"), report)
+        print(report)
     print(f"{model}\nWrote {FLAGS.model_dir}.")
 
 

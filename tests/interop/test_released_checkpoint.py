@@ -10,6 +10,11 @@ import tfp_noiseflow as nf
 from tests.train.test_commands import run
 from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.interop import load_released_checkpoint
+from tfp_noiseflow.interop.noise_strength import (
+    noise_strength,
+    read_noise_parameters,
+    with_couplings_reversed,
+)
 
 D = 4096
 
@@ -158,3 +163,28 @@ def test_import_gives_a_model_directory_of_the_same_model(directory, tmp_path, f
     model = nf.load_model(tmp_path / "model")
     noise = 0.01 * np.ones_like(mixed["clean"])
     np.testing.assert_array_equal(model(**mixed).log_prob(noise), flow(**mixed).log_prob(noise))
+
+
+def test_reversed_couplings_are_what_the_released_sampling_code_computes(flow, golden):
+    reversed_flow = with_couplings_reversed(flow)
+    for position, k in enumerate(golden["wrapper_combos"]):
+        distribution = reversed_flow(
+            golden["clean"][k], iso=float(golden["iso"][k]), camera=int(golden["cam"][k])
+        )
+        noise = distribution.bijector.forward(golden["z_given"][k]).numpy()
+        expected = golden["wrapper_x_T1_eval"][position]
+        # Noise some 30 times too strong is made by couplings that amplify rounding as much.
+        assert np.abs(noise - expected).max() < 5e-3 * expected.std()
+
+
+def test_strength_of_the_noise_is_that_of_the_cameras_and_not_reversed(shared_data, flow, golden):
+    nlf = read_noise_parameters(shared_data / "noise_parameters" / "sidd_cam_iso_nlf.csv")
+    rows = noise_strength(flow, nlf, np.concatenate(golden["clean"]))
+    ratios = {
+        name: [row[name] / row["camera_nlf"] for row in rows if row["camera_nlf"] is not None]
+        for name in ("sampled", "reversed")
+    }
+    assert len(ratios["sampled"]) == 22
+    assert min(ratios["sampled"]) > 0.7 and max(ratios["sampled"]) < 1.6
+    assert min(ratios["reversed"]) > 15
+    assert max(abs(row["channel_correlation"]) for row in rows) < 0.05

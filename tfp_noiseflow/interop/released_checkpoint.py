@@ -163,7 +163,7 @@ def _layers(directory: str) -> list[tuple[str, int]]:
             # The list ends where the number of parameters stands alone.
             lines = list(itertools.takewhile(lambda line: not line.isdigit(), map(str.strip, file)))
     layers = []
-    for line in lines:
+    for line in lines or [""]:
         match = re.fullmatch(rf"({'|'.join(LETTERS)})_([0-9]+)", line)
         if not match:
             raise ValueError(
