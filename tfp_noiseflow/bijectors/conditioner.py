@@ -67,13 +67,21 @@ class ConvolutionalConditioner(tf.Module):
         """[.., H, W, channels_in] -> [.., H, W, channels_out]."""
         hidden = tf.nn.relu(tf.nn.bias_add(convolve(images, self.kernel1), self.bias1))
         hidden = tf.nn.relu(tf.nn.bias_add(convolve(hidden, self.kernel2), self.bias2))
+        inner = self.kernel3[:, :, : hidden.shape[-1]]
+        result = tf.nn.bias_add(convolve(hidden, inner), self.inner_bias)
         if not self.has_border_indicator:
-            return tf.nn.bias_add(convolve(hidden, self.kernel3), self.bias3)
-        # 1 outside and 0 inside is 1 everywhere minus a zero-padded image of ones: the same
-        # numbers without making the padding explicit.
-        inner = self.kernel3[:, :, :-1]
-        border = self.kernel3[:, :, -1:]
+            return result
         shape = tf.shape(images)
-        ones = tf.ones([shape[-3], shape[-2], 1], images.dtype)
-        bias = self.bias3 + tf.reduce_sum(border, axis=[0, 1, 2])
-        return convolve(hidden, inner) + (bias - convolve(ones, border))
+        ones = tf.ones([1, shape[-3], shape[-2], 1], images.dtype)
+        return result - tf.nn.conv2d(ones, self.kernel3[:, :, -1:], 1, "SAME")[0]
+
+    @property
+    def inner_bias(self) -> tf.Tensor:
+        """The last bias, for an indicator that is -1 inside and 0 on the padding.
+
+        1 outside and 0 inside is 1 everywhere minus a zero-padded image of ones: the same numbers
+        without making the padding explicit.
+        """
+        if not self.has_border_indicator:
+            return tf.convert_to_tensor(self.bias3)
+        return self.bias3 + tf.reduce_sum(self.kernel3[:, :, -1], axis=[0, 1])

@@ -82,10 +82,14 @@ class InvertibleConv1x1(ConditionalBijector):
         lower += tf.eye(channels, dtype=self.dtype)
         return self.permutation @ lower @ (upper + tf.linalg.diag(diagonal))
 
-    def _forward_and_log_det(self, x):
+    @property
+    def inverse_matrix(self) -> tf.Tensor:
+        """A^-1, [C, C]."""
         # In float64: the rounding of an inverse in float32 would be the largest error of a flow.
-        inverse = tf.linalg.inv(tf.cast(self.matrix, tf.float64))
-        return _times(x, tf.cast(inverse, self.dtype)), -self._log_det(x)
+        return tf.cast(tf.linalg.inv(tf.cast(self.matrix, tf.float64)), self.dtype)
+
+    def _forward_and_log_det(self, x):
+        return _times(x, self.inverse_matrix), -self._log_det(x)
 
     def _inverse_and_log_det(self, y):
         return _times(y, self.matrix), self._log_det(y)

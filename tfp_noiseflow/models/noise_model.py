@@ -15,6 +15,7 @@ from tfp_noiseflow.bijectors.conditional_bijector import (
 )
 from tfp_noiseflow.bijectors.conditions import Camera, CleanImage, Iso, as_float, require
 from tfp_noiseflow.models.cameras import camera_indices
+from tfp_noiseflow.models.standard_normal import StandardNormal
 
 tfd = tfp.distributions
 
@@ -116,12 +117,17 @@ class NoiseModel(tf.Module, abc.ABC):
             self._check_combination(given)
             if "clean" not in needed:
                 CleanImage().check("clean", clean, self.dtype, clean)
-            zeros = tf.zeros(tf.concat([batch_shape, tf.shape(clean)[-3:]], axis=0), self.dtype)
-            zeros.set_shape(static_batch_shape.concatenate(clean.shape[-3:]))
-            base = tfd.Independent(
-                tfd.Normal(zeros, tf.ones([], self.dtype)), reinterpreted_batch_ndims=3
+            base = StandardNormal(
+                batch_shape,
+                tf.shape(clean)[-3:],
+                static_batch_shape=static_batch_shape,
+                static_image_shape=clean.shape[-3:],
+                dtype=self.dtype,
             )
-            return NoiseDistribution(base, Bound(self.bijector, given, zeros), name="noise")
+            # An image of the shape that the conditions go with: only its shape is looked at.
+            like = tf.broadcast_to(clean, tf.concat([batch_shape, tf.shape(clean)[-3:]], axis=0))
+            like.set_shape(static_batch_shape.concatenate(clean.shape[-3:]))
+            return NoiseDistribution(base, Bound(self.bijector, given, like), name="noise")
 
     def _check_combination(self, given: dict) -> None:
         """For models that do not know every camera at every ISO: raises where one is unknown."""

@@ -1,0 +1,209 @@
+"""How fast the flow is: this library against the plain form and against stock TFP parts.
+
+    python -m benchmarks.speed [--rounds=3] [--output_dir=O]
+
+Every figure comes from processes of its own, in turn; times are medians over rounds of a median
+within a process, and what counts are the ratios of one run. On a machine with a GPU TensorFlow
+uses it; nothing here asks for one. `--cases` and `--forms` leave something out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+from absl import app, flags
+
+from tfp_noiseflow.atomic_write import write_text
+
+FLAGS = flags.FLAGS
+
+# Name -> patches, height, width, and what is measured. One frame is not trained on.
+CASES = {
+    "patches of 32": (138, 32, 32, ("train", "nll", "sample")),
+    "patches of 64": (64, 64, 64, ("train", "nll", "sample")),
+    "12-megapixel frame": (1, 1500, 2000, ("nll", "sample")),
+}
+OPERATIONS = {"train": "training step", "nll": "NLL", "sample": "sample"}
+# A training step takes about three times the operations of a forward pass.
+PASSES = {"train": 3, "nll": 1, "sample": 1}
+
+flags.DEFINE_integer("rounds", 3, "Fresh processes for each figure.", lower_bound=1)
+flags.DEFINE_list("cases", list(CASES), "Which.")
+flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which; stock has no frame.")
+flags.DEFINE_integer("seconds", 4, "Time to spend on a figure in a process.", lower_bound=1)
+flags.DEFINE_string("output_dir", None, "speed.md goes there too.")
+flags.DEFINE_list("child", None, "What a child process measures: form, case, operation.")
+
+
+def measure(form: str, case: str, operation: str) -> dict:
+    """Seconds of a call, of the first call, and the peak memory, in this process."""
+    import tensorflow as tf
+
+    from benchmarks.forms import FORMS, batch
+
+    number, height, width, _ = CASES[case]
+    made = FORMS[form](*batch(number, height, width))
+    before = _peak_bytes()
+    function = getattr(made, operation)
+    start = time.perf_counter()
+    _finish(function())
+    first = time.perf_counter() - start
+    _finish(function())
+    times = []
+    while sum(times) < FLAGS.seconds or len(times) < 3:
+        start = time.perf_counter()
+        _finish(function())
+        times.append(time.perf_counter() - start)
+    return {
+        "seconds": statistics.median(times),
+        "first_seconds": first,
+        "peak_bytes": _peak_bytes(),
+        "bytes_before": before,
+        "devices": [d.device_type for d in tf.config.list_physical_devices()],
+    }
+
+
+def measure_machine() -> dict:
+    """FLOP/s of a matrix product and bytes/s of an addition in memory, the best of several."""
+    import tensorflow as tf
+
+    size = 2048
+    matrix = tf.random.stateless_normal([size, size], (0, 0))
+    images = tf.random.stateless_normal([1 << 26], (0, 1))
+    product = tf.function(lambda: tf.reduce_sum((matrix @ matrix)[0]))
+    addition = tf.function(lambda: (images + 1.0)[0])
+    best = {}
+    for name, function in (("product", product), ("addition", addition)):
+        times = []
+        for _ in range(8):
+            start = time.perf_counter()
+            _finish(function())
+            times.append(time.perf_counter() - start)
+        best[name] = min(times)
+    return {
+        "flops": 2 * size**3 / best["product"],
+        "bandwidth": 2 * 4 * (1 << 26) / best["addition"],
+    }
+
+
+def _finish(result) -> None:
+    """Waits for a result; of an image, one number comes back."""
+    result[(0,) * result.shape.rank].numpy()
+
+
+def _peak_bytes() -> int:
+    # Kilobytes on Linux, bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
+
+
+def _run_child(*what: str) -> dict:
+    command = [sys.executable, "-m", "benchmarks.speed", f"--child={','.join(what)}"]
+    environment = {
+        **os.environ,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        # As this library's scripts set it (train/__init__.py), and the same for all forms.
+        "TF_CPU_ALLOCATOR_USE_BFC": "true",
+    }
+    done = subprocess.run(
+        [*command, f"--seconds={FLAGS.seconds}"], env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(what)} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _measurements() -> dict[tuple[str, str, str], list[dict]]:
+    results = {}
+    for _ in range(FLAGS.rounds):
+        for case in FLAGS.cases:
+            for operation in CASES[case][3]:
+                for form in FLAGS.forms:
+                    # An LU solve for each of 3 million pixels does not fit in memory.
+                    if form == "stock" and CASES[case][0] == 1:
+                        continue
+                    result = _run_child(form, case, operation)
+                    results.setdefault((case, operation, form), []).append(result)
+                    print(".", end="", flush=True, file=sys.stderr)
+    print(file=sys.stderr)
+    return results
+
+
+def _table(results, machine) -> str:
+    from benchmarks.forms import FLOPS_PER_PIXEL
+
+    def median(key, figure):
+        return statistics.median(result[figure] for result in results[key])
+
+    header = (
+        "| | | ms | patches/s | megapixels/s | times library | peak memory, GB | ns a pixel | "
+        "of peak FLOP/s |"
+    )
+    lines = [header, "|" + "---|" * 9]
+    for case, operation, form in results:
+        number, height, width, _ = CASES[case]
+        pixels = number * height * width
+        seconds = median((case, operation, form), "seconds")
+        ratios = "1"
+        if form != "library" and (case, operation, "library") in results:
+            pairs = zip(
+                results[case, operation, form], results[case, operation, "library"], strict=True
+            )
+            # Round by round: the machine's speed drifts.
+            ratios = f"{statistics.median(a['seconds'] / b['seconds'] for a, b in pairs):.2f}"
+        flops = FLOPS_PER_PIXEL * PASSES[operation] * pixels / seconds
+        lines.append(
+            f"| {case}, {OPERATIONS[operation]} | {form} | {1e3 * seconds:.0f} "
+            f"| {number / seconds:.3g} | {4e-6 * pixels / seconds:.2f} | {ratios} "
+            f"| {median((case, operation, form), 'peak_bytes') / 1e9:.2f} "
+            f"| {1e9 * seconds / pixels:.0f} | {flops / machine['flops']:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    if FLAGS.child:
+        what = FLAGS.child
+        print(json.dumps(measure_machine() if what == ["machine"] else measure(*what)))
+        return
+    machine = _run_child("machine")
+    results = _measurements()
+    library = [r for (_, operation, form), rs in results.items() for r in rs if form == "library"
+               and operation == "train"]  # fmt: skip
+    devices = sorted({d for rs in results.values() for r in rs for d in r["devices"]})
+    text = "\n\n".join(
+        [
+            "# Speed",
+            f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; devices "
+            f"{', '.join(devices)}. Matrix product {machine['flops'] / 1e9:.0f} GFLOP/s, memory "
+            f"{machine['bandwidth'] / 1e9:.1f} GB/s (float32, TensorFlow, best of 8). Medians of "
+            f"{FLAGS.rounds} fresh processes. Megapixels are of the mosaic, four to a packed "
+            "pixel. `times library`: time over this library's, median over rounds. The last "
+            "column counts the convolutions' useful operations.",
+            _table(results, machine),
+            *(
+                [
+                    "First training step, tracing included: "
+                    f"{statistics.median(r['first_seconds'] for r in library):.1f} s."
+                ]
+                if library
+                else []
+            ),
+        ]
+    )
+    print(text)
+    if FLAGS.output_dir:
+        write_text(os.path.join(FLAGS.output_dir, "speed.md"), text + "\n")
+
+
+if __name__ == "__main__":
+    app.run(main)

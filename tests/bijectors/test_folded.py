@@ -1,0 +1,165 @@
+"""The fast form of flow steps is what the layers alone compute."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.registry import CAMERAS, ISO_LEVELS, images, moved
+from tfp_noiseflow import bijectors as nb
+from tfp_noiseflow.bijectors import folded
+
+
+def layers(channels=4, has_border_indicator=False, hidden_channels=4):
+    """Two steps, a gain, a step, moved away from their start, and their conditions."""
+    options = {"has_border_indicator": has_border_indicator, "hidden_channels": hidden_channels}
+    step = (nb.InvertibleConv1x1(channels, seed=1, dtype=tf.float64), coupling(channels, **options))
+    gain = nb.Gain(ISO_LEVELS, len(CAMERAS), dtype=tf.float64)
+    members = [*step, coupling(channels, seed=4, **options), gain, *reversed(step)]
+    for position, member in enumerate({id(m): m for m in members}.values()):
+        moved(member, seed=position, by=0.1)
+    return members
+
+
+def coupling(channels, seed=2, **options):
+    return nb.AffineCoupling(channels, seed=seed, dtype=tf.float64, **options)
+
+
+def conditions(members, iso=(100.0, 400.0, 400.0), camera=(0, 2, 1)):
+    given = {"iso": tf.constant(iso, tf.float64), "camera": tf.constant(camera, tf.int32)}
+    return [given if isinstance(member, nb.Gain) else {} for member in members]
+
+
+def plain(members, x, given, method):
+    total = 0.0
+    for member, values in zip(members, given, strict=True):
+        x, log_det = getattr(member, method)(x, **values)
+        total += log_det
+    return x, total
+
+
+DIRECTIONS = {
+    "forward": (folded.run_forward, "_forward_and_log_det"),
+    "inverse": (folded.run_inverse, "_inverse_and_log_det"),
+}
+
+
+@pytest.fixture(params=list(DIRECTIONS))
+def direction(request):
+    return DIRECTIONS[request.param]
+
+
+def count_folded(monkeypatch):
+    """How often the folded form runs: a test in which it never runs would compare nothing."""
+    calls = []
+    run = folded._run_folded
+    monkeypatch.setattr(folded, "_run_folded", lambda *a: calls.append(1) or run(*a))
+    return calls
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4, 7])
+@pytest.mark.parametrize("has_border_indicator", [False, True])
+def test_run_is_its_layers_one_after_the_other(
+    monkeypatch, direction, channels, has_border_indicator
+):
+    run, method = direction
+    calls = count_folded(monkeypatch)
+    members = layers(channels, has_border_indicator, hidden_channels=5)
+    x, given = tf.constant(images((3, 5, 8, channels))), conditions(members)
+    value, log_det = run(members, x, given)
+    expected = plain(members, x, given, method)
+    # float64: sums of up to 200 products in another order.
+    np.testing.assert_allclose(value, expected[0], atol=1e-12, rtol=1e-12)
+    np.testing.assert_allclose(log_det, expected[1], rtol=1e-12)
+    assert calls and value.shape == x.shape
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 6, 9])
+def test_width_that_does_not_fold_takes_the_plain_form(monkeypatch, direction, width):
+    run, method = direction
+    calls = count_folded(monkeypatch)
+    members = layers()
+    x, given = tf.constant(images((3, 5, width, 4))), conditions(members)
+    np.testing.assert_array_equal(run(members, x, given)[0], plain(members, x, given, method)[0])
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    ("shape", "iso", "camera"),
+    [
+        ((5, 8, 4), 400.0, 1),
+        ((5, 8, 4), (100.0, 400.0, 1600.0), (0, 1, 2)),
+        ((1, 5, 8, 4), (100.0, 400.0, 1600.0), (0, 1, 2)),
+        ((2, 3, 5, 8, 4), (100.0, 400.0, 1600.0), (0, 1, 2)),
+        ((2, 3, 5, 8, 4), 400.0, (0, 1, 2)),
+        ((0, 5, 8, 4), 400.0, 1),
+    ],
+)
+def test_leading_dimensions_and_gains_broadcast(direction, shape, iso, camera):
+    run, method = direction
+    members = layers()
+    x, given = tf.constant(images(shape)), conditions(members, iso, camera)
+    value, log_det = run(members, x, given)
+    expected = plain(members, x, given, method)
+    assert value.shape == expected[0].shape
+    np.testing.assert_allclose(value, expected[0], atol=1e-12, rtol=1e-12)
+    expected_log_det = np.broadcast_to(expected[1], value.shape[:-3])
+    np.testing.assert_allclose(np.broadcast_to(log_det, value.shape[:-3]), expected_log_det)
+
+
+@pytest.mark.parametrize("rank", [3, 4, 5])
+def test_shapes_known_only_by_the_graph(direction, rank):
+    run, method = direction
+    members = layers()
+    given = conditions(members, 400.0, 1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None] * (rank - 1) + [4], tf.float64)])
+    def graph(x):
+        value, log_det = run(members, x, given)
+        assert value.shape.rank == rank and value.shape[-1] == 4
+        return value, log_det
+
+    leading = (2, 3)[: rank - 3]
+    for image_shape in ((5, 8, 4), (4, 7, 4), (3, 4, 4)):
+        x = tf.constant(images((*leading, *image_shape)))
+        expected = plain(members, x, given, method)
+        value, log_det = graph(x)
+        np.testing.assert_allclose(value, expected[0], atol=1e-12, rtol=1e-12)
+        np.testing.assert_allclose(log_det, np.broadcast_to(expected[1], leading))
+
+
+def test_gradients_are_those_of_the_layers(direction):
+    run, method = direction
+    members = layers(has_border_indicator=True)
+    x, given = tf.constant(images((3, 5, 8, 4))), conditions(members)
+    distinct = {id(member): member for member in members}.values()
+    variables = [variable for member in distinct for variable in member.trainable_variables]
+
+    def gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value, log_det = function()
+            loss = tf.reduce_sum(tf.sin(value)) + tf.reduce_sum(log_det)
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, [x, *variables])]
+
+    fast = gradients(lambda: run(members, x, given))
+    alone = gradients(lambda: plain(members, x, given, method))
+    for a, b in zip(fast, alone, strict=True):
+        # Sums over 120 pixels of products in another order.
+        np.testing.assert_allclose(a, b, atol=1e-10, rtol=1e-10)
+
+
+def test_layers_without_a_folded_form_stay_outside():
+    own = nb.AffineCoupling(4, conditioner=lambda x: tf.zeros([*x.shape[:-1], 4]), dtype=tf.float64)
+    assert not folded.can_fold(own)
+    assert not folded.can_fold(nb.SignalDependent(dtype=tf.float64))
+    assert all(folded.can_fold(layer) for layer in layers())
+
+
+def test_folded_kernel_is_the_kernel_on_folded_images():
+    kernel = tf.constant(images((3, 3, 2, 5), seed=3))
+    x = tf.constant(images((2, 4, 8, 2), seed=4))
+    on_folded = tf.nn.conv2d(
+        tf.reshape(x, [2, 4, 2, 8]), folded.fold_kernel(kernel), strides=1, padding="SAME"
+    )
+    expected = tf.nn.conv2d(x, kernel, strides=1, padding="SAME")
+    np.testing.assert_allclose(tf.reshape(on_folded, [2, 4, 8, 5]), expected, atol=1e-13)
