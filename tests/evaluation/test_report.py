@@ -85,6 +85,20 @@ def test_logs_of_models_without_the_layers_have_no_pictures_of_them(tmp_path):
     assert os.listdir(tmp_path) == ["training.png"]
 
 
+@pytest.mark.parametrize("architecture", ["S-G", "S-G-CAM", "N-Ax1-C", "Ax1"])
+def test_logs_of_every_kind_of_flow_can_be_drawn(tmp_path, architecture):
+    physical = nf.NoiseFlow(architecture, CAMERAS, ISO_LEVELS).physical_parameters()
+    rows = [
+        {"epoch": k, "step": 9.0 * k, "loss": -1.0 * k}
+        | {name: float(value) for name, value in physical.items()}
+        for k in (1.0, 2.0)
+    ]
+    history = plots.history_columns(rows)
+    is_drawn = plots.plot_gain(history, str(tmp_path / "gain.png"))
+    assert is_drawn == (architecture != "Ax1") == os.path.exists(tmp_path / "gain.png")
+    plots.plot_beta(history, str(tmp_path / "beta.png"))
+
+
 def test_the_library_needs_no_matplotlib_to_be_imported():
     # Keras imports matplotlib where it is installed, so that it is made missing here.
     code = "import sys; sys.modules['matplotlib'] = None; import tfp_noiseflow.evaluation"

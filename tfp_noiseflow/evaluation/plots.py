@@ -102,9 +102,9 @@ def plot_beta(history: dict[str, np.ndarray], path: str) -> bool:
 def plot_gain(history: dict[str, np.ndarray], path: str) -> bool:
     """The gain layer during training (figure 7). False if there is nothing to compare.
 
-    Ratios only, as the data determine no more: gamma between ISOs, divided by the ratio of the
-    ISOs (1 at the start, and for a sensor whose gain is proportional to ISO), and psi between
-    cameras.
+    Ratios only, as the data determine no more: gamma between ISOs (of the same camera, where each
+    has its own), divided by the ratio of the ISOs (1 at the start, and for a sensor whose gain is
+    proportional to ISO), and psi between cameras.
     """
     gammas, psis = _columns(history, "gamma"), _columns(history, "psi")
     has_gammas, has_psis = len(gammas) > 1, len(psis) > 1
@@ -115,12 +115,14 @@ def plot_gain(history: dict[str, np.ndarray], path: str) -> bool:
     panels = list(np.atleast_1d(panels))
     if has_gammas:
         axes = panels.pop(0)
-        first = min(gammas, key=_iso_of)
         colors = _iso_colors([_iso_of(name) for name in gammas])
+        cameras = list(dict.fromkeys(_camera_of(name) for name in gammas))
         for name, gamma in gammas.items():
+            first = min((n for n in gammas if _camera_of(n) == _camera_of(name)), key=_iso_of)
             ratio = gamma / gammas[first] / (_iso_of(name) / _iso_of(first))
-            axes.plot(steps, ratio, color=colors[_iso_of(name)], label=name)
-        axes.set_title(f"gamma(ISO) relative to {first}")
+            style = ("-", "--", ":", "-.")[cameras.index(_camera_of(name)) % 4]
+            axes.plot(steps, ratio, color=colors[_iso_of(name)], ls=style, label=name)
+        axes.set_title(f"gamma(ISO) relative to ISO {min(map(_iso_of, gammas)):g}")
         axes.set_ylabel("ratio of gamma / ratio of ISO")
         _legend_beside(axes)
     if has_psis:
@@ -327,8 +329,15 @@ def _save(figure, path: str) -> bool:
 def _legend_beside(axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) > 1:
+        many = len(handles) > 12
         axes.legend(
-            handles, labels, fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5)
+            handles,
+            labels,
+            fontsize=6 if many else 9,
+            ncols=1 + many,
+            frameon=False,
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
         )
 
 
@@ -350,7 +359,12 @@ def _columns(history, name: str) -> dict[str, np.ndarray]:
 
 
 def _iso_of(label: str) -> float:
-    return float(label.removeprefix("ISO "))
+    """Of `ISO 100`, or of `Pixel, ISO 100` where each camera has its own."""
+    return float(label.rsplit("ISO ", 1)[1])
+
+
+def _camera_of(label: str) -> str:
+    return label.rsplit("ISO ", 1)[0]
 
 
 def _iso_colors(levels) -> dict[float, tuple]:

@@ -25,7 +25,6 @@ class Checkpoints(tf_keras.callbacks.Callback):
 
     def __init__(self, model_dir: str | os.PathLike, trainer):
         super().__init__()
-        trainer.optimizer.build(trainer.trainable_variables)
         self._epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._lowest = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
         self._best = checkpoint_manager(

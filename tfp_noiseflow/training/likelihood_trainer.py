@@ -31,6 +31,14 @@ class LikelihoodTrainer(tf_keras.Model):
         self.noise_model = noise_model
         self._nll = tf_keras.metrics.Mean(name="loss")
 
+    def compile(self, *args, **kwargs):
+        """As Keras's; the optimizer's variables are made here.
+
+        Otherwise the first step would make them, and TensorFlow trace it twice.
+        """
+        super().compile(*args, **kwargs)
+        self.optimizer.build(self.trainable_variables)
+
     def call(self, captures: dict[str, tf.Tensor]) -> tf.Tensor:
         """[B], the NLL of each capture in nats per dimension."""
         dtype = self.noise_model.dtype
