@@ -24,50 +24,48 @@ from tfp_noiseflow.atomic_write import write_text
 
 FLAGS = flags.FLAGS
 
-# Name -> patches, height, width, and what is measured. One frame is not trained on.
+# Name -> patches, height, width, and what is measured, in the order of the memory that it takes.
+# One frame is not trained on.
 CASES = {
-    "patches of 32": (138, 32, 32, ("train", "nll", "sample")),
-    "patches of 64": (64, 64, 64, ("train", "nll", "sample")),
-    "12-megapixel frame": (1, 1500, 2000, ("nll", "sample")),
+    "patches of 32": (138, 32, 32, ("sample", "nll", "train")),
+    "patches of 64": (64, 64, 64, ("sample", "nll", "train")),
+    "12-megapixel frame": (1, 1500, 2000, ("sample", "nll")),
 }
 OPERATIONS = {"train": "training step", "nll": "NLL", "sample": "sample"}
 # A training step takes about three times the operations of a forward pass.
 PASSES = {"train": 3, "nll": 1, "sample": 1}
 
-flags.DEFINE_integer("rounds", 3, "Fresh processes for each figure.", lower_bound=1)
+flags.DEFINE_integer("rounds", 3, "Fresh processes for each form and case.", lower_bound=1)
 flags.DEFINE_list("cases", list(CASES), "Which.")
 flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which; stock has no frame.")
 flags.DEFINE_integer("seconds", 4, "Time to spend on a figure in a process.", lower_bound=1)
 flags.DEFINE_string("output_dir", None, "speed.md goes there too.")
-flags.DEFINE_list("child", None, "What a child process measures: form, case, operation.")
+flags.DEFINE_list("child", None, "What a child process measures: form, case.")
 
 
-def measure(form: str, case: str, operation: str) -> dict:
-    """Seconds of a call, of the first call, and the peak memory, in this process."""
+def measure(form: str, case: str) -> dict[str, dict]:
+    """For each operation seconds of a call, of the first call, and the peak memory so far."""
     import tensorflow as tf
 
     from benchmarks.forms import FORMS, batch
 
-    number, height, width, _ = CASES[case]
+    number, height, width, operations = CASES[case]
     made = FORMS[form](*batch(number, height, width))
-    before = _peak_bytes()
-    function = getattr(made, operation)
-    start = time.perf_counter()
-    _finish(function())
-    first = time.perf_counter() - start
-    _finish(function())
-    times = []
-    while sum(times) < FLAGS.seconds or len(times) < 3:
-        start = time.perf_counter()
-        _finish(function())
-        times.append(time.perf_counter() - start)
-    return {
-        "seconds": statistics.median(times),
-        "first_seconds": first,
-        "peak_bytes": _peak_bytes(),
-        "bytes_before": before,
-        "devices": [d.device_type for d in tf.config.list_physical_devices()],
-    }
+    results = {}
+    for operation in operations:
+        function = getattr(made, operation)
+        first = _seconds(function)
+        _seconds(function)
+        times = []
+        while sum(times) < FLAGS.seconds or len(times) < 3:
+            times.append(_seconds(function))
+        results[operation] = {
+            "seconds": statistics.median(times),
+            "first_seconds": first,
+            "peak_bytes": _peak_bytes(),
+            "devices": [d.device_type for d in tf.config.list_physical_devices()],
+        }
+    return results
 
 
 def measure_machine() -> dict:
@@ -81,21 +79,19 @@ def measure_machine() -> dict:
     addition = tf.function(lambda: (images + 1.0)[0])
     best = {}
     for name, function in (("product", product), ("addition", addition)):
-        times = []
-        for _ in range(8):
-            start = time.perf_counter()
-            _finish(function())
-            times.append(time.perf_counter() - start)
-        best[name] = min(times)
+        best[name] = min(_seconds(function) for _ in range(8))
     return {
         "flops": 2 * size**3 / best["product"],
         "bandwidth": 2 * 4 * (1 << 26) / best["addition"],
     }
 
 
-def _finish(result) -> None:
-    """Waits for a result; of an image, one number comes back."""
+def _seconds(function) -> float:
+    """Of a call, until its result is there; of an image, one number comes back."""
+    start = time.perf_counter()
+    result = function()
     result[(0,) * result.shape.rank].numpy()
+    return time.perf_counter() - start
 
 
 def _peak_bytes() -> int:
@@ -125,16 +121,19 @@ def _measurements() -> dict[tuple[str, str, str], list[dict]]:
     results = {}
     for _ in range(FLAGS.rounds):
         for case in FLAGS.cases:
-            for operation in CASES[case][3]:
-                for form in FLAGS.forms:
-                    # An LU solve for each of 3 million pixels does not fit in memory.
-                    if form == "stock" and CASES[case][0] == 1:
-                        continue
-                    result = _run_child(form, case, operation)
+            for form in FLAGS.forms:
+                # An LU solve for each of 3 million pixels takes minutes.
+                if form == "stock" and CASES[case][0] == 1:
+                    continue
+                for operation, result in _run_child(form, case).items():
                     results.setdefault((case, operation, form), []).append(result)
-                    print(".", end="", flush=True, file=sys.stderr)
-    print(file=sys.stderr)
-    return results
+                print(f"{case}, {form}", flush=True, file=sys.stderr)
+    return dict(sorted(results.items(), key=_place))
+
+
+def _place(item) -> tuple[int, int, int]:
+    case, operation, form = item[0]
+    return list(CASES).index(case), list(OPERATIONS).index(operation), FLAGS.forms.index(form)
 
 
 def _table(results, machine) -> str:
@@ -177,8 +176,12 @@ def main(argv: list[str]) -> None:
         return
     machine = _run_child("machine")
     results = _measurements()
-    library = [r for (_, operation, form), rs in results.items() for r in rs if form == "library"
-               and operation == "train"]  # fmt: skip
+    first_steps = [
+        result["first_seconds"]
+        for (_, operation, form), rounds in results.items()
+        if (operation, form) == ("train", "library")
+        for result in rounds
+    ]
     devices = sorted({d for rs in results.values() for r in rs for d in r["devices"]})
     text = "\n\n".join(
         [
@@ -190,14 +193,9 @@ def main(argv: list[str]) -> None:
             "pixel. `times library`: time over this library's, median over rounds. The last "
             "column counts the convolutions' useful operations.",
             _table(results, machine),
-            *(
-                [
-                    "First training step, tracing included: "
-                    f"{statistics.median(r['first_seconds'] for r in library):.1f} s."
-                ]
-                if library
-                else []
-            ),
+            f"First training step, tracing included: {statistics.median(first_steps):.1f} s."
+            if first_steps
+            else "",
         ]
     )
     print(text)
