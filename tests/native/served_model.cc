@@ -148,7 +148,9 @@ void RunRequests(const ServedModel& model, const std::string& folder) {
     }
     for (const auto& [output, tensor] : outputs) {
       tf::TensorProto proto;
-      tensor.AsProtoTensorContent(&proto);
+      // Other languages do not decode the content of text.
+      tensor.dtype() == tf::DT_STRING ? tensor.AsProtoField(&proto)
+                                      : tensor.AsProtoTensorContent(&proto);
       Require(tf::WriteBinaryProto(env, request + "/" + output + ".output", proto));
     }
   }

@@ -52,7 +52,11 @@ def malformed(signature: str) -> list[tuple[str, dict, str]]:
             if name in request:
                 row %= 3
                 shown = repr(value)[:20]
-                case(f"{name} {shown} in row {row}", f"row {row}: ", **{name: in_row(row, name, value)})
+                case(
+                    f"{name} {shown} in row {row}",
+                    f"row {row}: ",
+                    **{name: in_row(row, name, value)},
+                )
 
     for name, value in request.items():
         case(f"{name} of rank + 1", "compatible", **{name: value[..., np.newaxis]})

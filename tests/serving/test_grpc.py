@@ -21,10 +21,10 @@ from tfp_noiseflow.serving.client import NoiseClient  # noqa: E402
 
 @pytest.fixture(scope="module")
 def client(served):
-    with running(PredictionServer(served.path, "flow")) as address:
-        with NoiseClient(address, "flow") as connected:
-            connected.address = address
-            yield connected
+    service = PredictionServer(served.path, "flow")
+    with running(service) as address, NoiseClient(address, "flow") as connected:
+        connected.address = address
+        yield connected
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
@@ -119,9 +119,9 @@ def test_requests_for_what_is_not_there_are_errors(client, changed, code):
     request.pop(changed.get("without"), None)
     if "extra" in changed:
         request[changed["extra"]] = request["iso"]
-    with NoiseClient(client.address, changed.get("model_name", "flow")) as other:
-        with pytest.raises(grpc.RpcError) as error:
-            other.predict(changed.get("signature", "sample_noise"), **request)
+    other = NoiseClient(client.address, changed.get("model_name", "flow"))
+    with other, pytest.raises(grpc.RpcError) as error:
+        other.predict(changed.get("signature", "sample_noise"), **request)
     assert error.value.code().name == code
 
 
@@ -169,9 +169,10 @@ def test_batches_merged_from_parallel_clients_give_each_its_own_rows(served, bat
     assert [sorted(batch) for batch in batching.batches] == [[1, 2, 2]]
     for request, answer in zip(requests, answers, strict=True):
         for name, expected in served.expected(signature, request).items():
-            # Alone or in a batch padded to 8: 1e-5 is four times the largest difference that was
-            # seen (BUILD_NOTES, "Serving").
-            np.testing.assert_allclose(answer[name], expected, rtol=1e-5, atol=1e-5 * expected.std())
+            # Alone or in a batch padded to 8: convolutions may sum in another order. This is ten
+            # times the largest difference that was seen (BUILD_NOTES, "Serving").
+            rounding = 1e-5 * np.abs(expected).max()
+            np.testing.assert_allclose(answer[name], expected, rtol=0, atol=rounding)
 
 
 def test_a_merged_batch_shares_its_error_and_the_next_request_is_right(served, batching):

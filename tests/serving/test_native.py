@@ -16,14 +16,18 @@ def program(tmp_path_factory):
     return native.build(tmp_path_factory.mktemp("native"))
 
 
-def test_every_signature_gives_the_bits_of_the_model_in_python(served, signatures, program, tmp_path):
+def test_every_signature_gives_the_bits_of_the_model_in_python(
+    served, signatures, program, tmp_path
+):
     requests = [
         (signature, good(signature, rows, height, width))
         for signature in SIGNATURES
         for rows, height, width in ((1, 8, 8), (3, 8, 8), (2, 5, 7))
     ]
     dummy = {"dummy": np.zeros(2, np.float32)}
-    *answers, told = native.answers(program, served.path, [*requests, ("describe", dummy)], tmp_path)
+    *answers, told = native.answers(
+        program, served.path, [*requests, ("describe", dummy)], tmp_path
+    )
     for (signature, inputs), answer in zip(requests, answers, strict=True):
         expected = served.expected(signature, inputs)
         assert set(answer) == set(expected)

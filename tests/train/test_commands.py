@@ -98,7 +98,7 @@ def test_report_has_the_schema_and_its_pictures(demo):
 
 def test_exported_model_samples(demo):
     folder, _ = demo
-    served = tf.saved_model.load(str(folder / "served" / "1")).signatures["sample"]
+    served = tf.saved_model.load(str(folder / "served" / "1")).signatures["sample_noise"]
     noise = served(
         clean=tf.fill([2, 8, 12, 4], 0.2),
         iso=tf.constant([100.0, 3200.0]),

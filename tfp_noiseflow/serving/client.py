@@ -82,7 +82,7 @@ class NoiseClient:
         return self.predict("log_prob", noise=noise, **_conditions(clean, iso, camera))
 
     def describe(self) -> dict:
-        """What the server's model is: cameras, iso_levels, architecture, version, licence, origin."""
+        """What is served: cameras, iso_levels, architecture, version, licence and origin."""
         outputs = self.predict("describe", dummy=np.zeros(1, np.float32))
 
         def as_text(value):

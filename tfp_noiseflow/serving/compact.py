@@ -16,7 +16,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 
 def compact_saved_model(path: str | os.PathLike) -> None:
-    """Rewrites `saved_model.pb` of a SavedModel's folder. `fingerprint.pb`, of the old one, goes."""
+    """Rewrites `saved_model.pb` of a folder; `fingerprint.pb`, which is of the old one, goes."""
     file_name = os.path.join(path, "saved_model.pb")
     saved_model = saved_model_pb2.SavedModel()
     with open(file_name, "rb") as file:
@@ -35,7 +35,10 @@ def _compact(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
     # TensorFlow finds these by their name and their arguments by theirs.
     public = {*meta_graph.object_graph_def.concrete_functions}
     for node in meta_graph.object_graph_def.nodes:
-        public |= {*node.function.concrete_functions, node.bare_concrete_function.concrete_function_name}
+        public |= {
+            *node.function.concrete_functions,
+            node.bare_concrete_function.concrete_function_name,
+        }
     for function in library.function:
         _number_nodes(function)
         if function.signature.name not in public:
@@ -86,7 +89,9 @@ def _number_nodes(function: function_pb2.FunctionDef) -> None:
             places[:] = [b"loc:@" + new[p[5:].decode()].encode() for p in places]
     for name, reference in list(function.ret.items()):
         function.ret[name] = renamed(reference)
-    controls = {f"c{number}": new[node] for number, node in enumerate(function.control_ret.values())}
+    controls = {
+        f"c{number}": new[node] for number, node in enumerate(function.control_ret.values())
+    }
     function.control_ret.clear()
     function.control_ret.update(controls)
     function.signature.control_output[:] = [*controls]

@@ -171,7 +171,8 @@ class ServedNoiseModel(tf.Module):
         given = once_required(
             tf.reduce_all(tf.logical_and(rows > 0, tf.equal(rows, rows[0]))),
             tf.strings.format(
-                f"expected {', '.join(given)} of the same number of rows, at least 1, received {{}}",
+                f"expected {', '.join(given)} of the same number of rows, at least 1, "
+                "received {}",
                 rows,
             ),
             given,
