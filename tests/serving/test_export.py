@@ -145,6 +145,7 @@ def test_names_of_the_graph_are_short_and_equal_functions_are_there_once(served)
     assert os.path.getsize(os.path.join(served.path, "saved_model.pb")) < 2**20
 
 
+@pytest.mark.slow
 def test_likelihood_of_an_export_has_gradients(served):
     loaded = tf.saved_model.load(served.path)
     request = good("log_prob", 2)
@@ -233,6 +234,13 @@ def test_a_pair_of_camera_and_iso_that_is_not_known_is_named(tmp_path):
         call["sample_noise"](**tensors(request))
     request["camera"][1] = "B"
     assert np.isfinite(call["sample_noise"](**tensors(request))["noise"]).all()
+
+
+def test_a_model_that_knows_nothing_is_not_exported(tmp_path):
+    model = nf.CameraNLF(("A",), (100,), [[np.nan]], [[np.nan]])
+    with pytest.raises(ValueError, match="knows a camera at an ISO"):
+        nf.export_saved_model(model, tmp_path / "nlf")
+    assert not (tmp_path / "nlf").exists()
 
 
 def test_models_without_cameras_and_isos_take_any(tmp_path):
@@ -327,11 +335,11 @@ def test_keras_3_takes_an_export_as_a_layer(served):
     np.testing.assert_array_equal(layer(clean, **tensors(request))["noisy"], expected)
 
     inputs = {
-        "clean": keras.Input([None, None, 4]),
-        "iso": keras.Input([]),
-        "camera": keras.Input([], dtype="string"),
-        "seed": keras.Input([2], dtype="int32"),
-        "temperature": keras.Input([]),
+        "clean": keras.Input([None, None, 4], name="clean"),
+        "iso": keras.Input([], name="iso"),
+        "camera": keras.Input([], dtype="string", name="camera"),
+        "seed": keras.Input([2], dtype="int32", name="seed"),
+        "temperature": keras.Input([], name="temperature"),
     }
     others = {name: tensor for name, tensor in inputs.items() if name != "clean"}
     model = keras.Model(inputs, layer(inputs["clean"], **others)["noisy"])

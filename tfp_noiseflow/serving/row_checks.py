@@ -123,13 +123,20 @@ def checks_of_inputs(model: NoiseModel, given: Mapping[str, tf.Tensor]) -> list[
 
 
 def known_pairs(model: NoiseModel) -> list[tuple[str | None, float | None]]:
-    """The cameras and ISOs that a model knows together; None where it does not depend on one."""
-    return [
+    """The cameras and ISOs that a model knows together; None where it does not depend on one.
+
+    Raises:
+      ValueError: there are none.
+    """
+    pairs = [
         (camera, iso)
         for index, camera in enumerate(model.cameras or [None])
         for iso in model.iso_levels or [None]
         if model.knows_together(iso, index)
     ]
+    if not pairs:
+        raise ValueError(f"expected a model that knows a camera at an ISO, received {model}.")
+    return pairs
 
 
 def number_check(expected: str, is_valid: tf.Tensor, numbers: tf.Tensor) -> RowCheck:

@@ -48,6 +48,9 @@ class ServedNoiseModel(tf.Module):
       training_data: what `config.json` says of the training data.
       has_valid_output: the first three signatures have one more output, `valid` [B], and do not
         fail where a value is wrong: the row's `valid` is false and its other outputs are 0.
+
+    Raises:
+      ValueError: the model knows no camera at any ISO.
     """
 
     def __init__(
@@ -61,6 +64,10 @@ class ServedNoiseModel(tf.Module):
         self.noise_model = noise_model
         self.has_valid_output = has_valid_output
         self._training_data = dict(training_data or {})
+        camera, iso = known_pairs(noise_model)[0]
+        # What the model is given instead of a row that is not valid.
+        self._harmless = {"clean": 0, "noise": 0, "temperature": 0, "seed": 0}
+        self._harmless |= {"camera": camera or "", "iso": iso or 1}
         self._row_shapes = {
             "clean": [None, None, channels],
             "noise": [None, None, channels],
@@ -198,11 +205,8 @@ class ServedNoiseModel(tf.Module):
         checks = checks_of_inputs(self.noise_model, given)
         if not self.has_valid_output:
             return require_rows(checks, given), None
-        camera, iso = known_pairs(self.noise_model)[0]
-        harmless = {"clean": 0, "noise": 0, "temperature": 0, "camera": camera or "", "seed": 0}
-        harmless["iso"] = iso or 1
         is_valid = are_valid(checks)
-        return _where_valid(is_valid, given, harmless), is_valid
+        return _where_valid(is_valid, given, self._harmless), is_valid
 
     def _finished(self, outputs: dict[str, tf.Tensor], check: RowCheck, is_valid):
         """The outputs of a signature, of which `check` must hold."""
