@@ -66,8 +66,11 @@ class ServedNoiseModel(tf.Module):
         self._training_data = dict(training_data or {})
         camera, iso = known_pairs(noise_model)[0]
         # What the model is given instead of a row that is not valid.
-        self._harmless = {"clean": 0, "noise": 0, "temperature": 0, "seed": 0}
-        self._harmless |= {"camera": camera or "", "iso": iso or 1}
+        self._harmless = {
+            **dict.fromkeys(("clean", "noise", "temperature", "seed"), 0),
+            "camera": camera or "",
+            "iso": iso or 1,
+        }
         self._row_shapes = {
             "clean": [None, None, channels],
             "noise": [None, None, channels],
