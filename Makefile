@@ -10,10 +10,11 @@ RUN := TF_CPP_MIN_LOG_LEVEL=2 $(ENVIRONMENT)/bin/python
 DEMO ?= demo
 SEED ?= 0
 
-.PHONY: help environment demo test test-all lint format
+.PHONY: help environment demo ship test test-all lint format
 
 help:
 	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
+	@echo "make ship      the demo's model into saved_models/"
 	@echo "make test      lint and the tests (minutes)"
 	@echo "make test-all  the slow tests too"
 
@@ -37,6 +38,11 @@ demo: $(READY)
 	  --output_dir=$(DEMO)/report
 	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
 	@echo "Read $(DEMO)/report/report.md."
+
+# After `make demo`.
+ship: $(READY)
+	$(RUN) -m train.ship_model --model_dir=$(DEMO)/model --report_dir=$(DEMO)/report \
+	  --output_dir=saved_models
 
 lint: $(READY)
 	$(ENVIRONMENT)/bin/ruff check .

@@ -31,7 +31,11 @@ setup(
         "report": ["matplotlib>=3.9"],
         "simulation": ["scikit-image>=0.24"],
         "tensorboard": ["tensorboard>=2.20"],
+        # Warm-up requests in exports, the gRPC client.
+        "serving": ["grpcio>=1.60", "tensorflow-serving-api>=2.19,<3"],
         "dev": [
+            "grpcio>=1.60",
+            "tensorflow-serving-api>=2.19,<3",
             "matplotlib>=3.9",
             "scikit-image>=0.24",
             "tensorboard>=2.20",

@@ -59,11 +59,14 @@ class CleanImage:
     Below 0 counts as 0 in the layers; above 1.001 or NaN is an error.
     """
 
+    def is_valid(self, clean: tf.Tensor) -> tf.Tensor:
+        """Of each pixel value."""
+        return tf.logical_and(clean <= LARGEST_CLEAN, clean > clean.dtype.min)
+
     def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
         clean = as_float(name, value, dtype)
         check_fits(f"{name} (the clean image)", clean, x)
-        is_valid = tf.logical_and(clean <= LARGEST_CLEAN, clean > clean.dtype.min)
-        count = tf.math.count_nonzero(tf.logical_not(is_valid))
+        count = tf.math.count_nonzero(tf.logical_not(self.is_valid(clean)))
         require(
             tf.equal(count, 0),
             f"no pixel of {name} (the clean image) to be NaN, infinite or above {LARGEST_CLEAN} "
@@ -83,6 +86,19 @@ class Iso:
 
     levels: tuple[float, ...] | None = None
 
+    def is_positive(self, iso: tf.Tensor) -> tf.Tensor:
+        """Of each ISO: whether it is positive and finite."""
+        return tf.logical_and(iso > 0, iso <= iso.dtype.max)
+
+    def is_known(self, iso: tf.Tensor) -> tf.Tensor:
+        """Of each ISO: whether it is one of the levels."""
+        return tf.reduce_any(self.is_level(iso), axis=-1)
+
+    def is_level(self, iso: tf.Tensor) -> tf.Tensor:
+        """[.., K] bool: which of the K levels each ISO is."""
+        iso = iso[..., tf.newaxis]
+        return tf.abs(iso - tf.constant(self.levels, iso.dtype)) <= ISO_TOLERANCE * iso
+
     def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
         del x
         with known_in_python(value):
@@ -90,14 +106,12 @@ class Iso:
 
     def _checked(self, name: str, value, dtype: tf.DType) -> tf.Tensor:
         iso = as_float(name, value, dtype)
-        is_positive = tf.logical_and(iso > 0, iso <= iso.dtype.max)
-        require(tf.reduce_all(is_positive), f"{name} to be positive and finite", iso)
+        is_positive = tf.reduce_all(self.is_positive(iso))
+        require(is_positive, f"{name} to be positive and finite", iso)
         if self.levels is not None:
-            levels = tf.constant(self.levels, iso.dtype)
-            difference = tf.reduce_min(tf.abs(iso[..., tf.newaxis] - levels), axis=-1)
             known = ", ".join(f"{level:g}" for level in self.levels)
             require(
-                tf.reduce_all(difference <= ISO_TOLERANCE * iso),
+                tf.reduce_all(self.is_known(iso)),
                 f"{name} to be one of the known levels ({known})",
                 iso,
             )

@@ -162,6 +162,11 @@ class CameraNLF(NoiseModel):
             "dtype": self.dtype.name,
         }
 
+    def knows_together(self, iso: float, camera: int) -> bool:
+        with tf.init_scope():  # Also where a graph is traced the answer is a Python bool.
+            log_beta1 = self._tables.log_beta1(iso=tf.constant(iso, self.dtype), camera=camera)
+            return not bool(tf.math.is_nan(log_beta1))
+
     def _check_combination(self, given: dict) -> None:
         log_beta1 = self._tables.log_beta1(iso=given["iso"], camera=given["camera"])
         require(

@@ -39,13 +39,18 @@ def _indices(camera, cameras: tuple[str, ...]) -> tf.Tensor:
         raise ValueError(
             f"expected camera as names or integer indices, received dtype {camera.dtype.name}."
         )
-    is_same = tf.equal(camera[..., tf.newaxis], tf.constant(cameras))
+    is_same = equals_names(camera, cameras)
     require(
         tf.reduce_all(tf.reduce_any(is_same, axis=-1)),
         f"camera to be one of the known cameras ({', '.join(cameras)})",
         camera,
     )
     return tf.argmax(is_same, axis=-1, output_type=tf.int32)
+
+
+def equals_names(camera: tf.Tensor, cameras: tuple[str, ...]) -> tf.Tensor:
+    """[.., M] bool: which of the M known cameras each name is."""
+    return tf.equal(camera[..., tf.newaxis], tf.constant(cameras))
 
 
 def _without_objects(camera):

@@ -133,6 +133,11 @@ class NoiseModel(tf.Module, abc.ABC):
         """For models that do not know every camera at every ISO: raises where one is unknown."""
         del given
 
+    def knows_together(self, iso: float, camera: int) -> bool:
+        """Whether it knows a camera (index) at an ISO, each of which it knows."""
+        del iso, camera
+        return True
+
     def physical_parameters(self) -> dict[str, tf.Tensor]:
         """The parameters that have a meaning, by name: `beta1`, `gamma(ISO 100)`, `psi(Pixel)`.
 

@@ -1,0 +1,83 @@
+"""Requests for a served noise model of tests/registry.py's cameras and ISOs, good and bad."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.registry import CAMERAS, ISO_LEVELS
+
+# The signatures that take conditions.
+SIGNATURES = ("serving_default", "sample_noise", "log_prob")
+
+
+def good(signature: str, rows: int = 3, height: int = 8, width: int = 8, seed: int = 0) -> dict:
+    """A request of mixed cameras and ISOs."""
+    generator = np.random.default_rng(seed)
+    shape = (rows, height, width, 4)
+    request = {
+        "clean": generator.uniform(-0.05, 1, shape).astype(np.float32),
+        "iso": generator.choice(ISO_LEVELS, rows).astype(np.float32),
+        "camera": generator.choice(np.array(CAMERAS, object), rows),
+    }
+    if signature == "log_prob":
+        return {"noise": generator.normal(0, 0.05, shape).astype(np.float32), **request}
+    draws = {"seed": generator.integers(-9, 9, (rows, 2)).astype(np.int32)}
+    draws["temperature"] = generator.uniform(0.5, 1, rows).astype(np.float32)
+    return {**request, **draws}
+
+
+def malformed(signature: str) -> list[tuple[str, dict, str]]:
+    """(what is wrong, request, what the error says) of every kind."""
+    request = good(signature)
+    images = [name for name in ("clean", "noise") if name in request]
+    cases = []
+
+    def case(wrong: str, error: str, **changed):
+        cases.append((wrong, {**request, **changed}, error))
+
+    def in_row(row: int, name: str, value) -> np.ndarray:
+        changed = request[name].copy()
+        changed[(row, 3, 3, 2) if name in images else row] = value
+        return changed
+
+    values = {
+        "iso": (np.nan, np.inf, 0, -100, 150, 1e38, 1e-30),
+        "camera": ("", "alpha", " Alpha", "Zeta\n" * 100_000, b"\xff\x00\xfe", "雑音" * 99),
+        "clean": (np.nan, np.inf, -np.inf, 1.5, 65535),
+        "noise": (np.nan, np.inf, -np.inf, 1e30),
+        "temperature": (np.nan, np.inf, -1, 3e38),
+    }
+    for name, of_name in values.items():
+        for row, value in enumerate(of_name):
+            if name in request:
+                row %= 3
+                shown = repr(value)[:20]
+                case(
+                    f"{name} {shown} in row {row}",
+                    f"row {row}: ",
+                    **{name: in_row(row, name, value)},
+                )
+
+    for name, value in request.items():
+        case(f"{name} of rank + 1", "compatible", **{name: value[..., np.newaxis]})
+        case(f"{name} of rank - 1", "compatible", **{name: value[0]})
+        case(f"{name} a scalar", "compatible", **{name: value.flat[0]})
+        for rows in (1, 2, 4):
+            changed = np.resize(value, (rows, *value.shape[1:]))
+            case(f"{name} of {rows} rows", "same number of rows", **{name: changed})
+        for dtype in (np.float64, np.int64, np.uint8, np.float16, bool):
+            changed = np.zeros(value.shape, dtype)
+            case(f"{name} as {np.dtype(dtype)}", "", **{name: changed})
+        if name != "camera":
+            case(f"{name} as text", "", **{name: np.full(value.shape, "1", object)})
+    case("no rows", "at least 1", **{name: value[:0] for name, value in request.items()})
+    for axis, what in ((1, "height"), (2, "width"), (3, "channels")):
+        for size in (0, 3):
+            shape = list(request["clean"].shape)
+            shape[axis] = size
+            wrong = {name: np.full(shape, 0.5, np.float32) for name in images}
+            if size == 0 or axis == 3:
+                case(f"{what} {size}", "", **wrong)
+            elif len(images) == 2:
+                case(f"{what} {size} of noise alone", "same height", noise=wrong["noise"])
+    return cases

@@ -1,0 +1,66 @@
+"""The export in C++ (tests/native/served_model.cc), against the model in Python."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.native import program as native
+from tests.serving.requests import SIGNATURES, good, malformed
+
+pytestmark = pytest.mark.skipif(native.compiler() is None, reason="there is no C++ compiler")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return native.build(tmp_path_factory.mktemp("native"))
+
+
+def test_every_signature_gives_the_bits_of_the_model_in_python(
+    served, signatures, program, tmp_path
+):
+    requests = [
+        (signature, good(signature, rows, height, width))
+        for signature in SIGNATURES
+        for rows, height, width in ((1, 8, 8), (3, 8, 8), (2, 5, 7))
+    ]
+    dummy = {"dummy": np.zeros(2, np.float32)}
+    *answers, told = native.answers(
+        program, served.path, [*requests, ("describe", dummy)], tmp_path
+    )
+    for (signature, inputs), answer in zip(requests, answers, strict=True):
+        expected = served.expected(signature, inputs)
+        assert set(answer) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(answer[name], value, err_msg=f"{signature} {name}")
+    expected = signatures["describe"](dummy=np.zeros(2, np.float32))
+    for name, value in expected.items():
+        np.testing.assert_array_equal(told[name], value.numpy())
+
+
+def test_malformed_requests_get_an_error_each_and_the_next_good_one_its_answer(
+    served, program, tmp_path
+):
+    cases = [(s, *case) for s in SIGNATURES for case in malformed(s)]
+    assert len(cases) >= 200
+    requests = []
+    for signature, _, request, _ in cases:
+        requests += [(signature, request), (signature, good(signature))]
+    answers = native.answers(program, served.path, requests, tmp_path)
+    expected = {s: served.expected(s, good(s)) for s in SIGNATURES}
+    for k, (signature, wrong, _, message) in enumerate(cases):
+        error, answer = answers[2 * k : 2 * k + 2]
+        assert isinstance(error, str), f"{signature}, {wrong}: no error"
+        assert error.startswith("3 "), f"{signature}, {wrong}: expected INVALID_ARGUMENT: {error}"
+        assert message in error, f"{signature}, {wrong}: {error}"
+        for name, value in expected[signature].items():
+            np.testing.assert_array_equal(answer[name], value, err_msg=f"after {wrong}")
+
+
+def test_measurement_and_soak_run(served, program):
+    measured = json.loads(native.run(program, served.path, "measure", "log_prob", 2, 16, 16, 5))
+    assert measured["p50_ms"] <= measured["p99_ms"]
+    assert measured["peak_mb"] > 10
+    soaked = json.loads(native.run(program, served.path, "soak", 300, 1, 8, 8))
+    assert soaked["errors"] == 3  # The wrong camera of every hundredth request.
+    assert len(soaked["resident_mb"]) >= 20

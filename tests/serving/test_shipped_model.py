@@ -1,0 +1,180 @@
+"""saved_models/ as it is in the repository, and what the README says of it."""
+
+import json
+import pathlib
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+
+import tfp_noiseflow as nf
+from tests.serving.requests import good
+from tfp_noiseflow.models import load_baselines, save_model
+from tfp_noiseflow.models.model_directory import write_baselines
+from tfp_noiseflow.serving.shipping import ship_model
+from tfp_noiseflow.serving.warmup import BATCH_SIZES
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SAVED_MODELS = ROOT / "saved_models"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    loaded = tf.saved_model.load(str(SAVED_MODELS / "noise_flow" / "1"))
+    yield loaded.signatures
+    del loaded
+
+
+def request_of(model, signature, rows=2):
+    request = good(signature, rows)
+    request["iso"][:] = model.iso_levels[:rows]
+    request["camera"][:] = model.cameras[:rows]
+    request["clean"] = np.clip(request["clean"], 0, 1)
+    return request
+
+
+def test_it_is_small():
+    files = [path for path in SAVED_MODELS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 1_000_000
+
+
+def test_served_and_loaded_model_are_the_same(shipped):
+    model = nf.load_model(SAVED_MODELS / "noise_flow_model")
+    request = request_of(model, "sample_noise")
+    given = {name: request[name] for name in ("clean", "iso", "camera")}
+    draws = {"seeds": request["seed"], "temperature": request["temperature"]}
+    expected = nf.sample_noise(model, **given, **draws).numpy()
+    noise = shipped["sample_noise"](**{k: tf.constant(v) for k, v in request.items()})["noise"]
+    # The export holds the graph of the day it was written; a later one may sum in another order.
+    np.testing.assert_allclose(noise, expected, rtol=0, atol=2e-5 * expected.std())
+    given = {k: tf.constant(v) for k, v in given.items()}
+    nll = shipped["log_prob"](noise=noise, **given)["nll_per_dim"]
+    expected = -model(**given).log_prob(noise) / expected[0].size
+    np.testing.assert_allclose(nll, expected, rtol=0, atol=2e-6)
+
+
+def test_loaded_model_can_be_fine_tuned():
+    model = nf.load_model(SAVED_MODELS / "noise_flow_model")
+    request = request_of(model, "log_prob")
+    with tf.GradientTape() as tape:
+        noise = model(request["clean"], iso=request["iso"], camera=request["camera"])
+        loss = -tf.reduce_mean(noise.log_prob(request["noise"]))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert len(gradients) > 50 and all(gradient is not None for gradient in gradients)
+    assert set(load_baselines(SAVED_MODELS / "noise_flow_model")) == {
+        "gaussian",
+        "recalibrated_nlf",
+    }
+
+
+def test_it_tells_licence_and_origin_of_its_training_data(shipped):
+    config = json.loads((SAVED_MODELS / "noise_flow_model" / "config.json").read_text())
+    told = shipped["describe"](dummy=tf.zeros(1))
+    for name in ("licence", "origin"):
+        assert told[name].numpy()[0].decode() == config["training_data"][name] != ""
+    card = (SAVED_MODELS / "README.md").read_text(encoding="utf-8")
+    assert config["training_data"]["licence"] in card
+    for heading in ("## Data", "## Figures", "## Limits"):
+        assert heading in card
+
+
+def test_nothing_in_it_names_a_folder_of_the_machine_it_was_made_on():
+    for path in SAVED_MODELS.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not re.search(rb"/(home|root|tmp|work|Users)/", content), path
+
+
+def test_configuration_of_a_model_server_fits_the_model():
+    config_pb2 = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    text = (SAVED_MODELS / "models.config").read_text()
+    config = text_format.Parse(text, config_pb2.ModelServerConfig()).model_config_list.config
+    assert [(c.name, c.base_path) for c in config] == [("noise_flow", "/models/noise_flow")]
+    assert (SAVED_MODELS / "noise_flow" / "1" / "saved_model.pb").exists()
+    batching = (SAVED_MODELS / "batching_parameters.txt").read_text()
+    sizes = [int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)$", batching, re.M)]
+    # A model server wants them to end with the largest; each of them has been warmed up.
+    assert tuple(sizes) == BATCH_SIZES
+    assert f"max_batch_size {{ value: {sizes[-1]} }}" in batching
+    monitoring = (SAVED_MODELS / "monitoring.config").read_text()
+    assert "prometheus_config" in monitoring and "enable: true" in monitoring
+    for name in ("models.config", "monitoring.config", "batching_parameters.txt"):
+        assert f"/models/{name}" in README
+
+
+def test_rest_requests_of_the_readme_fit_the_signatures(shipped):
+    bodies = re.findall(r"-d '(.*?)'", README, re.DOTALL)
+    assert len(bodies) == 2
+    for body in bodies:
+        body = json.loads(body)
+        function = shipped[body.get("signature_name", "serving_default")]
+        inputs = {
+            name: tf.constant([row[name] for row in body["instances"]], spec.dtype)
+            for name, spec in function.structured_input_signature[1].items()
+        }
+        assert set(inputs) == set(body["instances"][0])
+        for output in function(**inputs).values():
+            assert output.shape[0] == len(body["instances"])
+
+
+def test_grpc_example_of_the_readme_runs():
+    pytest.importorskip("tensorflow_serving")
+    from tests.serving.prediction_server import PredictionServer, running
+
+    (example,) = re.findall(r"```python\n([^`]*NoiseClient[^`]*)```", README)
+    service = PredictionServer(str(SAVED_MODELS / "noise_flow" / "1"), "noise_flow")
+    names = {"np": np}
+    with running(service) as address:
+        exec(example.replace("localhost:8500", address), names)
+    assert names["answer"]["noisy"].shape == (1, 64, 64, 4)
+
+
+def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkeypatch):
+    model = nf.NoiseFlow("S-G", cameras=("A", "B"), iso_levels=(100,))
+    data = {"captures": 8, "licence": "CC0", "origin": "Made up.", "description": "Two\nlines."}
+    save_model(model, tmp_path / "model", data)
+    write_baselines(tmp_path / "model", {"gaussian": nf.GaussianNoise()})
+    (tmp_path / "model" / "history.csv").write_text("epoch\n1\n")
+    report = {
+        "captures": {"patches": 2, "description": "Others."},
+        "models": {"noise_flow": figures(-3.0), "recalibrated_nlf": figures(-2.9)},
+        "floor": {"kl": None, "kl_paper": None, "reason": "no second draw"},
+        "by_camera_iso": [
+            {"camera": camera, "iso": 100.0, "model": name, "nll": nll}
+            for camera, worse in (("A", 0.2), ("B", -0.1))
+            for name, nll in (("noise_flow", -3.0), ("recalibrated_nlf", -3.0 + worse))
+        ],
+        "correlations": {
+            source: {"horizontal": 0.01, "excess_kurtosis_given_clean": 0.5}
+            for source in ("real", "noise_flow")
+        },
+    }
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "report.json").write_text(json.dumps(report))
+    output_dir = tmp_path / "shipped"
+    (output_dir / "flow" / "1").mkdir(parents=True)
+    (output_dir / "flow" / "1" / "of_before").touch()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "copytree", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            ship_model(tmp_path / "model", tmp_path / "report", output_dir, name="flow")
+    assert [path.name for path in output_dir.iterdir()] == ["flow"]
+    assert (output_dir / "flow" / "1" / "of_before").exists()
+
+    ship_model(tmp_path / "model", tmp_path / "report", output_dir, name="flow")
+    names = sorted(path.name for path in output_dir.iterdir())
+    assert names == ["README.md", "flow", "flow_model"]
+    assert not (output_dir / "flow" / "1" / "of_before").exists()
+    assert nf.load_model(output_dir / "flow_model").cameras == ("A", "B")
+    card = (output_dir / "README.md").read_text()
+    assert "best A at ISO 100 (+0.200), B at ISO 100 (-0.100)" in card
+    assert "Two lines." in card
+
+
+def figures(nll):
+    return {"nll": nll, "nll_standard_error": 0.01, "kl": 0.1, "kl_paper": 0.1, "parameters": 7}

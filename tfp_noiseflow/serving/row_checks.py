@@ -1,0 +1,185 @@
+"""Checks of a batch that name the row: what a client of a server can act on.
+
+A noise model says that something in a batch is wrong. A client sees only the error's text, and a
+server may have merged its rows with others', so that here the text says which row it is, what the
+row holds and what is known. The rules are the noise model's own (`bijectors/conditions.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from tfp_noiseflow.bijectors.conditions import LARGEST_CLEAN, CleanImage, Iso
+from tfp_noiseflow.models.cameras import equals_names
+from tfp_noiseflow.models.noise_model import NoiseModel
+
+# Of a client's text in an error message: a camera's name may be megabytes of anything.
+LONGEST_TEXT = 64
+
+
+@dataclass(frozen=True)
+class RowCheck:
+    """What must hold of each row.
+
+    Attributes:
+      expected: in words, the input's name first.
+      is_valid: [B] bool.
+      received: a row's number -> a string that shows what the row holds.
+    """
+
+    expected: str
+    is_valid: tf.Tensor
+    received: Callable[[tf.Tensor], tf.Tensor]
+
+
+def are_valid(checks: Sequence[RowCheck]) -> tf.Tensor:
+    """[B] bool: rows of which all checks hold."""
+    return tf.reduce_all(tf.stack([check.is_valid for check in checks]), axis=0)
+
+
+def require_rows(checks: Sequence[RowCheck], given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """`given`, as tensors that exist once all checks hold.
+
+    Raises:
+      InvalidArgumentError: when the graph runs: `row 2: expected .., received ..`, of the first
+        row that is wrong and its first wrong value.
+    """
+    is_valid = are_valid(checks)
+
+    def message():
+        # The first that is false is the smallest.
+        row = tf.argmin(tf.cast(is_valid, tf.int32), output_type=tf.int32)
+        of_row = tf.stack([check.is_valid[row] for check in checks])
+        first = tf.argmin(tf.cast(of_row, tf.int32))
+        return tf.strings.join(
+            [
+                "row ",
+                tf.strings.as_string(row),
+                ": expected ",
+                tf.constant([check.expected for check in checks])[first],
+                ", received ",
+                tf.stack([check.received(row) for check in checks])[first],
+            ]
+        )
+
+    all_valid = tf.reduce_all(is_valid)
+    # In a cond: to look for a wrong pixel takes longer than to see that there is none.
+    text = tf.cond(all_valid, lambda: tf.constant(""), message)
+    return once_required(all_valid, text, given)
+
+
+def once_required(
+    holds: tf.Tensor, message: tf.Tensor, given: dict[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """`given`, as tensors that exist once `holds`; else the graph raises InvalidArgumentError."""
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=holds, data=[message])]):
+        return {name: tf.identity(value) for name, value in given.items()}
+
+
+def checks_of_inputs(model: NoiseModel, given: Mapping[str, tf.Tensor]) -> list[RowCheck]:
+    """What is asked of the inputs of a served noise model, row by row.
+
+    Args:
+      model: the noise model. One that does not tell cameras apart takes any name.
+      given: clean [B, H, W, C], iso [B], camera [B] string; of temperature [B] and noise
+        [B, H, W, C] those that the signature takes.
+
+    Returns:
+      RowChecks.
+    """
+    iso, camera = given["iso"], given["camera"]
+    iso_rule = Iso(model.iso_levels)
+    checks = []
+    if model.cameras is not None:
+        checks.append(
+            RowCheck(
+                f"camera to be one of the known cameras ({', '.join(model.cameras)})",
+                tf.reduce_any(equals_names(camera, model.cameras), axis=-1),
+                lambda row: _shortened(camera[row]),
+            )
+        )
+    checks.append(number_check("iso to be positive and finite", iso_rule.is_positive(iso), iso))
+    if model.iso_levels is not None:
+        levels = ", ".join(f"{level:g}" for level in model.iso_levels)
+        expected = f"iso to be one of the known levels ({levels})"
+        checks.append(number_check(expected, iso_rule.is_known(iso), iso))
+    known = known_pairs(model)
+    if len(known) < len(model.cameras or [None]) * len(model.iso_levels or [None]):
+        checks.append(_pair_check(known, iso, camera))
+    if "temperature" in given:
+        temperature = given["temperature"]
+        is_valid = tf.logical_and(temperature >= 0, temperature <= temperature.dtype.max)
+        expected = "temperature to be finite and not negative"
+        checks.append(number_check(expected, is_valid, temperature))
+    expected = f"no pixel of clean to be NaN, infinite or above {LARGEST_CLEAN} of full scale"
+    checks.append(_pixel_check(expected, CleanImage().is_valid, given["clean"]))
+    if "noise" in given:
+        expected = "no pixel of noise to be NaN or infinite"
+        checks.append(_pixel_check(expected, tf.math.is_finite, given["noise"]))
+    return checks
+
+
+def known_pairs(model: NoiseModel) -> list[tuple[str | None, float | None]]:
+    """The cameras and ISOs that a model knows together; None where it does not depend on one.
+
+    Raises:
+      ValueError: there are none.
+    """
+    pairs = [
+        (camera, iso)
+        for index, camera in enumerate(model.cameras or [None])
+        for iso in model.iso_levels or [None]
+        if model.knows_together(iso, index)
+    ]
+    if not pairs:
+        raise ValueError(f"expected a model that knows a camera at an ISO, received {model}.")
+    return pairs
+
+
+def number_check(expected: str, is_valid: tf.Tensor, numbers: tf.Tensor) -> RowCheck:
+    """Of numbers [B]."""
+    return RowCheck(
+        expected, is_valid, lambda row: tf.strings.as_string(numbers[row], shortest=True)
+    )
+
+
+def _pixel_check(
+    expected: str, is_valid: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor
+) -> RowCheck:
+    """Of images [B, H, W, C], by a rule for pixels; shows the row's first that breaks it."""
+
+    def first_wrong(row):
+        pixels = tf.reshape(images[row], [-1])
+        return pixels[tf.argmin(tf.cast(is_valid(pixels), tf.int32))]
+
+    return RowCheck(
+        expected,
+        tf.reduce_all(is_valid(images), axis=[1, 2, 3]),
+        lambda row: tf.strings.as_string(first_wrong(row), shortest=True),
+    )
+
+
+def _pair_check(known: list[tuple[str, float]], iso: tf.Tensor, camera: tf.Tensor) -> RowCheck:
+    is_pair = tf.logical_and(
+        Iso(tuple(level for _, level in known)).is_level(iso),
+        equals_names(camera, tuple(name for name, _ in known)),
+    )
+    names = ", ".join(f"{name} at ISO {level:g}" for name, level in known)
+    return RowCheck(
+        f"camera and iso to be known together ({names})",
+        tf.reduce_any(is_pair, axis=-1),
+        lambda row: tf.strings.join(
+            [_shortened(camera[row]), " at ISO ", tf.strings.as_string(iso[row], shortest=True)]
+        ),
+    )
+
+
+def _shortened(text: tf.Tensor) -> tf.Tensor:
+    """A client's text as it may stand in an error message: valid UTF-8 and not long."""
+    # Cut before it is decoded too: the decoder need not see megabytes.
+    text = tf.strings.substr(text, 0, 4 * LONGEST_TEXT)
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", replace_control_characters=True)
+    return tf.strings.join(["'", tf.strings.substr(text, 0, LONGEST_TEXT, unit="UTF8_CHAR"), "'"])

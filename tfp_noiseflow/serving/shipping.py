@@ -1,0 +1,158 @@
+"""A trained model as this repository ships one: served, to load in Python, and with its card."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+
+import numpy as np
+
+from tfp_noiseflow.atomic_write import write_text
+from tfp_noiseflow.evaluation.report import models_table
+from tfp_noiseflow.models.model_directory import HISTORY, load_model, read_config
+from tfp_noiseflow.serving.export import export_saved_model
+
+CARD = "README.md"
+
+# The report's name of the model, and of the baseline that its card compares it with by camera and
+# ISO: the best that needs no flow.
+MODEL, BASELINE = "noise_flow", "recalibrated_nlf"
+
+
+def ship_model(
+    model_dir: str | os.PathLike,
+    report_dir: str | os.PathLike,
+    output_dir: str | os.PathLike,
+    *,
+    name: str = "noise_flow",
+) -> list[str]:
+    """Writes what a repository ships of a trained model.
+
+    `NAME/1/` is its export, `NAME_model/` the model directory without what only resuming its
+    training needs, `README.md` its card. What stood there goes when all three are written.
+
+    Args:
+      model_dir: what `train.noise_flow` wrote.
+      report_dir: what `train.evaluate` wrote of it.
+      output_dir: the folder of shipped models.
+      name: of the model.
+
+    Returns:
+      The three paths.
+
+    Raises:
+      FileNotFoundError: no model or no report there.
+    """
+    config = read_config(model_dir)
+    with open(os.path.join(report_dir, "report.json"), encoding="utf-8") as file:
+        card = model_card(name, config, json.load(file))
+    os.makedirs(output_dir, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output_dir) as beside:
+        export_saved_model(
+            load_model(model_dir),
+            os.path.join(beside, name),
+            training_data=config["training_data"],
+        )
+        kept = os.path.join(beside, f"{name}_model")
+        best = os.path.join("checkpoints", "best")
+        shutil.copytree(os.path.join(model_dir, best), os.path.join(kept, best))
+        for file_name in ("config.json", "baselines.json", HISTORY):
+            shutil.copy(os.path.join(model_dir, file_name), kept)
+        paths = []
+        for folder in (name, f"{name}_model"):
+            paths.append(os.path.join(output_dir, folder))
+            shutil.rmtree(paths[-1], ignore_errors=True)
+            os.replace(os.path.join(beside, folder), paths[-1])
+    paths.append(os.path.join(output_dir, CARD))
+    write_text(paths[-1], card)
+    return paths
+
+
+def model_card(name: str, config: dict, report: dict) -> str:
+    """A model's card: what it is, its data, figures and limits.
+
+    Args:
+      name: of the model.
+      config: of its model directory.
+      report: of its evaluation (`report.json`).
+
+    Returns:
+      Markdown.
+    """
+    data, captures = config["training_data"], report["captures"]
+    sections = [
+        f"# {name}",
+        f"{config['model']} `{config.get('architecture', '')}`, "
+        f"{report['models'][MODEL]['parameters']} parameters, for images of "
+        f"{config.get('channels', 'any number of')} channels (4: packed Bayer, R, Gr, Gb, B, as "
+        "fractions of full scale with the black level subtracted).",
+        f"- `{name}/1/`: the SavedModel, for TF Serving, C++ and `tf.saved_model.load`\n"
+        f'- `{name}_model/`: the model directory: `nf.load_model("saved_models/{name}_model")`, '
+        "to sample from or to fine-tune\n"
+        f"- Cameras: {', '.join(config['cameras'] or ['any'])}\n"
+        f"- ISO: {', '.join(f'{iso:g}' for iso in config['iso_levels'] or []) or 'any'}",
+        "## Data",
+        f"{data.get('captures', '')} captures. {_one_line(data.get('description'))}\n\n"
+        f"Origin: {_one_line(data.get('origin'))}\n\nLicence: {_one_line(data.get('licence'))} "
+        "The model and its code: Apache-2.0.",
+        "## Figures",
+        f"On {captures['patches']} other captures ({_one_line(captures.get('description'))}) NLL "
+        "is in nats per dimension, lower is better; `kl` and `kl_paper` compare histograms of real "
+        "and sampled noise.",
+        models_table(report),
+        _strengths(report),
+        "## Limits",
+        _limits(report),
+        "## How it was made",
+        "`make demo` trains and evaluates the model, `make ship` writes this folder.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _strengths(report: dict) -> str:
+    """Where the model is ahead of the recalibrated NLF and where it is behind."""
+    nll = {}
+    for row in report["by_camera_iso"]:
+        nll.setdefault((row["camera"], row["iso"]), {})[row["model"]] = row["nll"]
+    ahead = {
+        key: models[BASELINE] - models[MODEL]
+        for key, models in nll.items()
+        if BASELINE in models and MODEL in models
+    }
+    if not ahead:
+        return "No recalibrated NLF was measured beside it."
+    order = sorted(ahead, key=ahead.get, reverse=True)
+
+    def listed(keys):
+        return ", ".join(
+            f"{camera} at ISO {iso:g} ({ahead[camera, iso]:+.3f})" for camera, iso in keys
+        )
+
+    return (
+        "By camera and ISO, NLL of the recalibrated NLF (two free numbers for each pair) minus "
+        f"the model's: best {listed(order[:3])}; worst {listed(order[:-4:-1])}; mean "
+        f"{np.mean(list(ahead.values())):+.4f}."
+    )
+
+
+def _limits(report: dict) -> str:
+    real, sampled = (report["correlations"][source] for source in ("real", MODEL))
+    lines = [
+        "It knows the listed cameras and ISOs alone; others are an error.",
+        "Its cameras stand for what the captures above say, not for units that were measured.",
+        "Noise is temporal: no fixed pattern, no dark shading, no defective pixels. It is not "
+        "quantised and `noise` not clipped; `noisy` is clipped to [0, 1].",
+        "It does not reproduce the following: correlation of horizontal neighbours "
+        f"{sampled['horizontal']:.4f} where the captures have {real['horizontal']:.4f}, excess "
+        f"kurtosis at a clean level {sampled['excess_kurtosis_given_clean']:.2f} where they have "
+        f"{real['excess_kurtosis_given_clean']:.2f}.",
+        "It is for simulation, augmentation and likelihoods of raw noise; likelihoods say nothing "
+        "of a photograph's origin.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "not stated.").split())

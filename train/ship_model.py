@@ -1,0 +1,25 @@
+"""Writes saved_models/: a trained model as this repository ships it.
+
+python -m train.ship_model --model_dir=demo/model --report_dir=demo/report --output_dir=saved_models
+"""
+
+from __future__ import annotations
+
+from absl import app, flags
+
+from tfp_noiseflow.serving.shipping import ship_model
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)
+flags.DEFINE_string("report_dir", None, "What train.evaluate wrote of it.", required=True)
+flags.DEFINE_string("output_dir", None, "The folder of shipped models.", required=True)
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    print(f"Wrote {', '.join(ship_model(FLAGS.model_dir, FLAGS.report_dir, FLAGS.output_dir))}.")
+
+
+if __name__ == "__main__":
+    app.run(main)
