@@ -13,7 +13,7 @@ from tfp_noiseflow.captures.bayer import unpack_bayer
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.denoising.experiment import SOURCES
 from tfp_noiseflow.denoising.quality import psnr_and_ssim
-from tfp_noiseflow.imaging import estimate_colors, metered_exposure, process
+from tfp_noiseflow.imaging import meter, process
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
 
 ROWS = 4
@@ -48,7 +48,7 @@ def plot_denoised(
         images = {"noisy": noisy}
         images |= {SOURCES[name]: model(noisy, training=False) for name, model in denoisers.items()}
         mosaic = unpack_bayer(block.clean, "RGGB")
-        colors, exposure = estimate_colors(mosaic[0]), metered_exposure(mosaic[0])
+        colors, exposure = meter(mosaic[0])
         pictures = {}
         for name, image in (images | {"clean": tf.constant(block.clean)}).items():
             psnr = float(psnr_and_ssim(image, tf.constant(block.clean))[0][0])

@@ -12,17 +12,16 @@ from tfp_noiseflow.imaging.inverse_isp import (
     unprocess,
 )
 from tfp_noiseflow.imaging.isp import process
-from tfp_noiseflow.imaging.metering import estimate_colors, metered_exposure
+from tfp_noiseflow.imaging.metering import meter
 
 __all__ = [
     "CameraColors",
     "apply_exposure",
     "demosaic",
     "draw_camera_colors",
-    "estimate_colors",
     "invert_tone_curve",
     "linear_srgb_to_camera",
-    "metered_exposure",
+    "meter",
     "mosaic_rggb",
     "process",
     "srgb_to_linear",
