@@ -49,20 +49,26 @@ def demosaic(mosaic, cfa: str = "RGGB") -> tf.Tensor:
     [1]: Pekkucuksen, Altunbasak. Gradient Based Threshold Free Color Filter Array Interpolation.
          ICIP 2010.
     """
-    mosaic = tf.convert_to_tensor(mosaic)
-    if cfa not in MIRRORED:
-        raise ValueError(f"expected a CFA among {list(MIRRORED)}, received {cfa!r}.")
-    sides = mosaic.shape[1:].as_list()
-    if len(sides) != 2 or any(side is not None and (side % 2 or side < 10) for side in sides):
-        raise ValueError(
-            f"expected mosaics [n, H, W] with H and W even and at least 10, received "
-            f"{mosaic.shape}."
-        )
+    mosaic = checked_mosaic(mosaic, cfa)
     mirrored = [axis % 3 for axis in MIRRORED[cfa]]
     mosaic = tf.reverse(mosaic, mirrored) if mirrored else mosaic
     padded = tf.pad(mosaic, [[0, 0], [BORDER, BORDER], [BORDER, BORDER]], mode="REFLECT")
     rgb = _demosaic_rggb(padded)[:, BORDER:-BORDER, BORDER:-BORDER]
     return tf.reverse(rgb, mirrored) if mirrored else rgb
+
+
+def checked_mosaic(mosaic, cfa: str) -> tf.Tensor:
+    """Mosaics [n, H, W] as a tensor; ValueError for another shape or an unknown CFA."""
+    mosaic = tf.convert_to_tensor(mosaic)
+    if cfa not in MIRRORED:
+        raise ValueError(f"expected a CFA among {list(MIRRORED)}, received {cfa!r}.")
+    sides = mosaic.shape.as_list()
+    if len(sides) != 3 or any(side is not None and (side % 2 or side < 10) for side in sides[1:]):
+        raise ValueError(
+            f"expected mosaics [n, H, W] with H and W even and at least 10, received "
+            f"{mosaic.shape}."
+        )
+    return mosaic
 
 
 def _demosaic_rggb(mosaic: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.imaging.demosaic import demosaic
+from tfp_noiseflow.imaging.demosaic import checked_mosaic, demosaic
 from tfp_noiseflow.imaging.inverse_isp import (
     CameraColors,
     apply_matrix,
@@ -21,7 +21,8 @@ def balance(mosaic, colors: CameraColors, exposure=1.0, cfa: str = "RGGB") -> tf
     """White balance and brightening: each colour of the mosaic divided by what white is there.
 
     Args:
-      mosaic: [n, H, W] float in fractions of full scale, H and W even.
+      mosaic: [n, H, W] float in fractions of full scale, H and W even and at
+        least 10.
       colors: of n frames.
       exposure: [n] or scalar, the fraction of full scale that a green of 1 reaches, > 0.
       cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
@@ -29,7 +30,7 @@ def balance(mosaic, colors: CameraColors, exposure=1.0, cfa: str = "RGGB") -> tf
     Returns:
       [n, H, W], at most 1: what is saturated on the sensor becomes white, whatever its colour.
     """
-    mosaic = tf.convert_to_tensor(mosaic)
+    mosaic = checked_mosaic(mosaic, cfa)
     gains = (1.0 / raw_per_camera_rgb(colors, exposure)).astype(mosaic.dtype.as_numpy_dtype)
     cell = gains[:, ["RGB".index(color) for color in cfa]].reshape(-1, 2, 1, 2)
     shape = tf.shape(mosaic)

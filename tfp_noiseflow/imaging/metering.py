@@ -16,9 +16,9 @@ from tfp_noiseflow.imaging.inverse_isp import (
 SATURATED = 0.95
 # The light is judged by the brightest tenth: highlights have the colour of the light, and far less
 # noise. Of these by what is near grey under the light of the published ranges' middle, so that a
-# red flower that fills the frame does not turn grey; 0.5 is a factor of 1.6 either way.
+# red flower that fills the frame does not turn grey; 0.35 is a factor of 1.4 either way.
 BRIGHTEST = 0.1
-NEAR_GREY = 0.5
+NEAR_GREY = 0.35
 # Of full scale in linear light: what a grey card reflects.
 MIDDLE_GREY = 0.18
 # So much of a frame may be saturated in the picture.

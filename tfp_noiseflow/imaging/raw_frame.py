@@ -8,12 +8,7 @@ import os
 import numpy as np
 
 from tfp_noiseflow.atomic_write import written_beside
-from tfp_noiseflow.imaging.inverse_isp import (
-    CameraColors,
-    draw_camera_colors,
-    srgb_to_camera,
-    unprocess,
-)
+from tfp_noiseflow.imaging.inverse_isp import CameraColors, draw_camera_colors, unprocess
 from tfp_noiseflow.imaging.isp import process
 from tfp_noiseflow.imaging.metering import meter
 from tfp_noiseflow.imaging.picture import read_picture
@@ -205,14 +200,15 @@ def _read_dng(path: str) -> RawFrame:
             black = np.array(raw.black_level_per_channel, np.float64)[pattern]
             white = raw.white_level
             balance = np.array(raw.camera_whitebalance, np.float64)[:3]
-            matrix = np.array(raw.rgb_xyz_matrix, np.float64)[:3]
+            # Camera RGB -> sRGB from the file's ColorMatrix, for white-balanced images.
+            matrix = np.array(raw.color_matrix, np.float64)[:, :3]
     except rawpy.LibRawError as error:
         raise ValueError(f"expected a DNG file, received {error}.") from error
     cfa = "".join(names[position] for position in pattern.ravel())
     frame = frame_of_codes(codes, cfa, black, white)
     colors = frame.colors
     if np.linalg.matrix_rank(matrix) == 3:
-        colors = dataclasses.replace(colors, srgb_to_camera=srgb_to_camera(matrix)[None])
+        colors = dataclasses.replace(colors, srgb_to_camera=np.linalg.inv(matrix)[None])
     if np.all(balance > 0):
         colors = with_white_balance(colors, balance[0] / balance[1], balance[2] / balance[1])
     return dataclasses.replace(frame, colors=colors)
