@@ -17,7 +17,7 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
-from tfp_noiseflow.imaging.contact_sheet import as_uint8, write_contact_sheet
+from tfp_noiseflow.imaging.contact_sheet import as_uint8, cropped, write_contact_sheet
 from tfp_noiseflow.imaging.picture import write_png
 from tfp_noiseflow.imaging.raw_frame import (
     RAW_FORMATS,
@@ -58,7 +58,8 @@ def main(argv: list[str]) -> None:
     cameras = FLAGS.camera or model.cameras or [None]
     isos = [float(iso) for iso in FLAGS.iso or model.iso_levels or [100]]
     name = os.path.splitext(os.path.basename(FLAGS.input))[0]
-    clean = crop(as_uint8(frame.picture()))
+    middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))
+    clean = cropped(as_uint8(frame.picture()), FLAGS.crop, middle)
     rows = []
     for camera in cameras:
         pictures = {"clean": clean}
@@ -70,21 +71,12 @@ def main(argv: list[str]) -> None:
             write_png(picture, f"{path}.png")
             if is_raw:
                 write_raw(noisy, f"{path}.npz", camera=camera or "", iso=iso)
-            pictures[f"ISO {iso:g}"] = crop(picture)
+            pictures[f"ISO {iso:g}"] = cropped(picture, FLAGS.crop, middle)
             print(f"Wrote {path}.png{' and .npz' if is_raw else ''}.", flush=True)
         rows.append((camera or "", pictures))
     path = os.path.join(FLAGS.output_dir, f"{name}_contact_sheet.png")
     write_contact_sheet(rows, path)
     print(f"Wrote {path}.")
-
-
-def crop(picture):
-    """The contact sheet's piece of a picture."""
-    height, width = picture.shape[:2]
-    row, column = map(int, FLAGS.crop_at or (height // 2, width // 2))
-    top = min(max(row - FLAGS.crop // 2, 0), max(height - FLAGS.crop, 0))
-    left = min(max(column - FLAGS.crop // 2, 0), max(width - FLAGS.crop, 0))
-    return picture[top : top + FLAGS.crop, left : left + FLAGS.crop]
 
 
 if __name__ == "__main__":

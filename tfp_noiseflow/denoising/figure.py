@@ -24,9 +24,9 @@ def plot_denoised(
 ) -> None:
     """Writes the figure: a row a capture, PSNR on each picture.
 
-    Shown are the captures with the most texture among those at the two highest ISOs, each of
-    another camera: where denoisers differ. All pictures of a row have one white balance and
-    brightness, those of its clean image.
+    Shown are captures with much texture at the two highest ISOs, each of another camera and, where
+    there are enough, another scene: where denoisers differ. All pictures of a row have the white
+    balance and brightness of its clean image.
 
     Args:
       denoisers: by the name of what they were trained on.
@@ -60,17 +60,16 @@ def plot_denoised(
 
 
 def _most_textured(captures: Captures) -> list[int]:
-    """Positions of captures, at most one a camera and scene."""
-    high = captures.iso >= captures.iso_levels[-2:][0]
+    """Positions of the captures that are shown."""
     texture = np.zeros(len(captures))
     for block in captures.blocks():
-        green = block.clean[..., 1]
-        texture[block.index] = np.abs(np.diff(green, axis=1)).mean(axis=(1, 2))
-    # Grey textures without shapes show little; scenes are not told apart where none are named.
-    found = {}
+        texture[block.index] = np.abs(np.diff(block.clean[..., 1], axis=1)).mean(axis=(1, 2))
+    texture[captures.iso < captures.iso_levels[-2:][0]] = 0
     scene = captures.scene if captures.scene is not None else np.arange(len(captures))
-    for index in np.argsort(-texture * high, kind="stable"):
-        taken = {scene[other] for other in found.values()}
-        if captures.camera[index] not in found and (len(taken) > 2 or scene[index] not in taken):
-            found[captures.camera[index]] = int(index)
-    return sorted(found.values(), key=lambda index: -texture[index])[:ROWS]
+    found: list[int] = []
+    for camera in captures.cameras[:ROWS]:
+        own = np.flatnonzero(captures.camera == camera)
+        is_new = ~np.isin(scene[own], scene[found])
+        own = own[is_new] if is_new.any() else own
+        found.append(int(own[np.argmax(texture[own])]))
+    return found

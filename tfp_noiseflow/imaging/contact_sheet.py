@@ -74,6 +74,21 @@ def write_contact_sheet(
         sheet.save(partial, format="png", optimize=True)
 
 
+def cropped(picture: np.ndarray, side: int, middle: tuple[int, int] | None = None) -> np.ndarray:
+    """A square piece of a picture, moved inside where it would leave it.
+
+    Args:
+      picture: [H, W, 3].
+      side: pixels, cut where the picture is smaller.
+      middle: row and column of the piece's; None: the picture's.
+    """
+    height, width = picture.shape[:2]
+    row, column = middle or (height // 2, width // 2)
+    top = min(max(row - side // 2, 0), max(height - side, 0))
+    left = min(max(column - side // 2, 0), max(width - side, 0))
+    return picture[top : top + side, left : left + side]
+
+
 def as_uint8(picture: np.ndarray) -> np.ndarray:
     """[0, 1] as codes of 8 bits; what is uint8 already stays."""
     picture = np.asarray(picture)
