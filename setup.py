@@ -27,18 +27,25 @@ setup(
         "absl-py>=2.0",
     ],
     extras_require={
-        # The report's pictures, the photographs of the simulated captures, TensorBoard logs.
+        # The report's pictures, the photographs of the simulated captures, TensorBoard logs,
+        # pictures in and out, raw frames of cameras.
         "report": ["matplotlib>=3.9"],
         "simulation": ["scikit-image>=0.24"],
         "tensorboard": ["tensorboard>=2.20"],
         # Warm-up requests in exports, the gRPC client.
         "serving": ["grpcio>=1.60", "tensorflow-serving-api>=2.19,<3"],
+        "photographs": ["imageio>=2.34", "pillow>=10.1", "tifffile>=2024.1"],
+        "dng": ["rawpy>=0.24"],
         "dev": [
             "grpcio>=1.60",
             "tensorflow-serving-api>=2.19,<3",
             "matplotlib>=3.9",
             "scikit-image>=0.24",
             "tensorboard>=2.20",
+            "imageio>=2.34",
+            "pillow>=10.1",
+            "tifffile>=2024.1",
+            "rawpy>=0.24",
             "pytest>=8",
             "ruff>=0.9",
         ],

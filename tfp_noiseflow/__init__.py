@@ -13,6 +13,7 @@ noise.sample(seed=(0, 1))
 """
 
 from tfp_noiseflow import bijectors
+from tfp_noiseflow.augmentation import AddCameraNoise
 from tfp_noiseflow.captures import (
     Captures,
     CaptureWriter,
@@ -37,6 +38,7 @@ from tfp_noiseflow.training import LikelihoodTrainer, Schedule, train_noise_mode
 from tfp_noiseflow.version import __version__
 
 __all__ = [
+    "AddCameraNoise",
     "CameraNLF",
     "CaptureWriter",
     "Captures",

@@ -236,11 +236,13 @@ def write_captures(
         )
 
 
-def read_captures(path: str | os.PathLike) -> Captures:
+def read_captures(path: str | os.PathLike, *, dequantises: bool = True) -> Captures:
     """Opens a capture file; pixels are read when they are asked for.
 
     Args:
       path: a capture file.
+      dequantises: whether quantised noisy values are dequantised: for a density; not for a
+        denoiser, whose input is what the camera gave.
 
     Returns:
       Captures.
@@ -249,7 +251,7 @@ def read_captures(path: str | os.PathLike) -> Captures:
       FileNotFoundError: there is no such file.
       ValueError: the file is damaged or no capture file; names the file and the data set.
     """
-    return Captures(path)
+    return Captures(path, dequantises=dequantises)
 
 
 class Captures:
@@ -266,8 +268,11 @@ class Captures:
       description, origin, licence: free text.
     """
 
-    def __init__(self, path: str | os.PathLike, *, shown_as: str | None = None):
+    def __init__(
+        self, path: str | os.PathLike, *, shown_as: str | None = None, dequantises: bool = True
+    ):
         path = os.fspath(path)
+        self._dequantises = dequantises
         self.path = shown_as or path  # A writer checks a file that is not yet at its place.
         if not os.path.exists(path):
             raise FileNotFoundError(f"{self.path}: no such capture file.")
@@ -402,7 +407,7 @@ class Captures:
         key = np.zeros(2, np.uint64)
         key[: np.size(seed)] = np.atleast_1d(seed)
         for value, step, capture in zip(values, steps, index, strict=True):
-            if step > 0:
+            if step > 0 and self._dequantises:
                 # A generator a capture: its draw does not depend on how captures are grouped.
                 counter = (0, 0, IMAGES.index(name), int(capture))
                 generator = np.random.Generator(np.random.Philox(key=key, counter=counter))

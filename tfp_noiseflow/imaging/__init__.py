@@ -1,5 +1,6 @@
-"""Between raw and sRGB: the inverse of a camera's image processing. NumPy; knows no model."""
+"""Between raw and sRGB: a camera's image processing and its inverse. Knows no model."""
 
+from tfp_noiseflow.imaging.demosaic import demosaic
 from tfp_noiseflow.imaging.inverse_isp import (
     CameraColors,
     apply_exposure,
@@ -10,14 +11,19 @@ from tfp_noiseflow.imaging.inverse_isp import (
     srgb_to_linear,
     unprocess,
 )
+from tfp_noiseflow.imaging.isp import process
+from tfp_noiseflow.imaging.metering import meter
 
 __all__ = [
     "CameraColors",
     "apply_exposure",
+    "demosaic",
     "draw_camera_colors",
     "invert_tone_curve",
     "linear_srgb_to_camera",
+    "meter",
     "mosaic_rggb",
+    "process",
     "srgb_to_linear",
     "unprocess",
 ]

@@ -3,7 +3,10 @@
 The steps undo a camera's image processing, last one first: tone curve, sRGB transfer curve,
 colour matrix, white balance and exposure, demosaicking. Steps and ranges are those of Brooks et
 al., "Unprocessing Images for Learned Raw Denoising" (CVPR 2019), section 3, but for the transfer
-curve, which is here the standard's piecewise one.
+curve, which is here the standard's piecewise one. `isp.py` holds the way forward.
+
+Every step takes NumPy arrays and TensorFlow tensors and gives what it was given; tensors have
+gradients.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 # XYZ (D65) -> camera RGB of the four cameras of the Darmstadt Noise Dataset, as Adobe publishes
 # them in DNG files (ColorMatrix2) and Brooks et al. use them.
@@ -35,6 +39,8 @@ RED_GAIN_RANGE = (1.9, 2.4)
 BLUE_GAIN_RANGE = (1.5, 1.9)
 # Above this mean of the three colours a pixel counts as on its way to saturation.
 HIGHLIGHT_START = 0.9
+# The inverse tone curve is infinitely steep at black and white; its gradient ends here.
+STEEPEST = 100.0
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,24 @@ def draw_camera_colors(number: int, rng: np.random.Generator) -> CameraColors:
     """
     weights = rng.random((number, len(XYZ_TO_CAMERA)))
     weights /= weights.sum(axis=1, keepdims=True)
-    matrices = np.einsum("nk,kij->nij", weights, XYZ_TO_CAMERA) @ LINEAR_SRGB_TO_XYZ
     return CameraColors(
-        srgb_to_camera=matrices / matrices.sum(axis=2, keepdims=True),
+        srgb_to_camera=srgb_to_camera(np.einsum("nk,kij->nij", weights, XYZ_TO_CAMERA)),
         red_gain=rng.uniform(*RED_GAIN_RANGE, number),
         blue_gain=rng.uniform(*BLUE_GAIN_RANGE, number),
     )
+
+
+def srgb_to_camera(xyz_to_camera: np.ndarray) -> np.ndarray:
+    """The colour matrix of a camera for white-balanced images.
+
+    Args:
+      xyz_to_camera: [.., 3, 3], XYZ (D65) -> camera RGB, as in DNG files.
+
+    Returns:
+      [.., 3, 3], linear sRGB -> white-balanced camera RGB; rows sum to 1.
+    """
+    matrices = xyz_to_camera @ LINEAR_SRGB_TO_XYZ
+    return matrices / matrices.sum(axis=-1, keepdims=True)
 
 
 def invert_tone_curve(image: np.ndarray) -> np.ndarray:
@@ -84,7 +102,23 @@ def invert_tone_curve(image: np.ndarray) -> np.ndarray:
     Returns:
       The same shape, in [0, 1].
     """
+    if tf.is_tensor(image):
+        return _invert_tone_curve_of_tensor(image)
     return 0.5 - np.sin(np.arcsin(1.0 - 2.0 * np.clip(image, 0.0, 1.0)) / 3.0)
+
+
+@tf.custom_gradient
+def _invert_tone_curve_of_tensor(image: tf.Tensor):
+    clipped = tf.clip_by_value(image, 0.0, 1.0)
+    # float64: near white 1 - 2 x loses what float32 has.
+    angle = tf.asin(1.0 - 2.0 * tf.cast(clipped, tf.float64)) / 3.0
+    inverse = tf.cast(0.5 - tf.sin(angle), image.dtype)
+
+    def gradient(upstream):
+        slope = 1.0 / tf.maximum(6.0 * inverse * (1.0 - inverse), 1.0 / STEEPEST)
+        return upstream * tf.where(tf.equal(image, clipped), slope, tf.zeros_like(slope))
+
+    return inverse, gradient
 
 
 def srgb_to_linear(image: np.ndarray) -> np.ndarray:
@@ -96,8 +130,9 @@ def srgb_to_linear(image: np.ndarray) -> np.ndarray:
     Returns:
       The same shape, linear light in [0, 1].
     """
-    image = np.clip(image, 0.0, 1.0)
-    return np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+    xp = _namespace(image)
+    image = xp.clip(image, 0.0, 1.0)
+    return xp.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
 
 
 def linear_srgb_to_camera(linear: np.ndarray, srgb_to_camera: np.ndarray) -> np.ndarray:
@@ -111,10 +146,24 @@ def linear_srgb_to_camera(linear: np.ndarray, srgb_to_camera: np.ndarray) -> np.
       [n, H, W, 3] white-balanced camera RGB, clipped to [0, 1]: saturated sRGB colours can lie
       outside what the camera's primaries make.
     """
-    shape = linear.shape
-    matrices = np.swapaxes(srgb_to_camera, -1, -2).astype(linear.dtype)
-    camera = (linear.reshape(shape[0], -1, 3) @ matrices).reshape(shape)
-    return np.clip(camera, 0.0, 1.0)
+    return _namespace(linear).clip(apply_matrix(linear, srgb_to_camera), 0.0, 1.0)
+
+
+def apply_matrix(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    """Applies a colour matrix to every pixel of each image.
+
+    Args:
+      image: [n, H, W, 3].
+      matrices: [n, 3, 3], for column vectors.
+
+    Returns:
+      [n, H, W, 3].
+    """
+    transposed = np.swapaxes(matrices, -1, -2)
+    if tf.is_tensor(image):
+        return tf.einsum("nhwi,nij->nhwj", image, tf.constant(transposed, image.dtype))
+    flat = image.reshape(image.shape[0], -1, 3)
+    return (flat @ transposed.astype(image.dtype)).reshape(image.shape)
 
 
 def apply_exposure(camera_rgb: np.ndarray, colors: CameraColors, exposure) -> np.ndarray:
@@ -132,13 +181,26 @@ def apply_exposure(camera_rgb: np.ndarray, colors: CameraColors, exposure) -> np
     Returns:
       [n, H, W, 3] raw RGB in [0, 1].
     """
-    number = len(camera_rgb)
-    green = np.broadcast_to(np.asarray(exposure, np.float64), (number,))
-    gains = np.stack([green / colors.red_gain, green, green / colors.blue_gain], axis=-1)
-    gains = gains[:, None, None, :].astype(camera_rgb.dtype)
-    gray = camera_rgb.mean(axis=-1, keepdims=True)
-    fade = (np.maximum(gray - HIGHLIGHT_START, 0.0) / (1.0 - HIGHLIGHT_START)) ** 2
-    return np.clip(camera_rgb * np.maximum(fade + (1.0 - fade) * gains, gains), 0.0, 1.0)
+    xp = _namespace(camera_rgb)
+    gains = raw_per_camera_rgb(colors, exposure)
+    gains = gains[:, None, None, :].astype(_numpy_dtype(camera_rgb))
+    gray = xp.mean(camera_rgb, axis=-1, keepdims=True)
+    fade = (xp.maximum(gray - HIGHLIGHT_START, 0.0) / (1.0 - HIGHLIGHT_START)) ** 2
+    return xp.clip(camera_rgb * xp.maximum(fade + (1.0 - fade) * gains, gains), 0.0, 1.0)
+
+
+def raw_per_camera_rgb(colors: CameraColors, exposure=1.0) -> np.ndarray:
+    """What a white-balanced value of 1 is on the sensor, below the highlights.
+
+    Args:
+      colors: of n frames.
+      exposure: [n] or scalar, > 0.
+
+    Returns:
+      [n, 3] float64: exposure / gain of red, green and blue.
+    """
+    green = np.broadcast_to(np.asarray(exposure, np.float64), np.shape(colors.red_gain))
+    return np.stack([green / colors.red_gain, green, green / colors.blue_gain], axis=-1)
 
 
 def mosaic_rggb(rgb: np.ndarray) -> np.ndarray:
@@ -158,10 +220,13 @@ def mosaic_rggb(rgb: np.ndarray) -> np.ndarray:
             "expected an image of shape [.., H, W, 3] with H and W even, "
             f"received shape {list(rgb.shape)}."
         )
-    mosaic = rgb[..., 1].copy()
-    mosaic[..., 0::2, 0::2] = rgb[..., 0::2, 0::2, 0]
-    mosaic[..., 1::2, 1::2] = rgb[..., 1::2, 1::2, 2]
-    return mosaic
+    xp = _namespace(rgb)
+    rows = [
+        xp.stack([rgb[..., 0::2, 0::2, 0], rgb[..., 0::2, 1::2, 1]], axis=-1),
+        xp.stack([rgb[..., 1::2, 0::2, 1], rgb[..., 1::2, 1::2, 2]], axis=-1),
+    ]
+    # [.., H/2, 2, W/2, 2]: a cell's row beside the cells' rows.
+    return xp.reshape(xp.stack(rows, axis=-3), rgb.shape[:-1])
 
 
 def unprocess(srgb: np.ndarray, colors: CameraColors, exposure=1.0) -> np.ndarray:
@@ -178,7 +243,7 @@ def unprocess(srgb: np.ndarray, colors: CameraColors, exposure=1.0) -> np.ndarra
     Raises:
       ValueError: not [n, H, W, 3], odd H or W, or an exposure that is not positive.
     """
-    srgb = np.asarray(srgb)
+    srgb = srgb if tf.is_tensor(srgb) else np.asarray(srgb)
     if srgb.ndim != 4 or srgb.shape[-1] != 3:
         raise ValueError(f"expected images [n, H, W, 3], received shape {list(srgb.shape)}.")
     if not np.all(np.asarray(exposure) > 0):
@@ -186,3 +251,11 @@ def unprocess(srgb: np.ndarray, colors: CameraColors, exposure=1.0) -> np.ndarra
     linear = srgb_to_linear(invert_tone_curve(srgb))
     camera_rgb = linear_srgb_to_camera(linear, colors.srgb_to_camera)
     return mosaic_rggb(apply_exposure(camera_rgb, colors, exposure))
+
+
+def _namespace(image):
+    return tf.experimental.numpy if tf.is_tensor(image) else np
+
+
+def _numpy_dtype(image) -> np.dtype:
+    return image.dtype.as_numpy_dtype if tf.is_tensor(image) else image.dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import tensorflow as tf
 import tf_keras
@@ -11,7 +12,7 @@ from tfp_noiseflow.models.model_directory import checkpoint_manager, restore_che
 
 
 class Checkpoints(tf_keras.callbacks.Callback):
-    """Keeps `checkpoints/best` (lowest validation NLL) and `checkpoints/last` in a model directory.
+    """Keeps `checkpoints/best` (lowest validation loss) and `checkpoints/last` in a folder.
 
     The last one holds all that training goes on from: the model, the optimizer, the number of
     epochs done and the best validation NLL. With a data stream that depends on the epoch alone
@@ -20,21 +21,27 @@ class Checkpoints(tf_keras.callbacks.Callback):
 
     Args:
       model_dir: the model directory.
-      trainer: the compiled LikelihoodTrainer.
+      trainer: the compiled Keras model, such as a LikelihoodTrainer.
+      trained: what is kept, by its name in the checkpoints; None: the trainer's noise model.
     """
 
-    def __init__(self, model_dir: str | os.PathLike, trainer):
+    def __init__(
+        self,
+        model_dir: str | os.PathLike,
+        trainer: tf_keras.Model,
+        trained: Mapping[str, tf.Module] | None = None,
+    ):
         super().__init__()
+        trained = trained or {"noise_model": trainer.noise_model}
+        trainer.optimizer.build(trainer.trainable_variables)
         self._epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._lowest = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
-        self._best = checkpoint_manager(
-            model_dir, "best", tf.train.Checkpoint(noise_model=trainer.noise_model)
-        )
+        self._best = checkpoint_manager(model_dir, "best", tf.train.Checkpoint(**trained))
         self._last = checkpoint_manager(
             model_dir,
             "last",
             tf.train.Checkpoint(
-                noise_model=trainer.noise_model,
+                **trained,
                 optimizer=trainer.optimizer,
                 epochs_done=self._epochs_done,
                 lowest=self._lowest,

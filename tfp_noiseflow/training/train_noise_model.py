@@ -132,7 +132,7 @@ def train_noise_model(
                 validation_captures, cameras=model.cameras, batch_size=schedule.batch_size
             ),
             callbacks=[
-                _StopAtNaN(),
+                StopAtNaN(),
                 History(model_dir, first_epoch),
                 tf_keras.callbacks.TensorBoard(
                     os.path.join(model_dir, "logs"), write_graph=False, profile_batch=0
@@ -189,7 +189,7 @@ def _claim(model_dir, model: NoiseModel, captures: Captures, schedule: Schedule)
         raise ValueError(f"{model_dir} holds another model or training ({faults}).")
 
 
-class _StopAtNaN(tf_keras.callbacks.Callback):
+class StopAtNaN(tf_keras.callbacks.Callback):
     """Raises at the end of an epoch whose loss is not finite, before it is saved."""
 
     def on_epoch_end(self, epoch, logs=None):

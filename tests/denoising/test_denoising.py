@@ -1,0 +1,227 @@
+"""Denoising: the network, its training noise, the comparison and its export."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfp_noiseflow as nf
+from tests.registry import CAMERAS, ISO_LEVELS, MODELS
+from tfp_noiseflow.denoising import AddGaussianNoise, dncnn, training_pairs
+from tfp_noiseflow.denoising.experiment import (
+    SOURCES,
+    Experiment,
+    iso_table,
+    measure_denoiser,
+    table,
+)
+from tfp_noiseflow.denoising.export import export_denoiser
+from tfp_noiseflow.denoising.figure import plot_denoised
+from tfp_noiseflow.denoising.quality import dssim_reduction, psnr_and_ssim, rmse_reduction
+from tfp_noiseflow.imaging.picture import read_picture
+
+SIZE = 16
+
+
+def write(path, count, scene, seed):
+    """Captures of smooth images in codes of 8 bits, noise of standard deviation 0.05."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE
+    slopes = generator.uniform(-0.2, 0.2, (count, 2, 1, 1, 4))
+    clean = 0.5 + slopes[:, 0] * x[..., None] + slopes[:, 1] * y[..., None]
+    noisy = np.rint(255 * np.clip(clean + 0.05 * generator.standard_normal(clean.shape), 0, 1))
+    nf.write_captures(
+        path,
+        noisy=noisy.astype(np.uint8),
+        clean=(255 * clean).astype(np.float32),
+        iso=generator.choice(ISO_LEVELS, count),
+        camera=generator.choice(CAMERAS, count),
+        scene=[scene] * count,
+        nlf=np.full((count, 2), (1e-3, 1e-3)),
+        white_level=255,
+        quantization_step=1,
+    )
+    return nf.read_captures(path, dequantises=False)
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("captures")
+    return write(folder / "train.h5", 96, "a", 0), write(folder / "test.h5", 24, "b", 1)
+
+
+def experiment(captures, output_dir, **changed):
+    arguments = {
+        "noise_flow": MODELS["S-G-CAM"][0](tf.float32),
+        "recalibrated_nlf": MODELS["camera NLF"][0](tf.float32),
+        "train_captures": captures[0],
+        "test_captures": captures[1],
+        "output_dir": output_dir,
+        "schedule": nf.Schedule(epochs=2, batch_size=8, learning_rate=3e-3),
+        "network": {"depth": 3, "filters": 8},
+    }
+    return Experiment(**(arguments | changed))
+
+
+@pytest.mark.parametrize("depth, filters, parameters", [(9, 32, 67300), (17, 64, 559556)])
+def test_dncnn_has_the_papers_layers_and_starts_as_the_identity(depth, filters, parameters):
+    model = dncnn(depth, filters)
+    convolutions = [la for la in model.layers if isinstance(la, tf_keras.layers.Conv2D)]
+    assert len(convolutions) == depth
+    # 3x3 convolutions, bias in the first and the last, two numbers a channel of normalisation.
+    inner = (depth - 2) * (9 * filters**2 + 2 * filters)
+    assert inner + 9 * 4 * filters + filters + 9 * filters * 4 + 4 == parameters
+    assert sum(np.prod(v.shape) for v in model.trainable_variables) == parameters
+    image = np.random.default_rng(0).uniform(size=(2, 12, 20, 4)).astype(np.float32)
+    np.testing.assert_array_equal(model(image), image)
+
+
+def test_psnr_and_ssim():
+    clean = np.random.default_rng(0).uniform(0.2, 0.8, (2, 16, 16, 4)).astype(np.float32)
+    psnr, ssim = psnr_and_ssim(clean + np.float32([0, 0.1])[:, None, None, None], clean)
+    assert psnr[0] == 80, "an exact image has the largest PSNR"
+    assert float(psnr[1]) == pytest.approx(20, abs=1e-3)  # 0.1 of full scale
+    assert float(ssim[0]) == pytest.approx(1, abs=1e-6) and 0.5 < ssim[1] < 1
+    # What leaves the range is clipped: the same as 1.
+    white = np.ones((1, 16, 16, 4), np.float32)
+    assert psnr_and_ssim(1.5 * white, white)[0][0] == 80
+
+
+def test_reductions_are_those_of_the_paper():
+    # Table 3: Noise Flow 48.52 / 0.992 against camera NLF 44.99 / 0.982.
+    assert rmse_reduction(48.52, 44.99) == pytest.approx(0.334, abs=1e-3)
+    assert dssim_reduction(0.992, 0.982) == pytest.approx(0.556, abs=1e-3)
+
+
+def test_gaussian_noise_has_the_papers_range_of_sigma():
+    noise = AddGaussianNoise(seed=1)
+    clean = tf.fill([400, 16, 16, 4], 0.5)
+    noisy, returned = noise.map_function(0, clean)
+    np.testing.assert_array_equal(returned, clean)
+    sigma = 255 * np.std(noisy - clean, axis=(1, 2, 3))
+    # 1024 values each: 2 % of scatter.
+    assert sigma.min() > 0.2 and sigma.max() < 12.5
+    assert sigma.mean() == pytest.approx((0.24 + 11.51) / 2, abs=0.5)  # standard error 0.17
+    np.testing.assert_array_equal(noise.map_function(0, clean)[0], noisy)
+    assert np.abs(noise.map_function(1, clean)[0] - noisy).max() > 0
+
+
+def test_pairs_are_those_of_the_captures_or_have_the_models_noise(captures):
+    train, _ = captures
+    noisy, clean = next(iter(training_pairs(train, None, batch_size=96, seed=3)))
+    codes = 255 * noisy.numpy()
+    np.testing.assert_allclose(codes, np.rint(codes), atol=1e-3)  # not dequantised
+    assert np.std(noisy - clean) == pytest.approx(0.05, rel=0.05)
+    layer = nf.AddCameraNoise(nf.GaussianNoise(0.02), returns_pairs=True)
+    made, same = next(iter(training_pairs(train, layer.map_function, batch_size=96, seed=3)))
+    np.testing.assert_array_equal(same, clean)  # the same images in the same order
+    assert np.std(made - same) == pytest.approx(0.02, rel=0.05)
+
+
+def test_training_denoises(captures, tmp_path):
+    train, test = captures
+    trial = experiment(
+        captures, tmp_path, schedule=nf.Schedule(epochs=20, batch_size=8, learning_rate=1e-2)
+    )
+    result = trial.result("real", 0, verbose=0)
+    noisy = measure_denoiser(None, test)
+    assert noisy["psnr"] == pytest.approx(26, abs=0.3)  # 0.05 of full scale
+    assert result["psnr"] > noisy["psnr"] + 3
+    assert result["ssim"] > noisy["ssim"]
+    assert len(train.scene) == 96
+
+
+def test_all_sources_train_and_are_resumed_not_repeated(captures, tmp_path):
+    trial = experiment(captures, tmp_path)
+    results = {source: [trial.result(source, 0, verbose=0)] for source in SOURCES}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = experiment(captures, tmp_path)
+    for source in SOURCES:
+        np.testing.assert_allclose(again.result(source, 0)["psnr"], results[source][0]["psnr"])
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    noisy = measure_denoiser(None, captures[1])
+    text = table(noisy, results)
+    assert all(label in text for label in SOURCES.values())
+    expected = rmse_reduction(results["noise_flow"][0]["psnr"], results["gaussian"][0]["psnr"])
+    assert f"{100 * expected:.1f} %" in text
+    assert iso_table(noisy, results).count("\n") == 2 + len(ISO_LEVELS)
+    with pytest.raises(ValueError, match="holds another training"):
+        experiment(captures, tmp_path, network={"depth": 4, "filters": 8}).denoiser("real", 0)
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_training_ends_as_one_that_was_not(captures, tmp_path, monkeypatch):
+    whole = experiment(captures, tmp_path / "whole").denoiser("recalibrated_nlf", 1, verbose=0)
+    trial = experiment(captures, tmp_path / "killed")
+    steps = []
+
+    def batches(first_epoch, original=training_pairs, **arguments):
+        for pair in original(first_epoch=first_epoch, **arguments):
+            steps.append(first_epoch)
+            if len(steps) > 16:  # in the second of two epochs of 12 steps
+                raise Killed
+            yield pair
+
+    def dying(captures_, add_noise, **arguments):
+        signature = (tf.TensorSpec([8, SIZE, SIZE, 4]),) * 2
+        return tf.data.Dataset.from_generator(
+            lambda: batches(captures=captures_, add_noise=add_noise, **arguments),
+            output_signature=signature,
+        )
+
+    module = "tfp_noiseflow.denoising.experiment.training_pairs"
+    monkeypatch.setattr(module, dying)
+    with pytest.raises(Exception, match="Killed"):
+        trial.denoiser("recalibrated_nlf", 1, verbose=0)
+    monkeypatch.setattr(module, training_pairs)
+    resumed = experiment(captures, tmp_path / "killed").denoiser("recalibrated_nlf", 1, verbose=0)
+    for a, b in zip(whole.variables, resumed.variables, strict=True):
+        # Convolutions of several threads differ by rounding from run to run.
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-5)
+
+
+def test_training_and_test_scenes_are_kept_apart(captures, tmp_path):
+    train, _ = captures
+    with pytest.raises(ValueError, match=r"share \['a'\]"):
+        experiment((train, train), tmp_path)
+    image = np.full((2, SIZE, SIZE, 4), 0.5)
+    nf.write_captures(tmp_path / "n.h5", noisy=image, clean=image, iso=100, camera="Alpha")
+    with pytest.raises(ValueError, match="a data set 'scene'"):
+        experiment((train, nf.read_captures(tmp_path / "n.h5")), tmp_path)
+    with pytest.raises(ValueError, match="a source among"):
+        experiment(captures, tmp_path).denoiser("nothing", 0)
+
+
+def test_the_exported_denoiser_gives_the_same(tmp_path):
+    model = dncnn(3, 8)
+    for variable in model.trainable_variables:
+        variable.assign_add(0.1 * tf.random.stateless_normal(variable.shape, seed=(0, 1)))
+    image = np.random.default_rng(0).uniform(size=(2, 12, 20, 4)).astype(np.float32)
+    assert export_denoiser(model, tmp_path / "d").endswith("1")
+    path = export_denoiser(model, tmp_path / "d")
+    assert path.endswith("2")
+    served = tf.saved_model.load(path).signatures["serving_default"](noisy=tf.constant(image))
+    expected = np.clip(model(image), 0, 1)
+    np.testing.assert_allclose(served["denoised"], expected, atol=1e-6)
+
+
+def test_the_figure_has_a_row_a_camera(captures, tmp_path):
+    pytest.importorskip("PIL")
+    plot_denoised({"real": dncnn(2, 2)}, captures[1], tmp_path / "figure.png")
+    figure = read_picture(tmp_path / "figure.png")
+    # 32 pixels of the mosaic, six times, for three pictures of three cameras.
+    assert figure.shape[0] > 3 * 192 and figure.shape[1] > 3 * 192
+    assert figure.std() > 0.05
+    gray = np.full((2, SIZE, SIZE, 1), 0.5)
+    nf.write_captures(tmp_path / "g.h5", noisy=gray, clean=gray, iso=100, camera="Alpha")
+    with pytest.raises(ValueError, match="packed captures"):
+        plot_denoised({}, nf.read_captures(tmp_path / "g.h5"), tmp_path / "g.png")
+
+
+@pytest.mark.parametrize("arguments", [(1, 32, 4), (9, 0, 4), (9, 32, 0)])
+def test_wrong_networks_are_refused(arguments):
+    with pytest.raises(ValueError, match="expected depth >= 2"):
+        dncnn(*arguments)

@@ -1,0 +1,178 @@
+"""A Keras layer and a `tf.data` map function that add a camera's noise to clean images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+import tf_keras
+
+from tfp_noiseflow.augmentation.random_conditions import RandomConditions
+from tfp_noiseflow.bijectors.conditions import as_float
+from tfp_noiseflow.models.noise_model import NoiseModel
+
+
+class AddCameraNoise(tf_keras.layers.Layer):
+    """Adds a noise model's noise to clean images, each of a camera and an ISO of its own.
+
+    ```python
+    add_noise = nf.AddCameraNoise(flow, iso=[800, 1600], returns_pairs=True, seed=0)
+
+    noisy, clean = add_noise(clean)  # a Keras layer (tf_keras)
+    pairs = clean_batches.repeat().enumerate().map(  # tf.data, for any framework
+        add_noise.map_function, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    ```
+
+    Images are the tensor itself, [.., H, W, C] in [0, 1] of full scale, or a dict with `clean` and
+    optionally `iso` and `camera` (names or indices) of the batch shape, which then are not drawn.
+
+    Reproducible: the noise of the layer's call number k on replica r depends on (seed, k, r), that
+    of the map function on (seed, the element's index); the number of parallel calls changes
+    nothing. `calls` counts the calls and is kept in checkpoints; assigning to it (0, or epoch *
+    steps) starts an epoch again. In `tf.data`, `repeat().enumerate()` gives each epoch other noise,
+    `enumerate().repeat()` the same one, and `enumerate(start=epoch * steps)` resumes.
+
+    It works in the noise model's dtype and returns that, whatever the mixed-precision policy: the
+    steps of float16 and bfloat16 near 1 (0.0005 and 0.004) are as large as the noise. The layers
+    after it cast as they do. The noise model is never trained by it, and no gradient passes the
+    noise: that of noisy with respect to clean is the identity.
+
+    Args:
+      noise_model: any noise model.
+      camera: a name or names to draw from; None: all that the model knows.
+      iso: an ISO or ISOs to draw from; None: all levels of the model.
+      iso_range: (lowest, highest), instead of `iso`: among the model's levels, or log-uniform for
+        a model that takes any ISO.
+      quantization_step: codes' distance as a fraction of full scale, to which noisy images are
+        rounded; 0: not rounded.
+      clips: whether noisy images are clipped to [0, 1], after rounding.
+      returns_pairs: (noisy, clean) instead of noisy.
+      only_in_training: as Keras's own noise layers: with training=False images pass unchanged.
+        Training is the default of a call outside of `fit`, `evaluate` and `predict`.
+      seed: of all that is drawn.
+      name: of the layer.
+
+    Raises:
+      ValueError: conditions that the model does not know; a quantization_step below 0; a call as
+        the noise model's call; InvalidArgumentError where only the graph knows.
+    """
+
+    def __init__(
+        self,
+        noise_model: NoiseModel,
+        camera: str | Sequence[str] | None = None,
+        iso: float | Sequence[float] | None = None,
+        *,
+        iso_range: tuple[float, float] | None = None,
+        quantization_step: float = 0.0,
+        clips: bool = False,
+        returns_pairs: bool = False,
+        only_in_training: bool = True,
+        seed: int = 0,
+        name: str = "add_camera_noise",
+    ):
+        super().__init__(name=name, trainable=False, dtype=noise_model.dtype.name)
+        if not 0 <= quantization_step < 1:
+            raise ValueError(f"expected 0 <= quantization_step < 1, received {quantization_step}.")
+        self._draw_conditions = RandomConditions(noise_model, camera, iso, iso_range)
+        self.noise_model = noise_model
+        self.quantization_step = quantization_step
+        self.clips = clips
+        self.returns_pairs = returns_pairs
+        self.only_in_training = only_in_training
+        self.seed = seed
+        # Every replica counts for itself: synchronising them would cost a merge in each call.
+        self.calls = tf.Variable(
+            0,
+            dtype=tf.int64,
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            name="calls",
+        )
+
+    # A model around it may set `trainable` on all its layers; the noise model is not for training.
+    @property
+    def trainable_weights(self) -> list[tf.Variable]:
+        """None: what trains around this layer must not train the noise model."""
+        return []
+
+    @property
+    def non_trainable_weights(self) -> list[tf.Variable]:
+        """The count of calls and the noise model's variables."""
+        return [self.calls, *self.noise_model.variables]
+
+    def call(self, inputs, training: bool = True):
+        """Noisy images, or (noisy, clean); see the class."""
+        if self.only_in_training and not training:
+            clean = _features(inputs)["clean"]
+            return (clean, clean) if self.returns_pairs else clean
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group if context else 0
+        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.identity(self.calls)])
+        self.calls.assign_add(1)
+        return self._add(inputs, tf.random.fold_in(seed, replica))
+
+    def map_function(self, index, element):
+        """For `dataset.enumerate().map(..)`: the element with the noise of its index.
+
+        Args:
+          index: int64 scalar, from `enumerate`.
+          element: images or a dict as for the layer, batched or not.
+
+        Returns:
+          noisy, or (noisy, clean) with returns_pairs.
+        """
+        # -1 is the replica of no layer: a map function and a layer of one seed differ.
+        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(index, tf.int64)])
+        return self._add(element, tf.random.fold_in(seed, -1))
+
+    @tf.autograph.experimental.do_not_convert
+    def _add(self, inputs, seed: tf.Tensor):
+        features = _features(inputs)
+        clean = features["clean"]
+        if clean.dtype.is_floating:
+            clean = tf.cast(clean, self.noise_model.dtype)
+        clean = as_float("clean", clean, self.noise_model.dtype)
+        condition_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
+        iso, camera = self._draw_conditions(clean, condition_seed)
+        if features.get("iso") is not None:
+            iso = tf.cast(features["iso"], self.noise_model.dtype)
+        if features.get("camera") is not None:
+            camera = features["camera"]
+        noisy = clean + self.noise_model(clean, iso=iso, camera=camera).sample(seed=noise_seed)
+        if self.quantization_step:
+            noisy = tf.round(noisy / self.quantization_step) * self.quantization_step
+        if self.clips:
+            noisy = tf.clip_by_value(noisy, 0.0, 1.0)
+        noisy = clean + tf.stop_gradient(noisy - clean)
+        return (noisy, clean) if self.returns_pairs else noisy
+
+    def get_config(self):
+        """Refuses: Keras's model formats know no variables outside Keras layers.
+
+        Raises:
+          ValueError: always; says what to use instead.
+        """
+        raise ValueError(
+            "expected TensorFlow checkpoints or SavedModels of a model with AddCameraNoise in it, "
+            "or the layer outside of what is saved (in tf.data, or in front of the model); "
+            "Keras's model formats would lose the noise model's variables."
+        )
+
+    def save_own_variables(self, store):
+        """Refuses, see `get_config`."""
+        self.get_config()
+
+
+def _features(inputs) -> Mapping:
+    features = inputs if isinstance(inputs, Mapping) else {"clean": inputs}
+    unknown = sorted(set(features) - {"clean", "iso", "camera"})
+    if "clean" not in features or unknown:
+        raise ValueError(
+            "expected clean images, or a dict with clean and optionally iso and camera, received "
+            f"a dict with {sorted(features)}."
+        )
+    clean = tf.convert_to_tensor(features["clean"])
+    return {**features, "clean": clean}

@@ -1,0 +1,113 @@
+"""Cameras and ISOs of images that have none: fixed ones, or drawn from sets and ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.bijectors.conditions import ISO_TOLERANCE
+from tfp_noiseflow.models.cameras import camera_indices
+from tfp_noiseflow.models.noise_model import NoiseModel
+
+
+class RandomConditions:
+    """Draws the camera and the ISO that a noise model needs for each image.
+
+    Args:
+      noise_model: whose cameras and ISO levels are known.
+      camera: a name, or names to draw from with equal chances; None: all the model knows.
+      iso: an ISO, or ISOs to draw from; None: all levels the model knows.
+      iso_range: (lowest, highest), instead of `iso`. A model with ISO levels draws among those in
+        the range with equal chances, one that takes any ISO draws log-uniformly.
+
+    Raises:
+      ValueError: a camera or ISO that the model does not know, both `iso` and `iso_range`,
+        a range that is empty, no ISO where the model takes any.
+    """
+
+    def __init__(
+        self,
+        noise_model: NoiseModel,
+        camera: str | Sequence[str] | None = None,
+        iso: float | Sequence[float] | None = None,
+        iso_range: tuple[float, float] | None = None,
+    ):
+        needed = noise_model.bijector.conditions
+        self._dtype = noise_model.dtype
+        self._cameras = self._isos = self._log_range = None
+        if "camera" in needed:
+            names = noise_model.cameras if camera is None else camera
+            if not np.size(names):
+                raise ValueError(f"expected at least one camera, received {camera}.")
+            self._cameras = np.atleast_1d(camera_indices(names, noise_model.cameras).numpy())
+        if "iso" in needed:
+            self._choose_isos(noise_model.iso_levels, iso, iso_range)
+
+    def _choose_isos(self, levels, iso, iso_range) -> None:
+        if iso is not None and iso_range is not None:
+            raise ValueError(f"expected iso or iso_range, received {iso} and {iso_range}.")
+        if iso_range is None:
+            isos = levels if iso is None else np.atleast_1d(iso)
+            if isos is None:
+                raise ValueError("expected iso or iso_range: the noise model takes any ISO.")
+            self._isos = np.array(isos, np.float64)
+            self._check_isos(levels, iso)
+            return
+        low, high = (float(end) for end in iso_range)
+        if not 0 < low <= high < math.inf:
+            raise ValueError(f"expected iso_range (lowest, highest) above 0, received {iso_range}.")
+        if levels is None:
+            self._log_range = (math.log(low), math.log(high))
+            return
+        self._isos = np.array([level for level in levels if low <= level <= high])
+        if not self._isos.size:
+            raise ValueError(
+                f"expected an iso_range with some of the model's ISO levels {levels} in it, "
+                f"received {iso_range}."
+            )
+
+    def _check_isos(self, levels, iso) -> None:
+        is_valid = self._isos.size and np.all((self._isos > 0) & np.isfinite(self._isos))
+        if is_valid and levels is not None:
+            difference = np.abs(self._isos[:, None] - np.array(levels)).min(axis=1)
+            is_valid = np.all(difference <= ISO_TOLERANCE * self._isos)
+        if not is_valid:
+            known = "" if levels is None else f" among the model's levels {levels}"
+            raise ValueError(f"expected positive ISOs{known}, received {iso}.")
+
+    def __call__(self, clean: tf.Tensor, seed: tf.Tensor) -> tuple:
+        """Draws ISOs and cameras.
+
+        Args:
+          clean: [.., H, W, C], the images they are for.
+          seed: int [2], stateless.
+
+        Returns:
+          iso (float) and camera (int32 indices) of clean's batch shape; None for what the model
+          does not depend on.
+        """
+        iso_seed, camera_seed = tf.unstack(tf.random.split(seed, 2))
+        iso = camera = None
+        if self._isos is not None:
+            iso = tf.gather(
+                tf.constant(self._isos, self._dtype), _index(self._isos, clean, iso_seed)
+            )
+        elif self._log_range is not None:
+            low, high = self._log_range
+            iso = tf.exp(_uniform(clean, iso_seed, low, high, self._dtype))
+        if self._cameras is not None:
+            cameras = tf.constant(self._cameras, tf.int32)
+            camera = tf.gather(cameras, _index(self._cameras, clean, camera_seed))
+        return iso, camera
+
+
+def _index(values: np.ndarray, clean: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    return _uniform(clean, seed, 0, len(values), tf.int32)
+
+
+def _uniform(clean: tf.Tensor, seed: tf.Tensor, low, high, dtype: tf.DType) -> tf.Tensor:
+    drawn = tf.random.stateless_uniform(tf.shape(clean)[:-3], seed, low, high, dtype)
+    return tf.ensure_shape(drawn, clean.shape[:-3])

@@ -1,0 +1,45 @@
+"""DnCNN: the denoiser whose training shows what a noise model is worth."""
+
+from __future__ import annotations
+
+import tf_keras
+
+
+def dncnn(depth: int = 9, filters: int = 32, channels: int = 4) -> tf_keras.Model:
+    """A DnCNN: predicts the noise of an image and subtracts it.
+
+    Conv3x3 - ReLU, depth - 2 times Conv3x3 - batch normalisation - ReLU, Conv3x3; zero padding. The
+    last convolution starts at zero, so that the network starts as the identity: raw noise is a
+    hundredth of full scale, and a random start would first have to unlearn being far larger.
+
+    Args:
+      depth: convolutions, >= 2. The released experiment of Noise Flow has 9 with 32 filters, the
+        paper of DnCNN 17 with 64.
+      filters: of all convolutions but the last.
+      channels: of the images, 4 for packed raw.
+
+    Returns:
+      A `tf_keras.Model`: noisy [B, H, W, C] -> denoised [B, H, W, C], any H and W.
+
+    Raises:
+      ValueError: a depth below 2 or fewer than one filter or channel.
+
+    #### References
+    [1]: Zhang, Zuo, Chen, Meng, Zhang. Beyond a Gaussian Denoiser: Residual Learning of Deep CNN
+         for Image Denoising. IEEE TIP 2017.
+    """
+    if depth < 2 or filters < 1 or channels < 1:
+        raise ValueError(
+            "expected depth >= 2, filters >= 1 and channels >= 1, received "
+            f"{depth}, {filters} and {channels}."
+        )
+    layers = tf_keras.layers
+    noisy = tf_keras.Input([None, None, channels], name="noisy")
+    x = layers.Conv2D(filters, 3, padding="same", activation="relu")(noisy)
+    for _ in range(depth - 2):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    noise = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="noise")(x)
+    # The sum is in float32 under mixed precision too: 16 bits would round the image itself.
+    denoised = layers.Subtract(name="denoised", dtype="float32")([noisy, noise])
+    return tf_keras.Model(noisy, denoised, name="dncnn")

@@ -1,0 +1,269 @@
+"""The paper's table 3: denoisers trained on different noise, tested on real captures.
+
+Every denoiser sees the same clean images in the same order for the same number of steps; only the
+noise differs. The cameras and ISOs of generated noise are drawn at random among those that the
+noise model knows. Nothing of the test captures is used before the test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfp_noiseflow.atomic_write import write_json
+from tfp_noiseflow.augmentation import AddCameraNoise
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.dataset import epoch_steps
+from tfp_noiseflow.denoising.dncnn import dncnn
+from tfp_noiseflow.denoising.quality import dssim_reduction, psnr_and_ssim, rmse_reduction
+from tfp_noiseflow.denoising.train_denoiser import train_denoiser
+from tfp_noiseflow.denoising.training_pairs import AddGaussianNoise, training_pairs
+from tfp_noiseflow.models.camera_nlf import CameraNLF
+from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.training.train_noise_model import Schedule
+
+# What the denoisers are trained on, by the name of their folders.
+SOURCES = {
+    "gaussian": "Gaussian, random sigma",
+    "camera_nlf": "camera NLF, as reported",
+    "recalibrated_nlf": "recalibrated NLF",
+    "noise_flow": "Noise Flow",
+    "real": "real pairs",
+}
+
+
+class Experiment:
+    """Trains and tests a denoiser for each source of noise and seed, resumably.
+
+    Args:
+      noise_flow: the trained noise model.
+      recalibrated_nlf: fitted on the captures that the noise flow was trained on; None where it is
+        not a source.
+      train_captures: clean images of all denoisers, noisy ones of the "real" one, reported NLFs.
+      test_captures: of other scenes.
+      output_dir: each denoiser has a folder <source>-<seed> in it.
+      schedule: of every denoiser; its seed is replaced.
+      network: arguments of `dncnn`.
+      quantization_step, clips: as in AddCameraNoise, for generated noise of noise models.
+
+    Raises:
+      ValueError: train and test captures share a scene, or name none.
+    """
+
+    def __init__(
+        self,
+        noise_flow: NoiseModel,
+        recalibrated_nlf: NoiseModel | None,
+        train_captures: Captures,
+        test_captures: Captures,
+        output_dir: str | os.PathLike,
+        schedule: Schedule,
+        *,
+        network: Mapping[str, int],
+        quantization_step: float = 0.0,
+        clips: bool = False,
+    ):
+        check_scenes(train_captures, test_captures)
+        self._noise_models = {"noise_flow": noise_flow, "recalibrated_nlf": recalibrated_nlf}
+        self._train_captures = train_captures
+        self._test_captures = test_captures
+        self._output_dir = os.fspath(output_dir)
+        self._schedule = schedule
+        self._network = {**network, "channels": train_captures.image_shape[-1]}
+        self._sensor = {"quantization_step": quantization_step, "clips": clips}
+
+    def denoiser(self, source: str, seed: int, *, verbose: int = 2) -> tf_keras.Model:
+        """The trained denoiser of a source and seed; trained where it is not yet.
+
+        Args:
+          source: a key of `SOURCES`.
+          seed: of the initial weights, the order of the images and the added noise.
+          verbose: Keras's.
+
+        Raises:
+          ValueError: unknown source, or its folder holds another training.
+        """
+        schedule = Schedule(**{**asdict(self._schedule), "seed": seed})
+        tf_keras.utils.set_random_seed(seed)
+        add_noise = self._add_noise(source, seed)
+        return train_denoiser(
+            dncnn(**self._network),
+            lambda first_epoch: training_pairs(
+                self._train_captures,
+                add_noise,
+                batch_size=schedule.batch_size,
+                seed=seed,
+                first_epoch=first_epoch,
+            ),
+            epoch_steps(self._train_captures, schedule.batch_size),
+            self.folder(source, seed),
+            schedule,
+            about=self._about(source, schedule),
+            verbose=verbose,
+        )
+
+    def result(self, source: str, seed: int, *, verbose: int = 2) -> dict:
+        """PSNR and SSIM of the denoiser on the test captures, kept in result.json in its folder."""
+        denoiser = self.denoiser(source, seed, verbose=verbose)
+        path = os.path.join(self.folder(source, seed), "result.json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                found = json.load(file)
+            if found["test_captures"] == os.path.basename(self._test_captures.path):
+                return found
+        result = measure_denoiser(denoiser, self._test_captures)
+        write_json(path, {"source": source, "seed": seed, **result})
+        return result
+
+    def folder(self, source: str, seed: int) -> str:
+        """Where a denoiser is kept."""
+        return os.path.join(self._output_dir, f"{source}-{seed}")
+
+    def _add_noise(self, source: str, seed: int):
+        if source not in SOURCES:
+            raise ValueError(f"expected a source among {list(SOURCES)}, received {source!r}.")
+        if source == "real":
+            return None
+        if source == "gaussian":
+            return AddGaussianNoise(seed=seed).map_function
+        model = self._noise_models.get(source)
+        if source == "camera_nlf":
+            model = CameraNLF.from_reported(self._train_captures)
+        if model is None:
+            raise ValueError(f"expected the model of the source {source!r}, received none.")
+        layer = AddCameraNoise(model, returns_pairs=True, seed=seed, **self._sensor)
+        return layer.map_function
+
+    def _about(self, source: str, schedule: Schedule) -> dict:
+        return {
+            "source": source,
+            "network": self._network,
+            "schedule": asdict(schedule),
+            "train_captures": os.path.basename(self._train_captures.path),
+            "patches": len(self._train_captures),
+            **self._sensor,
+        }
+
+
+def check_scenes(train_captures: Captures, test_captures: Captures) -> None:
+    """Raises ValueError where captures to train and to test on share a scene, or name none."""
+    for captures in (train_captures, test_captures):
+        if captures.scene is None:
+            raise ValueError(
+                f"{captures.path}: expected a data set 'scene', by which training and test are "
+                "kept apart; it holds none."
+            )
+    shared = sorted(set(train_captures.scene) & set(test_captures.scene))
+    if shared:
+        raise ValueError(
+            f"expected test captures of scenes that no denoiser is trained on, "
+            f"{test_captures.path} and {train_captures.path} share {shared}."
+        )
+
+
+def measure_denoiser(
+    denoiser: tf_keras.Model | None, captures: Captures, *, batch_size: int = 64
+) -> dict:
+    """PSNR and SSIM on captures.
+
+    Args:
+      denoiser: noisy -> denoised; None: the noisy images as they are.
+      captures: opened with dequantises=False.
+      batch_size: captures at a time.
+
+    Returns:
+      JSON values: `test_captures`, `patches`, `psnr`, `ssim` (means over captures) and
+      `by_camera_iso`, a list of the same figures with `camera` and `iso`.
+    """
+    psnr, ssim = [], []
+    for block in captures.blocks(batch_size):
+        noisy = tf.constant(block.clean + block.noise)
+        denoised = noisy if denoiser is None else denoiser(noisy, training=False)
+        for figures, values in zip(
+            (psnr, ssim), psnr_and_ssim(denoised, tf.constant(block.clean)), strict=True
+        ):
+            figures.append(values.numpy())
+    psnr, ssim = np.concatenate(psnr), np.concatenate(ssim)
+
+    def figures(rows):
+        return {
+            "patches": int(np.sum(rows)),
+            "psnr": float(psnr[rows].mean()),
+            "ssim": float(ssim[rows].mean()),
+        }
+
+    cells = [
+        (camera, iso, (captures.camera == camera) & (captures.iso == iso))
+        for camera in captures.cameras
+        for iso in captures.iso_levels
+    ]
+    return {
+        "test_captures": os.path.basename(captures.path),
+        **figures(np.ones(len(psnr), bool)),
+        "by_camera_iso": [
+            {"camera": camera, "iso": iso, **figures(rows)}
+            for camera, iso, rows in cells
+            if rows.any()
+        ],
+    }
+
+
+def table(noisy: Mapping, results: Mapping[str, Sequence[Mapping]]) -> str:
+    """Table 3 as Markdown.
+
+    Args:
+      noisy: `measure_denoiser(None, ..)`.
+      results: for each source the results of its seeds.
+
+    Returns:
+      Means over seeds, ± their standard deviation; and by how much the RMSE and DSSIM of the
+      denoiser trained on Noise Flow's noise are lower than the others'.
+    """
+
+    def mean(source, figure):
+        return float(np.mean([result[figure] for result in results[source]]))
+
+    def cell(source, figure, digits):
+        values = [result[figure] for result in results[source]]
+        spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+        return f"{np.mean(values):.{digits}f}{spread}"
+
+    lines = [
+        "| training noise | PSNR, dB | SSIM | Noise Flow's RMSE lower by | its DSSIM lower by |",
+        "|---|---|---|---|---|",
+        f"| (noisy images) | {noisy['psnr']:.2f} | {noisy['ssim']:.4f} | | |",
+    ]
+    for source in (source for source in SOURCES if source in results):
+        reductions = ["", ""]
+        if source != "noise_flow" and "noise_flow" in results:
+            reductions = [
+                f"{100 * of(mean('noise_flow', figure), mean(source, figure)):.1f} %"
+                for figure, of in (("psnr", rmse_reduction), ("ssim", dssim_reduction))
+            ]
+        cells = [cell(source, "psnr", 2), cell(source, "ssim", 4), *reductions]
+        lines.append(f"| {SOURCES[source]} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def iso_table(noisy: Mapping, results: Mapping[str, Sequence[Mapping]]) -> str:
+    """PSNR by ISO as Markdown, means over cameras and seeds, a column a source."""
+    sources = [source for source in SOURCES if source in results]
+
+    def mean(entries, iso):
+        rows = [row for entry in entries for row in entry["by_camera_iso"] if row["iso"] == iso]
+        return f"{np.mean([row['psnr'] for row in rows]):.2f}"
+
+    lines = [
+        "| ISO | (noisy) | " + " | ".join(SOURCES[source] for source in sources) + " |",
+        "|---" * (len(sources) + 2) + "|",
+    ]
+    for iso in sorted({row["iso"] for row in noisy["by_camera_iso"]}):
+        cells = [mean([noisy], iso), *(mean(results[source], iso) for source in sources)]
+        lines.append(f"| {iso:g} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,73 @@
+"""Training a denoiser on pairs, resumably."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+import tf_keras
+
+from tfp_noiseflow.atomic_write import write_json
+from tfp_noiseflow.training.checkpoints import Checkpoints
+from tfp_noiseflow.training.train_noise_model import Schedule, StopAtNaN
+
+
+def train_denoiser(
+    denoiser: tf_keras.Model,
+    pairs_from: Callable[[int], tf.data.Dataset],
+    steps_per_epoch: int,
+    denoiser_dir: str | os.PathLike,
+    schedule: Schedule,
+    *,
+    about: Mapping,
+    verbose: int = 2,
+) -> tf_keras.Model:
+    """Trains a denoiser on the mean squared error and keeps checkpoints.
+
+    When the folder holds a last checkpoint, training goes on from it as if it had not stopped.
+    The weights after the last step are the result: picking a checkpoint by real pairs would show
+    the noise of the real camera to a denoiser that is trained without it.
+
+    Args:
+      denoiser: such as `dncnn()`; its weights are moved.
+      pairs_from: gives the stream of (noisy, clean) batches that begins with an epoch.
+      steps_per_epoch: batches.
+      denoiser_dir: where checkpoints go.
+      schedule: Adam's; its `epochs` must be given.
+      about: JSON values that identify the training (noise, data, network), kept in denoiser.json.
+      verbose: Keras's.
+
+    Returns:
+      The trained denoiser, the one that was given.
+
+    Raises:
+      ValueError: the folder holds another training, a damaged checkpoint, or the loss is not
+        finite.
+    """
+    _claim(denoiser_dir, about)
+    denoiser.compile(schedule.optimizer(schedule.epochs * steps_per_epoch), "mse")
+    checkpoints = Checkpoints(denoiser_dir, denoiser, {"denoiser": denoiser})
+    first_epoch = checkpoints.restore()
+    if first_epoch < schedule.epochs:
+        denoiser.fit(
+            pairs_from(first_epoch),
+            steps_per_epoch=steps_per_epoch,
+            initial_epoch=first_epoch,
+            epochs=schedule.epochs,
+            callbacks=[StopAtNaN(), checkpoints],
+            verbose=verbose,
+        )
+    return denoiser
+
+
+def _claim(denoiser_dir, about: Mapping) -> None:
+    path = os.path.join(denoiser_dir, "denoiser.json")
+    if not os.path.exists(path):
+        write_json(path, about)
+        return
+    with open(path, encoding="utf-8") as file:
+        found = json.load(file)
+    if found != about:
+        raise ValueError(f"{denoiser_dir} holds another training: expected {about}, found {found}.")

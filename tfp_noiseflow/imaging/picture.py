@@ -1,0 +1,74 @@
+"""Picture files: PNG, JPEG and TIFF to sRGB arrays, and sRGB arrays to PNG."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.atomic_write import written_beside
+from tfp_noiseflow.imaging.contact_sheet import as_uint8
+
+FORMATS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+def read_picture(path: str | os.PathLike) -> np.ndarray:
+    """Reads a photograph.
+
+    Args:
+      path: .png, .jpg, .jpeg, .tif or .tiff, of 8 or 16 bits, or floating in [0, 1]; grey or
+        colour. Transparency is ignored, a JPEG's orientation is applied.
+
+    Returns:
+      [H, W, 3] float32 in [0, 1].
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: a format that is not known, a damaged file, other channels or values.
+      ImportError: imageio is not installed.
+    """
+    path = os.fspath(path)
+    extension = os.path.splitext(path)[1].lower()
+    if extension not in FORMATS:
+        raise ValueError(f"{path}: expected a file among {list(FORMATS)}.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file.")
+    try:
+        # Pillow, which imageio reads PNG with, makes 8 bits of colour PNGs of 16.
+        pixels = _decode_png(path) if extension == ".png" else _read_with_imageio(path)
+    except ImportError:
+        raise
+    except Exception as error:  # Every decoder has errors of its own for a damaged file.
+        raise ValueError(f"{path}: expected a whole picture, received {error!r}.") from error
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4) or 0 in pixels.shape:
+        raise ValueError(f"{path}: expected [H, W, 1 to 4], received shape {pixels.shape}.")
+    if pixels.dtype.kind == "u":
+        pixels = pixels / np.float32(np.iinfo(pixels.dtype).max)
+    colour = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
+    if not (colour.min() >= 0 and colour.max() <= 1):
+        raise ValueError(f"{path}: expected values in [0, 1] or unsigned integers.")
+    return np.ascontiguousarray(colour, np.float32)
+
+
+def write_png(picture: np.ndarray, path: str | os.PathLike) -> None:
+    """Writes [H, W, 3] in [0, 1] or uint8 as a PNG of 8 bits."""
+    data = tf.io.encode_png(as_uint8(picture)).numpy()
+    with written_beside(path) as partial, open(partial, "wb") as file:
+        file.write(data)
+
+
+def _decode_png(path: str) -> np.ndarray:
+    return tf.io.decode_png(tf.io.read_file(path), dtype=tf.uint16).numpy()
+
+
+def _read_with_imageio(path: str) -> np.ndarray:
+    try:
+        import imageio.v3 as imageio
+    except ImportError as error:
+        raise ImportError(
+            f"{path}: expected imageio to read this format: pip install tfp_noiseflow[photographs]."
+        ) from error
+    is_jpeg = path.lower().endswith((".jpg", ".jpeg"))
+    return imageio.imread(path, plugin="pillow", rotate=True) if is_jpeg else imageio.imread(path)

@@ -1,0 +1,218 @@
+"""Raw frames: read from files, made of photographs, written."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+
+from tfp_noiseflow.atomic_write import written_beside
+from tfp_noiseflow.imaging.inverse_isp import CameraColors, draw_camera_colors, unprocess
+from tfp_noiseflow.imaging.isp import process
+from tfp_noiseflow.imaging.metering import meter
+from tfp_noiseflow.imaging.picture import read_picture
+
+RAW_FORMATS = (".npz", ".dng")
+
+
+@dataclasses.dataclass(frozen=True)
+class RawFrame:
+    """One Bayer frame and what its picture is made with.
+
+    Attributes:
+      mosaic: [H, W] float32 in fractions of full scale, black level subtracted; H and W even.
+      cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
+      colors: CameraColors of one frame. exposure: the fraction of full scale that becomes white.
+      black_level: [2, 2], by position in the CFA's cell, and white_level: of the file's codes.
+    """
+
+    mosaic: np.ndarray
+    cfa: str
+    colors: CameraColors
+    exposure: float
+    black_level: np.ndarray
+    white_level: float
+
+    def picture(self) -> np.ndarray:
+        """The frame as sRGB, [H, W, 3] float32 in [0, 1]."""
+        return process(self.mosaic[None], self.colors, self.exposure, self.cfa)[0].numpy()
+
+    def with_mosaic(self, mosaic: np.ndarray) -> RawFrame:
+        """The same frame with other pixels."""
+        return dataclasses.replace(self, mosaic=mosaic)
+
+    def codes(self) -> np.ndarray:
+        """[H, W] uint16, in the units of the file: rounded, from 0 to the white level."""
+        black = _by_pixel(self.black_level, self.mosaic.shape)
+        codes = np.rint(black + self.mosaic * (self.white_level - black))
+        return np.clip(codes, 0, self.white_level).astype(np.uint16)
+
+
+def frame_of_photograph(srgb: np.ndarray, *, exposure: float = 1.0, seed: int = 0) -> RawFrame:
+    """A raw frame that a photograph could have been made from (`unprocess`).
+
+    Args:
+      srgb: [H, W, 3] in [0, 1]; an odd last row or column is cut off.
+      exposure: the fraction of full scale that the photograph's white reaches, > 0.
+      seed: of the drawn colour metadata.
+
+    Returns:
+      RawFrame, in codes of 16 bits without a pedestal.
+    """
+    height, width = (side // 2 * 2 for side in srgb.shape[:2])
+    colors = draw_camera_colors(1, np.random.default_rng(seed))
+    mosaic = unprocess(srgb[None, :height, :width].astype(np.float32), colors, exposure)[0]
+    return RawFrame(mosaic, "RGGB", colors, exposure, np.zeros([2, 2]), 65535.0)
+
+
+def frame_of_codes(
+    codes: np.ndarray,
+    cfa: str,
+    black_level,
+    white_level: float,
+    colors: CameraColors | None = None,
+) -> RawFrame:
+    """A raw frame from codes.
+
+    Args:
+      codes: [H, W]; an odd last row or column is cut off, what is above white is white.
+      cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
+      black_level: a number, or [2, 2] by position in the CFA's cell. white_level: a number.
+      colors: None: metered.
+
+    Raises:
+      ValueError: another shape, an unknown CFA, white not above black, pixels that are not finite.
+    """
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or min(codes.shape, default=0) < 10:
+        raise ValueError(f"expected a mosaic [H, W] of 10 pixels or more, received {codes.shape}.")
+    if cfa not in ("RGGB", "GRBG", "GBRG", "BGGR"):
+        raise ValueError(f"expected a Bayer CFA such as 'RGGB', received {cfa!r}.")
+    black_level = np.broadcast_to(np.asarray(black_level, np.float64), (2, 2))
+    white_level = float(white_level)
+    if not np.all(white_level > black_level):
+        raise ValueError(
+            f"expected white above black, received white {white_level} and black {black_level}."
+        )
+    codes = codes[: codes.shape[0] // 2 * 2, : codes.shape[1] // 2 * 2]
+    black = _by_pixel(black_level, codes.shape)
+    mosaic = np.minimum((codes - black) / (white_level - black), 1.0).astype(np.float32)
+    if not np.isfinite(mosaic).all():
+        raise ValueError("expected finite pixels, received NaN or infinity.")
+    metered, exposure = meter(mosaic, cfa)
+    return RawFrame(mosaic, cfa, colors or metered, exposure, black_level, white_level)
+
+
+def read_raw(path: str | os.PathLike) -> RawFrame:
+    """Reads a raw frame.
+
+    Args:
+      path: .npz with `raw` [H, W], `black`, `white` and `cfa` (and `white_balance`, the gains of
+        red and blue, where they are known), or .dng with the extra `dng`.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: a file that is damaged or of another form; names it.
+      ImportError: a DNG without rawpy.
+    """
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file.")
+    read = _read_dng if path.lower().endswith(".dng") else _read_npz
+    try:
+        return read(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_frame(path: str | os.PathLike, *, exposure: float = 1.0, seed: int = 0) -> RawFrame:
+    """A raw file's frame, or one that a photograph could have been made from.
+
+    Args:
+      path: .npz, .dng, .png, .jpg, .tif.
+      exposure, seed: for photographs, see `frame_of_photograph`.
+    """
+    if os.fspath(path).lower().endswith(RAW_FORMATS):
+        return read_raw(path)
+    return frame_of_photograph(read_picture(path), exposure=exposure, seed=seed)
+
+
+def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
+    """Writes a frame as .npz: `raw` uint16, `black`, `white`, `cfa`, `white_balance`.
+
+    Args:
+      frame: what to write. path: where.
+      **about: further arrays or texts.
+    """
+    white_balance = [frame.colors.red_gain[0], frame.colors.blue_gain[0]]
+    with written_beside(path) as partial, open(partial, "wb") as file:
+        np.savez_compressed(
+            file,
+            raw=frame.codes(),
+            black=frame.black_level,
+            white=frame.white_level,
+            cfa=frame.cfa,
+            white_balance=white_balance,
+            **about,
+        )
+
+
+def _read_npz(path: str) -> RawFrame:
+    try:
+        with np.load(path) as file:
+            values = {name: file[name] for name in file.files}
+    except Exception as error:  # zipfile, zlib and NumPy have an error each for a damaged file.
+        raise ValueError(f"expected a whole .npz file, received {error!r}.") from error
+    missing = sorted({"raw", "black", "white", "cfa"} - set(values))
+    if missing:
+        raise ValueError(f"expected raw, black, white and cfa, missing {missing}.")
+    frame = frame_of_codes(values["raw"], str(values["cfa"]), values["black"], values["white"])
+    if "white_balance" in values:
+        frame = dataclasses.replace(
+            frame, colors=with_white_balance(frame.colors, *values["white_balance"])
+        )
+    return frame
+
+
+def with_white_balance(colors: CameraColors, red_gain: float, blue_gain: float) -> CameraColors:
+    """The same colour matrix with other gains, both > 0."""
+    if not (red_gain > 0 and blue_gain > 0):
+        raise ValueError(f"expected gains above 0, received {red_gain} and {blue_gain}.")
+    return dataclasses.replace(
+        colors, red_gain=np.array([red_gain]), blue_gain=np.array([blue_gain])
+    )
+
+
+def _read_dng(path: str) -> RawFrame:
+    try:
+        import rawpy
+    except ImportError as error:
+        raise ImportError(
+            f"{path}: expected rawpy to read DNG files: pip install tfp_noiseflow[dng]."
+        ) from error
+    try:
+        with rawpy.imread(path) as raw:
+            pattern, names = raw.raw_pattern, raw.color_desc.decode()
+            if pattern is None or pattern.shape != (2, 2):
+                raise ValueError("expected a Bayer mosaic, received another pattern.")
+            codes = raw.raw_image_visible.copy()
+            black = np.array(raw.black_level_per_channel, np.float64)[pattern]
+            white = raw.white_level
+            balance = np.array(raw.camera_whitebalance, np.float64)[:3]
+            # Camera RGB -> sRGB from the file's ColorMatrix, for white-balanced images.
+            matrix = np.array(raw.color_matrix, np.float64)[:, :3]
+    except rawpy.LibRawError as error:
+        raise ValueError(f"expected a DNG file, received {error}.") from error
+    cfa = "".join(names[position] for position in pattern.ravel())
+    frame = frame_of_codes(codes, cfa, black, white)
+    colors = frame.colors
+    if np.linalg.matrix_rank(matrix) == 3:
+        colors = dataclasses.replace(colors, srgb_to_camera=np.linalg.inv(matrix)[None])
+    if np.all(balance > 0):
+        colors = with_white_balance(colors, balance[0] / balance[1], balance[2] / balance[1])
+    return dataclasses.replace(frame, colors=colors)
+
+
+def _by_pixel(cell: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return np.tile(cell, (shape[0] // 2, shape[1] // 2))

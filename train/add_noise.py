@@ -1,0 +1,83 @@
+"""Adds a camera's noise to a photograph or a raw frame.
+
+    python -m train.add_noise --model_dir=D --input=F.jpg --camera=Pixel --iso=800,3200 \
+        --output_dir=O
+
+Writes O/<name>_<camera>_ISO<iso>.png for each, for a raw frame (.npz, .dng) the noisy raw as .npz
+too, and O/<name>_contact_sheet.png: pieces of all, every pixel as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+
+from absl import app, flags
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.imaging.contact_sheet import as_uint8, cropped, write_contact_sheet
+from tfp_noiseflow.imaging.picture import write_png
+from tfp_noiseflow.imaging.raw_frame import (
+    RAW_FORMATS,
+    read_frame,
+    with_white_balance,
+    write_raw,
+)
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("model_dir", None, "A trained noise model.", required=True)
+flags.DEFINE_string("input", None, "PNG, JPEG, TIFF; raw: .npz, .dng.", required=True)
+flags.DEFINE_string("output_dir", None, "Where the noisy ones go.", required=True)
+flags.DEFINE_list("camera", None, "Names. Default: all that the model knows.")
+flags.DEFINE_list("iso", None, "ISOs. Default: all that the model knows.")
+flags.DEFINE_integer("seed", 0, "Of the noise, and of a photograph's drawn colour metadata.")
+flags.DEFINE_float(
+    "exposure",
+    None,
+    "The fraction of full scale that becomes white. Default: 1 for photographs, metered for raw.",
+    lower_bound=1e-4,
+)
+flags.DEFINE_list("white_balance", None, "Gains of red and blue. Default: the file's, or metered.")
+flags.DEFINE_integer("crop", 192, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
+flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the frame's middle.")
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    model = nf.load_model(FLAGS.model_dir)
+    frame = read_frame(FLAGS.input, exposure=FLAGS.exposure or 1.0, seed=FLAGS.seed)
+    is_raw = FLAGS.input.lower().endswith(RAW_FORMATS)
+    if is_raw and FLAGS.exposure:
+        frame = dataclasses.replace(frame, exposure=FLAGS.exposure)
+    if FLAGS.white_balance:
+        gains = map(float, FLAGS.white_balance)
+        frame = dataclasses.replace(frame, colors=with_white_balance(frame.colors, *gains))
+    cameras = FLAGS.camera or model.cameras or [None]
+    isos = [float(iso) for iso in FLAGS.iso or model.iso_levels or [100]]
+    name = os.path.splitext(os.path.basename(FLAGS.input))[0]
+    middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))
+    clean = cropped(as_uint8(frame.picture()), FLAGS.crop, middle)
+    rows = []
+    for camera in cameras:
+        pictures = {"clean": clean}
+        for iso in isos:
+            noisy = noisy_frame(model, frame, camera, iso, seed=FLAGS.seed)
+            picture = as_uint8(noisy.picture())
+            label = re.sub(r"\W+", "_", camera or "any")
+            path = os.path.join(FLAGS.output_dir, f"{name}_{label}_ISO{iso:g}")
+            write_png(picture, f"{path}.png")
+            if is_raw:
+                write_raw(noisy, f"{path}.npz", camera=camera or "", iso=iso)
+            pictures[f"ISO {iso:g}"] = cropped(picture, FLAGS.crop, middle)
+            print(f"Wrote {path}.png{' and .npz' if is_raw else ''}.", flush=True)
+        rows.append((camera or "", pictures))
+    path = os.path.join(FLAGS.output_dir, f"{name}_contact_sheet.png")
+    write_contact_sheet(rows, path)
+    print(f"Wrote {path}.")
+
+
+if __name__ == "__main__":
+    app.run(main)

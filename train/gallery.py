@@ -1,0 +1,67 @@
+"""Makes the README's pictures: one clean image with several models' noise, and a contact sheet.
+
+    python -m train.gallery --model_dir=D --captures=G.h5 --photograph=F.png --output_dir=O
+
+Writes O/noise.png (the paper's figure 1, with the KL divergence on each picture) and
+O/contact_sheet.png (cameras x ISOs).
+"""
+
+from __future__ import annotations
+
+import os
+
+from absl import app, flags
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.evaluation.noise_gallery import plot_noise_gallery
+from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
+from tfp_noiseflow.imaging.raw_frame import read_frame
+from tfp_noiseflow.models import load_baselines
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("model_dir", None, "A trained Noise Flow and its baselines.", required=True)
+flags.DEFINE_string("captures", None, "Held-out captures, packed.", required=True)
+flags.DEFINE_string("photograph", None, "For the contact sheet.", required=True)
+flags.DEFINE_string("output_dir", None, "Where the two PNGs go.", required=True)
+flags.DEFINE_list("cameras", None, "Rows. Default: the first three that the model knows.")
+flags.DEFINE_list("isos", None, "Columns of the contact sheet. Default: all levels of the model.")
+flags.DEFINE_float("iso", None, "Of noise.png. Default: the highest but one.")
+flags.DEFINE_float("exposure", 0.5, "Of the photograph, as in train.add_noise.")
+flags.DEFINE_integer("crop", 144, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
+flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the middle.")
+flags.DEFINE_integer("seed", 0, "Of all noise.")
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    model = nf.load_model(FLAGS.model_dir)
+    captures = nf.read_captures(FLAGS.captures)
+    models = {"Gaussian": load_baselines(FLAGS.model_dir)["gaussian"]}
+    if captures.nlf is not None:
+        models["camera NLF"] = nf.CameraNLF.from_reported(captures)
+    models["Noise Flow"] = model
+    cameras = FLAGS.cameras or model.cameras[:3]
+    isos = [float(iso) for iso in FLAGS.isos or model.iso_levels]
+    iso = FLAGS.iso or sorted(isos)[-2:][0]
+    path = os.path.join(FLAGS.output_dir, "noise.png")
+    for row in plot_noise_gallery(
+        models, captures, [(camera, iso) for camera in cameras], path, seed=FLAGS.seed
+    ):
+        print(row)
+    frame = read_frame(FLAGS.photograph, exposure=FLAGS.exposure, seed=FLAGS.seed)
+    middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))
+    rows = []
+    for camera in cameras:
+        pictures = {"clean": cropped(frame.picture(), FLAGS.crop, middle)}
+        for iso in isos:
+            noisy = noisy_frame(model, frame, camera, iso, seed=FLAGS.seed)
+            pictures[f"ISO {iso:g}"] = cropped(noisy.picture(), FLAGS.crop, middle)
+        rows.append((camera, pictures))
+    write_contact_sheet(rows, os.path.join(FLAGS.output_dir, "contact_sheet.png"))
+    print(f"Wrote noise.png and contact_sheet.png in {FLAGS.output_dir}.")
+
+
+if __name__ == "__main__":
+    app.run(main)
