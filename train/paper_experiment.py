@@ -1,9 +1,13 @@
-"""Trains several architectures with several seeds and compares them in one table.
+"""The paper's tables 1 and 2 and figures 4 to 7, on any captures.
 
-    python -m train.paper_experiment --train_captures=F.h5 --validation_captures=V.h5 \
-        --test_captures=G.h5 --output_dir=O
+    python -m train.paper_experiment --captures=C --output_dir=O
 
-Goes on where it was stopped: trained models are kept in O/<architecture>-<seed>.
+C is a folder with train.h5, test.h5 and, if there is one, validation.h5 (`train.simulate_captures`
+and `train.import_sidd` write such folders), or one capture file. What is missing is split off by
+scene. Goes on where it was stopped: trained models are kept in O/<architecture>-<seed>.
+
+O/tables.md: tables 1 and 2. O/training_of_models.png: figure 4. O/report-<seed>: patches.png is
+figure 5, beta.png figure 6, gain.png figure 7.
 """
 
 from __future__ import annotations
@@ -14,20 +18,20 @@ import numpy as np
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.atomic_write import write_text
-from tfp_noiseflow.evaluation import measure, write_report
+from tfp_noiseflow.atomic_write import write_json, write_text
+from tfp_noiseflow.captures.split import split_by_scene
+from tfp_noiseflow.evaluation import measure, paper_tables, plots, write_report
 from tfp_noiseflow.models import load_baselines, untrained_model
+from tfp_noiseflow.models.model_directory import read_history
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("train_captures", None, "Capture file to train on.", required=True)
-flags.DEFINE_string("validation_captures", None, "Picks the best checkpoints.", required=True)
-flags.DEFINE_string("test_captures", None, "Capture file to compare on.", required=True)
-flags.DEFINE_string("output_dir", None, "Models, a report a seed, table.md.", required=True)
+flags.DEFINE_string("captures", None, "A folder of capture files or one file.", required=True)
+flags.DEFINE_string("output_dir", None, "Models, reports, tables.", required=True)
 flags.DEFINE_list(
     "architectures",
-    ["S-G", "S-G-CAM", "S-Ax4-G-Ax4-CAM"],
-    "The last one is the report's model, the others are compared with it. A model directory stands "
+    ["S-G", "S-G-CAM", "S-Ax1-G-Ax1-CAM", "S-Ax4-G-Ax4-CAM"],
+    "The last one is the reports' model, the others are compared with it. A model directory stands "
     "for its flow's layers, trained anew.",
 )
 flags.DEFINE_list("compare", [], "Trained models beside them: NAME=MODEL_DIR.")
@@ -36,9 +40,31 @@ flags.DEFINE_integer("epochs", None, "As in train.noise_flow.")
 flags.DEFINE_integer("batch_size", 138, "As in train.noise_flow.")
 flags.DEFINE_float("learning_rate", 3e-2, "As in train.noise_flow.")
 
+SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
-def train(architecture: str, seed: int) -> tuple[nf.NoiseModel, str]:
-    captures = nf.read_captures(FLAGS.train_captures)
+
+def capture_files() -> dict[str, str]:
+    """Split to capture file; those that are missing are made once, in O/captures."""
+    made = {split: os.path.join(FLAGS.output_dir, "captures", f"{split}.h5") for split in SHARES}
+    if not os.path.isdir(FLAGS.captures):
+        return _split(FLAGS.captures, made)
+    given = {split: os.path.join(FLAGS.captures, f"{split}.h5") for split in SHARES}
+    if os.path.exists(given["validation"]):
+        return given
+    del made["test"]
+    return {**given, **_split(given["train"], made)}
+
+
+def _split(path: str, made: dict[str, str]) -> dict[str, str]:
+    if not all(map(os.path.exists, made.values())):
+        total = sum(SHARES[split] for split in made)
+        split_by_scene(path, {made[split]: SHARES[split] / total for split in made})
+    return made
+
+
+def train(architecture: str, seed: int, files: dict[str, str]) -> str:
+    """Trains a flow, or finds it trained; returns its model directory."""
+    captures = nf.read_captures(files["train"])
     if os.path.isdir(architecture):
         model = untrained_model(architecture, seed=seed)
     else:
@@ -57,27 +83,28 @@ def train(architecture: str, seed: int) -> tuple[nf.NoiseModel, str]:
         learning_rate=FLAGS.learning_rate,
         seed=seed,
     )
-    validation = nf.read_captures(FLAGS.validation_captures)
-    return nf.train_noise_model(model, captures, validation, model_dir, schedule, verbose=2), (
-        model_dir
-    )
+    validation = nf.read_captures(files["validation"])
+    nf.train_noise_model(model, captures, validation, model_dir, schedule, verbose=2)
+    return model_dir
 
 
-def compare(seed: int) -> dict:
-    """Trains all architectures with a seed, writes a report, returns it."""
-    trained = {}
-    for architecture in FLAGS.architectures:
-        trained[architecture], model_dir = train(architecture, seed)
-    others = {name: trained[name] for name in FLAGS.architectures[:-1]}
+def compare(seed: int, files: dict[str, str]) -> tuple[dict, dict, dict[str, str]]:
+    """Trains all architectures with a seed and writes a report.
+
+    Returns:
+      The report, the figures of the best model by KL, and the model directories.
+    """
+    folders = {name: train(name, seed, files) for name in FLAGS.architectures}
+    own = folders[FLAGS.architectures[-1]]
+    others = {name: nf.load_model(folders[name]) for name in FLAGS.architectures[:-1]}
     others |= {name: nf.load_model(path) for name, path in map(_name_and_path, FLAGS.compare)}
-    measurement = measure(
-        trained[FLAGS.architectures[-1]],
-        nf.read_captures(FLAGS.test_captures),
-        baselines={**load_baselines(model_dir), **others},
-    )
+    test = nf.read_captures(files["test"])
+    measurement = measure(nf.load_model(own), test, baselines={**load_baselines(own), **others})
+    by_kl = measure(nf.load_model(own, kind="best_kl"), test).report["models"]["noise_flow"]
     output_dir = os.path.join(FLAGS.output_dir, f"report-{seed}")
-    write_report(measurement, output_dir, model_dir=model_dir)
-    return measurement.report
+    write_report(measurement, output_dir, model_dir=own)
+    write_json(os.path.join(output_dir, "best_kl.json"), by_kl)
+    return measurement.report, by_kl, folders
 
 
 def _name_and_path(text: str) -> list[str]:
@@ -86,43 +113,22 @@ def _name_and_path(text: str) -> list[str]:
     return text.split("=")
 
 
-def table(reports: list[dict]) -> str:
-    """Mean over seeds of every figure, and the largest difference between seeds."""
-    lines = [
-        "| model | NLL, nats/dim (spread over seeds) | minus the last, paired SE | kl | kl_paper |",
-        "|---|---|---|---|---|",
-    ]
-    last = FLAGS.architectures[-1]
-    names = [n for n, entry in reports[0]["models"].items() if entry["nll"] is not None]
-
-    def mean(name, figure):
-        return np.mean([report["models"][name][figure] for report in reports])
-
-    for name in sorted(names, key=lambda name: -mean(name, "nll")):
-        spread = np.ptp([report["models"][name]["nll"] for report in reports])
-        rows = [r for report in reports for r in report["differences"] if r["baseline"] == name]
-        difference = "-"
-        if rows:
-            difference = (
-                f"{-np.mean([row['nll'] for row in rows]):+.4f} "
-                f"± {np.mean([row['paired_standard_error'] for row in rows]):.4f}"
-            )
-        label = last if name == "noise_flow" else name
-        lines.append(
-            f"| {label} | {mean(name, 'nll'):.4f} ({spread:.4f}) | {difference} | "
-            f"{mean(name, 'kl'):.4f} | {mean(name, 'kl_paper'):.4f} |"
-        )
-    floor = reports[0]["floor"]
-    if floor["kl"] is not None:
-        lines.append(f"| truth (floor) | | | {floor['kl']:.4f} | {floor['kl_paper']:.4f} |")
-    return "\n".join(lines) + "\n"
-
-
 def main(argv: list[str]) -> None:
     del argv
-    text = table([compare(int(seed)) for seed in FLAGS.seeds])
-    path = os.path.join(FLAGS.output_dir, "table.md")
+    files = capture_files()
+    results = [compare(int(seed), files) for seed in FLAGS.seeds]
+    reports, by_kl, folders = zip(*results, strict=True)
+    architecture = nf.load_model(folders[0][FLAGS.architectures[-1]]).architecture
+    figures = {figure: np.mean([entry[figure] for entry in by_kl]) for figure in by_kl[0]
+               if isinstance(by_kl[0][figure], float)}  # fmt: skip
+    text = "# Noise Flow's experiment\n\n" + paper_tables(reports, architecture, by_kl=figures)
+    path = os.path.join(FLAGS.output_dir, "tables.md")
     write_text(path, text)
+    histories = {
+        os.path.basename(folder): plots.history_columns(read_history(folder))
+        for folder in folders[0].values()
+    }
+    plots.plot_trainings(histories, os.path.join(FLAGS.output_dir, "training_of_models.png"))
     print(f"{text}\nWrote {path} and a report a seed in {FLAGS.output_dir}.")
 
 

@@ -85,6 +85,19 @@ def test_logs_of_models_without_the_layers_have_no_pictures_of_them(tmp_path):
     assert os.listdir(tmp_path) == ["training.png"]
 
 
+def test_trainings_of_several_models_are_drawn_in_one_picture(tmp_path):
+    rows = [{"epoch": k, "step": k, "loss": -k, "val_loss": -k, "val_kl": 1 / k} for k in (1.0, 2)]
+    without_kl = [{key: value for key, value in row.items() if key != "val_kl"} for row in rows]
+    histories = {
+        "a": plots.history_columns(rows),
+        "b": plots.history_columns(without_kl),
+        "empty": plots.history_columns([]),
+    }
+    assert plots.plot_trainings(histories, str(tmp_path / "figure.png"))
+    assert not plots.plot_trainings({"empty": {}}, str(tmp_path / "none.png"))
+    assert os.listdir(tmp_path) == ["figure.png"]
+
+
 @pytest.mark.parametrize("architecture", ["S-G", "S-G-CAM", "N-Ax1-C", "Ax1"])
 def test_logs_of_every_kind_of_flow_can_be_drawn(tmp_path, architecture):
     physical = nf.NoiseFlow(architecture, CAMERAS, ISO_LEVELS).physical_parameters()

@@ -131,6 +131,41 @@ def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     assert (tmp_path / "saved_models" / "mine" / "1" / "saved_model.pb").exists()
 
 
+def test_paper_experiment_writes_tables_and_figures_and_resumes(demo, tmp_path):
+    folder, _ = demo
+    captures = tmp_path / "captures"
+    captures.mkdir()
+    # As train.import_sidd leaves them: validation captures are split off.
+    for split in ("train", "test"):
+        (captures / f"{split}.h5").symlink_to(folder / "captures" / f"{split}.h5")
+    flags = {
+        "captures": captures,
+        "output_dir": tmp_path / "out",
+        "architectures": "S-G,S-G-CAM",
+        "seeds": 3,
+        "epochs": 2,
+        "batch_size": 20,
+    }
+    done = run("paper_experiment", **flags)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "tables.md").read_text()
+    for label in ("Gaussian", "camera NLF", "S-G-CAM, epoch picked by KL", "truth (floor)"):
+        assert f"| {label} |" in text
+    written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")}
+    assert {"training_of_models.png", "report-3/gain.png", "report-3/beta.png",
+            "report-3/patches.png", "captures/validation.h5"} <= written  # fmt: skip
+    scenes = [
+        set(nf.read_captures(tmp_path / "out" / "captures" / f"{split}.h5").scene.tolist())
+        for split in ("train", "validation")
+    ]
+    assert not scenes[0] & scenes[1]
+    before = (tmp_path / "out" / "S-G-3" / "history.csv").stat().st_mtime_ns
+    again = run("paper_experiment", **flags)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "out" / "S-G-3" / "history.csv").stat().st_mtime_ns == before
+    assert (tmp_path / "out" / "tables.md").read_text() == text
+
+
 def test_captures_of_an_unknown_camera_are_an_error_that_lists_both_sets(demo, tmp_path):
     folder, _ = demo
     other = tmp_path / "other.h5"

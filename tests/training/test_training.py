@@ -11,6 +11,7 @@ import tf_keras
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.models.model_directory import load_baselines, read_history
+from tfp_noiseflow.training.validation_kl import ValidationKl
 
 CAMERAS = ("a", "b")
 BETA1 = {"a": 2e-3, "b": 6e-3}
@@ -102,6 +103,36 @@ def test_best_checkpoint_is_the_epoch_of_lowest_validation_nll(captures, tmp_pat
     assert trainer.evaluate(dataset, verbose=0) == pytest.approx(best["val_loss"], rel=1e-5)
     last = nf.load_model(model_dir, kind="last")
     assert any(np.any(a != b) for a, b in zip(weights(last), weights(model), strict=True))
+
+
+def test_best_checkpoint_by_kl_is_kept_beside_the_one_by_nll(captures, tmp_path):
+    model_dir = tmp_path / "model"
+    strong = write(tmp_path / "strong.h5", 60, 1, scale=20.0)
+    nf.train_noise_model(flow(), captures[0], strong, model_dir, SCHEDULE, verbose=0)
+    rows = read_history(model_dir)
+    best = min(rows, key=lambda row: row["val_kl"])
+    model = nf.load_model(model_dir, kind="best_kl")
+    # The same draws as in training: the callback's own figure of the model that was kept.
+    logs = {}
+    ValidationKl(model, strong, batch_size=SCHEDULE.batch_size).on_epoch_end(0, logs)
+    assert logs["val_kl"] == pytest.approx(best["val_kl"], rel=1e-4)
+    assert all(row["val_kl"] > 0 for row in rows)
+
+
+def test_validation_kl_of_the_truth_is_its_floor_and_of_a_wrong_model_is_not(tmp_path):
+    captures = write(tmp_path / "c.h5", 120, 5)
+    levels = np.array([[BETA1[name]] for name in CAMERAS])
+    truth = nf.CameraNLF(CAMERAS, (100,), beta1=levels, beta2=2.5 * levels**2)
+    wrong = nf.CameraNLF(CAMERAS, (100,), beta1=4 * levels, beta2=10 * levels**2)
+    figures = []
+    for model in (truth, wrong):
+        logs = {}
+        ValidationKl(model, captures, batch_size=50).on_epoch_end(0, logs)
+        figures.append(logs["val_kl"])
+    # 15,360 values in 130 bins a camera, against as many: about bins / values = 0.008.
+    assert figures[0] < 0.02
+    # Gaussians of standard deviations 1 and 2: log 2 - 3 / 8 = 0.32.
+    assert figures[1] == pytest.approx(np.log(2) - 3 / 8, abs=0.1)
 
 
 class Kill(Exception):

@@ -100,7 +100,13 @@ def _epoch(captures, batch_size, seed, epoch) -> Iterator[CaptureBlock]:
         for name in FIELDS:
             getattr(pool, name)[filled] = getattr(incoming, name)
         if len(holes):
-            pool = _rows(pool, np.setdiff1d(np.arange(len(pool)), holes))
+            # Nothing comes in any more: what stands at the end closes the gaps.
+            size = len(pool) - len(holes)
+            moved = np.setdiff1d(np.arange(size, len(pool)), holes)
+            for name in FIELDS:
+                values = getattr(pool, name)
+                values[holes[holes < size]] = values[moved]
+            pool = _rows(pool, slice(size))
 
 
 class _ShuffledReader:

@@ -69,6 +69,46 @@ def plot_training(history: dict[str, np.ndarray], path: str) -> bool:
     return _save(figure, path)
 
 
+def plot_trainings(histories: dict[str, dict[str, np.ndarray]], path: str) -> bool:
+    """NLL and KL of several models on the validation captures (the paper's figure 4).
+
+    Args:
+      histories: name to columns of a training log. path: of the picture.
+
+    Returns:
+      False if there is nothing to draw.
+    """
+    figures = {"val_loss": "NLL, nats per dimension", "val_kl": "kl, one draw a pixel"}
+    drawn = {name: h for name, h in histories.items() if len(h.get("val_loss", ()))}
+    if not drawn:
+        return False
+    figure, panels = _figure(12.0, 4.2, columns=2)
+    palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
+    for axes, (column, label) in zip(panels, figures.items(), strict=True):
+        lowest, highest = np.inf, -np.inf
+        for number, (name, history) in enumerate(drawn.items()):
+            values = history.get(column, np.full(len(history["val_loss"]), np.nan))
+            line = ("-", "--", "-.", ":")[number % 4]
+            axes.plot(
+                _steps(history), values, color=palette[number % len(palette)], ls=line, label=name
+            )
+            finite = values[np.isfinite(values)]
+            if len(finite):
+                lowest = min(lowest, finite.min())
+                # The first epochs fall by whole nats; the range shows where the models end.
+                highest = max(highest, np.median(finite))
+        if column == "val_kl":
+            axes.set_yscale("log")
+        elif highest > lowest:
+            margin = 0.1 * (highest - lowest)
+            axes.set_ylim(lowest - margin, highest + margin)
+        axes.set_title("Validation captures during training")
+        axes.set_xlabel("optimiser step")
+        axes.set_ylabel(label)
+    _legend_beside(panels[-1])
+    return _save(figure, path)
+
+
 def plot_beta(history: dict[str, np.ndarray], path: str) -> bool:
     """The signal-dependent layer during training (figure 6). False if there is no such layer.
 

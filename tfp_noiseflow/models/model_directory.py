@@ -1,7 +1,8 @@
 """The folder of a trained model: config.json, checkpoints/, baselines.json, history.csv.
 
-`config.json` says which noise model it is and what it was trained on; `checkpoints/best` and
-`checkpoints/last` hold TensorFlow checkpoints of it; `baselines.json` holds the Gaussian and the
+`config.json` says which noise model it is and what it was trained on; `checkpoints/best` (by
+validation NLL), `checkpoints/best_kl` (by validation KL) and `checkpoints/last` hold TensorFlow
+checkpoints of it; `baselines.json` holds the Gaussian and the
 recalibrated NLF fitted on the training captures; `history.csv` holds the course of the training.
 """
 
@@ -116,7 +117,7 @@ def checkpoint_manager(
 
     Args:
       model_dir: the folder.
-      kind: "best" (by validation NLL) or "last" (to resume from).
+      kind: "best" (by validation NLL), "best_kl" (by validation KL) or "last" (to resume from).
       checkpoint: what is saved.
     """
     directory = os.path.join(model_dir, "checkpoints", kind)
@@ -140,7 +141,7 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
 
     Args:
       model_dir: the folder that `train.noise_flow` wrote.
-      kind: "best" by validation NLL, or "last".
+      kind: "best" by validation NLL, "best_kl" by validation KL, or "last".
 
     Returns:
       A noise model.

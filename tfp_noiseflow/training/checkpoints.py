@@ -12,10 +12,13 @@ from tfp_noiseflow.models.model_directory import checkpoint_manager, restore_che
 
 
 class Checkpoints(tf_keras.callbacks.Callback):
-    """Keeps `checkpoints/best` (lowest validation loss) and `checkpoints/last` in a folder.
+    """Keeps `checkpoints/best` and `checkpoints/last` in a folder, and `checkpoints/best_kl`.
+
+    `best` has the lowest validation loss, `best_kl` the lowest `val_kl`, where the logs have one
+    (`ValidationKl`): the two can disagree.
 
     The last one holds all that training goes on from: the model, the optimizer, the number of
-    epochs done and the best validation NLL. With a data stream that depends on the epoch alone
+    epochs done and what the bests are. With a data stream that depends on the epoch alone
     (`training_dataset`) a run that was killed and resumed ends with the same weights as one that
     was not.
 
@@ -35,8 +38,14 @@ class Checkpoints(tf_keras.callbacks.Callback):
         trained = trained or {"noise_model": trainer.noise_model}
         trainer.optimizer.build(trainer.trainable_variables)
         self._epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._lowest = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
-        self._best = checkpoint_manager(model_dir, "best", tf.train.Checkpoint(**trained))
+        self._bests = {
+            kind: (
+                log,
+                tf.Variable(float("inf"), dtype=tf.float64, trainable=False),
+                checkpoint_manager(model_dir, kind, tf.train.Checkpoint(**trained)),
+            )
+            for kind, log in (("best", "val_loss"), ("best_kl", "val_kl"))
+        }
         self._last = checkpoint_manager(
             model_dir,
             "last",
@@ -44,7 +53,7 @@ class Checkpoints(tf_keras.callbacks.Callback):
                 **trained,
                 optimizer=trainer.optimizer,
                 epochs_done=self._epochs_done,
-                lowest=self._lowest,
+                lowest={kind: lowest for kind, (_, lowest, _) in self._bests.items()},
             ),
         )
 
@@ -63,10 +72,12 @@ class Checkpoints(tf_keras.callbacks.Callback):
         return int(self._epochs_done)
 
     def on_epoch_end(self, epoch, logs=None):
-        logs = logs or {}
-        nll = float(logs.get("val_loss", logs["loss"]))
-        if nll < float(self._lowest):
-            self._lowest.assign(nll)
-            self._best.save(checkpoint_number=epoch + 1)
+        logs = dict(logs or {})
+        # Without validation captures, by the training loss.
+        logs.setdefault("val_loss", logs["loss"])
+        for log, lowest, manager in self._bests.values():
+            if log in logs and float(logs[log]) < float(lowest):
+                lowest.assign(logs[log])
+                manager.save(checkpoint_number=epoch + 1)
         self._epochs_done.assign(epoch + 1)
         self._last.save(checkpoint_number=epoch + 1)
