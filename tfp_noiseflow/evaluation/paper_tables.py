@@ -35,10 +35,10 @@ def paper_tables(reports: Sequence[dict], architecture: str, *, by_kl: dict | No
     return (
         "\n\n".join(
             [
-                f"{len(reports)} seed{'s' if len(reports) > 1 else ''}; {reports[0]['captures']['file']}"
-                f", {reports[0]['captures']['patches']} patches. NLL in nats per dimension, means over "
-                "seeds; in brackets the largest difference between seeds. `kl` and `kl_paper` are "
-                "defined in every report.",
+                f"Seeds: {len(reports)}. Test captures: {reports[0]['captures']['file']}, "
+                f"{reports[0]['captures']['patches']} patches. NLL in nats per dimension, means "
+                "over seeds; in brackets the largest difference between seeds. `kl` and `kl_paper` "
+                "are defined in every report.",
                 "## Table 1: Noise Flow and its baselines",
                 _table_1(reports, means, labels),
                 "## Table 2: the layers",
