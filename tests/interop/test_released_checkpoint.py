@@ -158,3 +158,18 @@ def test_import_gives_a_model_directory_of_the_same_model(directory, tmp_path, f
     model = nf.load_model(tmp_path / "model")
     noise = 0.01 * np.ones_like(mixed["clean"])
     np.testing.assert_array_equal(model(**mixed).log_prob(noise), flow(**mixed).log_prob(noise))
+
+
+@pytest.mark.slow
+def test_export_computes_what_the_imported_model_computes(flow, golden, mixed, tmp_path):
+    path = nf.export_saved_model(flow, tmp_path / "released")
+    served = tf.saved_model.load(path).signatures
+    given = {"clean": tf.constant(mixed["clean"]), "iso": tf.constant(mixed["iso"])}
+    given["camera"] = tf.gather(flow.cameras, mixed["camera"])
+    noise = tf.constant(tiled(golden, "noise"))
+    log_prob = served["log_prob"](noise=noise, **given)["log_prob"]
+    np.testing.assert_array_equal(log_prob, flow(**mixed).log_prob(noise))
+    rows = len(mixed["iso"])
+    seed = tf.reshape(tf.range(2 * rows), [rows, 2])
+    sampled = served["sample_noise"](**given, seed=seed, temperature=tf.ones(rows))["noise"]
+    np.testing.assert_array_equal(sampled, nf.sample_noise(flow, **mixed, seeds=seed))
