@@ -188,3 +188,18 @@ def test_strength_of_the_noise_is_that_of_the_cameras_and_not_reversed(shared_da
     assert min(ratios["sampled"]) > 0.7 and max(ratios["sampled"]) < 1.6
     assert min(ratios["reversed"]) > 15
     assert max(abs(row["channel_correlation"]) for row in rows) < 0.05
+
+
+@pytest.mark.slow
+def test_export_computes_what_the_imported_model_computes(flow, golden, mixed, tmp_path):
+    path = nf.export_saved_model(flow, tmp_path / "released")
+    served = tf.saved_model.load(path).signatures
+    given = {"clean": tf.constant(mixed["clean"]), "iso": tf.constant(mixed["iso"])}
+    given["camera"] = tf.gather(flow.cameras, mixed["camera"])
+    noise = tf.constant(tiled(golden, "noise"))
+    log_prob = served["log_prob"](noise=noise, **given)["log_prob"]
+    np.testing.assert_array_equal(log_prob, flow(**mixed).log_prob(noise))
+    rows = len(mixed["iso"])
+    seed = tf.reshape(tf.range(2 * rows), [rows, 2])
+    sampled = served["sample_noise"](**given, seed=seed, temperature=tf.ones(rows))["noise"]
+    np.testing.assert_array_equal(sampled, nf.sample_noise(flow, **mixed, seeds=seed))
