@@ -12,12 +12,9 @@ from tfp_noiseflow.bijectors.condition_table import ConditionTable
 from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.bijectors.conditions import require
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
-from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
 from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
 from tfp_noiseflow.models.noise_model import NoiseModel
-
-# Files report 0 or less where a camera's read noise was not measured; the SIDD protocol puts this.
-SMALLEST_BETA = 1e-6
 
 # Clean levels are binned for the fit, by square root because the noise's standard deviation goes
 # with it: within a bin the variance differs by less than a percent except in the darkest few.
