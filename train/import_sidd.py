@@ -20,13 +20,13 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("sidd_root", None, "SIDD_Medium_Raw, or the full data set.", required=True)
 flags.DEFINE_string("output_dir", None, "Where the capture files go.", required=True)
-flags.DEFINE_list("train_instances", SPLITS["train"], "Instances of train.h5.")
-flags.DEFINE_list("test_instances", SPLITS["test"], "Instances of test.h5.")
+flags.DEFINE_list("train_instances", list(map(str, SPLITS["train"])), "Instances of train.h5.")
+flags.DEFINE_list("test_instances", list(map(str, SPLITS["test"])), "Instances of test.h5.")
 flags.DEFINE_list(
     "validation_instances", [], "Instances of validation.h5, which train.h5 then lacks."
 )
-flags.DEFINE_list("image_numbers", IMAGE_NUMBERS, "Which images of an instance.")
-flags.DEFINE_list("iso_levels", ISO_LEVELS, "Images at other ISOs are left out.")
+flags.DEFINE_list("image_numbers", list(map(str, IMAGE_NUMBERS)), "Which images of an instance.")
+flags.DEFINE_list("iso_levels", list(map(str, ISO_LEVELS)), "Images at other ISOs are left out.")
 flags.DEFINE_integer("patch_size", 32, "Side of a patch, in packed pixels.", lower_bound=1)
 flags.DEFINE_integer(
     "patches_per_image", PATCHES_PER_IMAGE, "The most that are taken of an image.", lower_bound=1

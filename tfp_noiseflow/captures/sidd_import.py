@@ -94,7 +94,8 @@ def import_sidd(
     Args:
       sidd_root: SIDD_Medium_Raw, or the full data set's folder.
       output_dir: where `<split>.h5` and import.json go. Where an import with the same arguments
-        was stopped there, it goes on; where it was complete, nothing is done.
+        was stopped there, it goes on (also with other skip_bad or processes); where it was
+        complete, nothing is done.
       splits: name to SIDD's instances; by default the paper's.
       image_numbers: which images of an instance.
       iso_levels: images at other ISOs are left out.
@@ -121,7 +122,6 @@ def import_sidd(
         "image_numbers": list(image_numbers),
         "iso_levels": list(iso_levels),
         "compression": compression,
-        "skip_bad": skip_bad,
         **asdict(patches),
     }
     record = _claim(output_dir, settings)

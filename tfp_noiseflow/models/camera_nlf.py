@@ -137,6 +137,21 @@ class CameraNLF(NoiseModel):
                     table[:, m, k] = nlf_of(is_in_cell)
         return cls(captures.cameras, captures.iso_levels, table[0], table[1])
 
+    def with_cameras_of(self, other: CameraNLF) -> CameraNLF:
+        """The noise level functions of the cameras of both, at the ISOs of both.
+
+        Raises:
+          ValueError: a camera that both know.
+        """
+        cameras = (*self.cameras, *other.cameras)
+        iso_levels = tuple(sorted({*self.iso_levels, *other.iso_levels}))
+        table = np.full((2, len(cameras), len(iso_levels)), np.nan)
+        for nlf in (self, other):
+            rows = [cameras.index(camera) for camera in nlf.cameras]
+            columns = [iso_levels.index(iso) for iso in nlf.iso_levels]
+            table[np.ix_((0, 1), rows, columns)] = nlf.beta1, nlf.beta2
+        return type(self)(cameras, iso_levels, *table, dtype=self.dtype)
+
     @property
     def beta1(self) -> tf.Tensor:
         """[M, K]."""
