@@ -26,6 +26,9 @@ flags.DEFINE_string("train_captures", None, "Capture file of all cameras.", requ
 flags.DEFINE_string("validation_captures", None, "Picks the best checkpoints.", required=True)
 flags.DEFINE_string("test_captures", None, "Capture file to compare on.", required=True)
 flags.DEFINE_string("output_dir", None, "Models, new_camera.json and table.md.", required=True)
+flags.DEFINE_string(
+    "model_dir", None, "The flow that has all cameras from the start. Default: trained here."
+)
 flags.DEFINE_string("architecture", "S-G-CAM", "Of the flows; it has CAM or N.")
 flags.DEFINE_list("cameras", None, "To leave out in turn. Default: all of the captures.")
 flags.DEFINE_list("patches", ["64", "256", "1024"], "Captures of the new camera.")
@@ -107,7 +110,7 @@ def table(rows: list[dict]) -> str:
 
 def main(argv: list[str]) -> None:
     del argv
-    from_the_start = trained("all-cameras", None)
+    from_the_start = FLAGS.model_dir or trained("all-cameras", None)
     cameras = FLAGS.cameras or nf.read_captures(FLAGS.train_captures).cameras
     rows = [row for camera in cameras for row in compare(camera, from_the_start)]
     write_json(os.path.join(FLAGS.output_dir, "new_camera.json"), rows)

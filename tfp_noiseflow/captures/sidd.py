@@ -213,7 +213,7 @@ def _read(path: str, rows: int) -> np.ndarray:
             f"{path}: expected an image in [0, 1], most of its pixels are above 1, "
             f"up to {np.nanmax(values):g}."
         )
-    np.nan_to_num(values, copy=False, nan=0.0)
+    values[np.isnan(values)] = 0.0
     return np.clip(values, 0.0, 1.0, out=values)
 
 
