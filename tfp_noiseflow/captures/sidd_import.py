@@ -142,8 +142,10 @@ def import_sidd(
                 f"{settings['splits'][plan.name]} at ISO {settings['iso_levels']}, found none "
                 f"({len(plan.bad)} are damaged)."
             )
+    os.makedirs(output_dir, exist_ok=True)
     if compression is None:
         _check_space(output_dir, plans)
+    write_json(os.path.join(output_dir, RECORD), record)
     for plan in plans:
         if on_plan is not None:
             on_plan(plan)
@@ -172,9 +174,7 @@ def _claim(output_dir, settings: dict) -> dict:
     """The record of an import with these settings in a folder, begun or new."""
     path = os.path.join(output_dir, RECORD)
     if not os.path.exists(path):
-        record = {"settings": settings, "files": {}}
-        write_json(path, record)
-        return record
+        return {"settings": settings, "files": {}}
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
     found = record["settings"]
