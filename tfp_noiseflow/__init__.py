@@ -34,7 +34,12 @@ from tfp_noiseflow.models import (
     save_model,
 )
 from tfp_noiseflow.serving import export_saved_model
-from tfp_noiseflow.training import LikelihoodTrainer, Schedule, train_noise_model
+from tfp_noiseflow.training import (
+    LikelihoodTrainer,
+    Schedule,
+    finetune_camera,
+    train_noise_model,
+)
 from tfp_noiseflow.version import __version__
 
 __all__ = [
@@ -51,6 +56,7 @@ __all__ = [
     "bijectors",
     "evaluate",
     "export_saved_model",
+    "finetune_camera",
     "load_model",
     "load_released_checkpoint",
     "read_captures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -45,3 +46,12 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, values) -> None:
     """Writes strict JSON (NaN and infinity raise ValueError), whole or not at all."""
     write_text(path, json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def remove_partials(path: str | os.PathLike) -> None:
+    """Removes what killed processes left of `path` while they wrote it.
+
+    To call where no other process is writing it.
+    """
+    for partial in glob.glob(f"{glob.escape(os.path.abspath(os.fspath(path)))}.*.partial"):
+        os.remove(partial)

@@ -264,3 +264,33 @@ def test_reading_outside_the_file_is_refused(tmp_path, bounds):
     nf.write_captures(path, **captures())
     with pytest.raises(ValueError, match="expected captures among 0 to 5"):
         nf.read_captures(path).read(*bounds)
+
+
+def test_a_selection_reads_its_rows_as_the_file_has_them(tmp_path):
+    path = tmp_path / "captures.h5"
+    nf.write_captures(path, **captures(count=40), nlf=np.arange(80.0).reshape(40, 2))
+    read = nf.read_captures(path)
+    whole = read.read(0, 40, seed=3)
+    # Dense, so sparse that rows are picked one by one, and by a mask; and a selection of one.
+    for rows in ([3, 4, 6], [0, 39], np.arange(40) % 7 == 2):
+        selected = read.select(rows)
+        numbers = np.arange(40)[np.asarray(rows)]
+        block = selected.read(0, len(selected), seed=3)
+        np.testing.assert_array_equal(block.noise, whole.noise[numbers])
+        np.testing.assert_array_equal(block.clean, whole.clean[numbers])
+        np.testing.assert_array_equal(block.index, np.arange(len(numbers)))
+        assert list(block.camera) == list(whole.camera[numbers])
+        np.testing.assert_array_equal(selected.nlf, read.nlf[numbers])
+        again = selected.select([1])
+        np.testing.assert_array_equal(again.read(0, 1, seed=3).noise[0], whole.noise[numbers[1]])
+    assert read.select(read.camera == "Pixel").cameras == ("Pixel",)
+    assert read.select(read.iso == 800).iso_levels == (800,)
+    assert len(read) == 40 and read.cameras == ("Nexus 6é", "Pixel")
+
+
+@pytest.mark.parametrize("rows", [[], [2, 1], [1, 1], [-1], [5], [0.5], [True], np.zeros(5, bool)])
+def test_a_selection_of_no_rows_or_of_none_that_are_there_is_refused(tmp_path, rows):
+    path = tmp_path / "captures.h5"
+    nf.write_captures(path, **captures())
+    with pytest.raises(ValueError, match=r"rows of 5 captures, ascending, each once"):
+        nf.read_captures(path).select(rows)

@@ -15,6 +15,7 @@ a density model of integer codes is only proper after that.
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import h5py
 import numpy as np
 
 from tfp_noiseflow.atomic_write import written_beside
+from tfp_noiseflow.captures.deferred_faults import DeferredFaults
 
 FORMAT_VERSION = 1
 
@@ -31,6 +33,9 @@ LEVELS = ("black_level", "white_level", "quantization_step")
 TEXTS = ("camera", "scene", "cfa")
 NOISE_LEVEL_FUNCTIONS = ("nlf", "nlf_true")
 REQUIRED = ("noisy", "clean", "iso", "camera")
+
+# Files report 0 or less where a camera's read noise was not measured; the SIDD protocol puts this.
+SMALLEST_BETA = 1e-6
 
 # One chunk is what one read takes. A chunk of about 1 MiB keeps the cost of a chunk (tens of
 # microseconds) far below the cost of its bytes, and fits HDF5's default chunk cache.
@@ -72,6 +77,10 @@ class CaptureWriter:
       description, origin, licence: free text, stored as attributes.
       black_level, white_level, quantization_step: scalars, in the units of `noisy`.
       compression: None, "gzip" or "lzf", as h5py takes it.
+
+    Raises:
+      ValueError: on exit, no captures or invalid values.
+      OSError: the file cannot be written whole, the disk is full. Nothing is left of it.
     """
 
     def __init__(
@@ -105,7 +114,8 @@ class CaptureWriter:
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
         with contextlib.ExitStack() as context:
             self._partial_path = context.enter_context(written_beside(self.path))
-            self._file = context.enter_context(h5py.File(self._partial_path, "w"))
+            self._disk = context.enter_context(DeferredFaults(self._partial_path))
+            self._file = context.enter_context(h5py.File(self._disk, "w"))
             self._context = context.pop_all()
         return self
 
@@ -117,6 +127,7 @@ class CaptureWriter:
                 raise ValueError(f"{self.path}: expected at least one capture, nothing came.")
             self._file.attrs.update(self._attributes)
             self._file.close()
+            self._check_disk()
             # Invalid values are found before the rename.
             Captures(self._partial_path, shown_as=self.path).close()
 
@@ -159,6 +170,15 @@ class CaptureWriter:
             data_set.resize(self._length + count, axis=0)
             data_set[self._length :] = array
         self._length += count
+        self._check_disk()
+
+    def _check_disk(self) -> None:
+        try:
+            self._disk.check()
+        except OSError as fault:
+            raise OSError(
+                fault.errno, f"cannot be written whole ({fault.strerror})", self.path
+            ) from fault
 
     def _create(self, name: str, array: np.ndarray) -> None:
         is_text = name in TEXTS
@@ -299,9 +319,39 @@ class Captures:
         self.description = str(self._file.attrs.get("description", ""))
         self.origin = str(self._file.attrs.get("origin", ""))
         self.licence = str(self._file.attrs.get("licence", ""))
-        self.cameras = tuple(sorted(set(self.camera.tolist())))
-        self.iso_levels = tuple(float(iso) for iso in np.unique(self.iso))
+        self._rows = np.arange(count)  # Where the captures stand in the file.
+        self._name_conditions()
         self._check_values()
+
+    def select(self, rows) -> Captures:
+        """Some of the captures, as captures that read from the same file.
+
+        They keep their dequantisation, which goes by the position in the file.
+
+        Args:
+          rows: [N] bool, or positions in ascending order, each once.
+
+        Returns:
+          Captures.
+
+        Raises:
+          ValueError: no rows, or rows that are not ascending positions among the captures.
+        """
+        rows = np.asarray(rows)
+        if rows.dtype == bool and rows.shape == (len(self),):
+            rows = np.flatnonzero(rows)
+        is_valid = rows.ndim == 1 and rows.dtype.kind in "ui" and len(rows) > 0
+        if not (is_valid and rows[0] >= 0 and rows[-1] < len(self) and (np.diff(rows) > 0).all()):
+            raise ValueError(
+                f"{self.path}: expected some rows of {len(self)} captures, ascending, each once, "
+                f"received {rows}."
+            )
+        selected = copy.copy(self)
+        for name in ("_rows", "iso", *TEXTS, *NOISE_LEVEL_FUNCTIONS, *LEVELS):
+            values = getattr(self, name)
+            setattr(selected, name, None if values is None else values[rows])
+        selected._name_conditions()
+        return selected
 
     def __len__(self) -> int:
         return len(self.iso)
@@ -379,14 +429,7 @@ class Captures:
         return CaptureBlock(index, noise, clean, self.iso[index], self.camera[index], repeat)
 
     def _normalised(self, name: str, index: np.ndarray) -> np.ndarray:
-        start = index[0] if len(index) else 0
-        try:
-            values = self._file[name][start : start + len(index)].astype(np.float32)
-        except OSError as error:
-            raise ValueError(
-                f"{self.path}: data set {name!r} is damaged in the {len(index)} captures "
-                f"from {start} on ({error})."
-            ) from error
+        values = self._stored(name, index).astype(np.float32)
         is_bad = ~np.isfinite(values)
         if is_bad.any():
             captures = index[is_bad.any(axis=(1, 2, 3))]
@@ -401,12 +444,29 @@ class Captures:
         values *= scale.astype(np.float32)[:, None, None, None]
         return values
 
+    def _stored(self, name: str, index: np.ndarray) -> np.ndarray:
+        """Rows of a data set as the file holds them."""
+        rows = self._rows[index]
+        start, stop = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
+        # HDF5 is slow to pick rows one by one, and reads whole chunks anyway.
+        is_dense = stop - start <= 8 * len(rows)
+        try:
+            if not is_dense:
+                return self._file[name][rows]
+            values = self._file[name][start:stop]
+            return values if len(values) == len(rows) else values[rows - start]
+        except OSError as error:
+            raise ValueError(
+                f"{self.path}: data set {name!r} is damaged in the {len(index)} captures "
+                f"from {start} on ({error})."
+            ) from error
+
     def _dequantised(self, name: str, index: np.ndarray, seed) -> np.ndarray:
         values = self._normalised(name, index)
         steps = self.quantization_step[index] / (self.white_level[index] - self.black_level[index])
         key = np.zeros(2, np.uint64)
         key[: np.size(seed)] = np.atleast_1d(seed)
-        for value, step, capture in zip(values, steps, index, strict=True):
+        for value, step, capture in zip(values, steps, self._rows[index], strict=True):
             if step > 0 and self._dequantises:
                 # A generator a capture: its draw does not depend on how captures are grouped.
                 counter = (0, 0, IMAGES.index(name), int(capture))
@@ -447,6 +507,10 @@ class Captures:
                     f"are a data set), received {value!r}."
                 )
         _check_shapes(data_sets, self.path)
+
+    def _name_conditions(self) -> None:
+        self.cameras = tuple(sorted(set(self.camera.tolist())))
+        self.iso_levels = tuple(float(iso) for iso in np.unique(self.iso))
 
     def _check_values(self) -> None:
         is_bad = ~(np.isfinite(self.iso) & (self.iso > 0))

@@ -12,12 +12,9 @@ from tfp_noiseflow.bijectors.condition_table import ConditionTable
 from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.bijectors.conditions import require
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
-from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
 from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
 from tfp_noiseflow.models.noise_model import NoiseModel
-
-# Files report 0 or less where a camera's read noise was not measured; the SIDD protocol puts this.
-SMALLEST_BETA = 1e-6
 
 # Clean levels are binned for the fit, by square root because the noise's standard deviation goes
 # with it: within a bin the variance differs by less than a percent except in the darkest few.
@@ -139,6 +136,21 @@ class CameraNLF(NoiseModel):
                 if is_in_cell.any():
                     table[:, m, k] = nlf_of(is_in_cell)
         return cls(captures.cameras, captures.iso_levels, table[0], table[1])
+
+    def with_cameras_of(self, other: CameraNLF) -> CameraNLF:
+        """The noise level functions of the cameras of both, at the ISOs of both.
+
+        Raises:
+          ValueError: a camera that both know.
+        """
+        cameras = (*self.cameras, *other.cameras)
+        iso_levels = tuple(sorted({*self.iso_levels, *other.iso_levels}))
+        table = np.full((2, len(cameras), len(iso_levels)), np.nan)
+        for nlf in (self, other):
+            rows = [cameras.index(camera) for camera in nlf.cameras]
+            columns = [iso_levels.index(iso) for iso in nlf.iso_levels]
+            table[np.ix_((0, 1), rows, columns)] = nlf.beta1, nlf.beta2
+        return type(self)(cameras, iso_levels, *table, dtype=self.dtype)
 
     @property
     def beta1(self) -> tf.Tensor:

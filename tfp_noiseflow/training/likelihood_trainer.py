@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tf_keras
@@ -24,11 +25,20 @@ class LikelihoodTrainer(tf_keras.Model):
 
     Args:
       noise_model: any noise model; training moves its variables.
+      trained_variables: those of them that training moves; None: all that are trainable.
     """
 
-    def __init__(self, noise_model: NoiseModel):
+    def __init__(
+        self,
+        noise_model: NoiseModel,
+        *,
+        trained_variables: Sequence[tf.Variable] | None = None,
+    ):
         super().__init__(name="likelihood_trainer", dtype=noise_model.dtype.name)
         self.noise_model = noise_model
+        self._trained = None
+        if trained_variables is not None:
+            self._trained = frozenset(variable.ref() for variable in trained_variables)
         self._nll = tf_keras.metrics.Mean(name="loss")
 
     def compile(self, *args, **kwargs):
@@ -50,6 +60,11 @@ class LikelihoodTrainer(tf_keras.Model):
         )
         dimensions = tf.cast(tf.reduce_prod(tf.shape(noise)[-3:]), noise.dtype)
         return -distribution.log_prob(noise) / dimensions
+
+    @property
+    def trainable_weights(self):
+        weights = super().trainable_weights
+        return [w for w in weights if self._trained is None or w.ref() in self._trained]
 
     @property
     def metrics(self):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import tensorflow as tf
 import tf_keras
 
 from tfp_noiseflow.bijectors.conditions import LARGEST_CLEAN
@@ -77,6 +79,7 @@ def train_noise_model(
     model_dir: str | os.PathLike,
     schedule: Schedule = Schedule(),
     *,
+    trained_variables: Sequence[tf.Variable] | None = None,
     verbose: int = 1,
 ) -> NoiseModel:
     """Trains a noise model by maximum likelihood and keeps everything in a model directory.
@@ -90,6 +93,7 @@ def train_noise_model(
       train_captures, validation_captures: of cameras and ISOs that the model knows.
       model_dir: the folder.
       schedule: how to train.
+      trained_variables: the model's variables that training moves; None: all.
       verbose: Keras's: 0 silent, 1 a progress bar, 2 a line an epoch.
 
     Returns:
@@ -112,7 +116,7 @@ def train_noise_model(
         write_baselines(model_dir, baselines)
     steps = epoch_steps(train_captures, schedule.batch_size)
     epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
-    trainer = LikelihoodTrainer(model)
+    trainer = LikelihoodTrainer(model, trained_variables=trained_variables)
     trainer.compile(schedule.optimizer(epochs * steps))
     checkpoints = Checkpoints(model_dir, trainer)
     first_epoch = checkpoints.restore()

@@ -1,0 +1,98 @@
+"""The documented commands from a SIDD tree to a report, and a camera added to the model."""
+
+import json
+
+import numpy as np
+import pytest
+
+import tfp_noiseflow as nf
+from tests.captures import sidd_form
+from tests.train.test_commands import run
+from tfp_noiseflow.captures.sidd_layout import SPLITS
+
+TRAIN, TEST = SPLITS["train"][:20], SPLITS["test"][:5]
+
+
+def done(script, **flags):
+    finished = run(script, **flags)
+    assert finished.returncode == 0, f"{script}:\n{finished.stdout}\n{finished.stderr}"
+    return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tree of 25 instances of all cameras and ISOs, imported, trained on and evaluated."""
+    folder = tmp_path_factory.mktemp("sidd")
+    data = folder / "SIDD_Medium_Raw" / "Data"
+    sidd_form.write_tree(data, TRAIN)
+    sidd_form.write_tree(data, TEST)
+    (data / sidd_form.folder_name(45, "S8", 100)).mkdir()
+    imported = {"sidd_root": data.parent, "output_dir": folder / "captures", "patch_size": 16}
+    refused = run("import_sidd", **imported)
+    assert refused.returncode != 0 and "received 'S8'" in refused.stderr
+    text = done("import_sidd", **imported, on_bad_file="skip")
+    (folder / "import.txt").write_text(text)
+    captures = folder / "captures"
+    done(
+        "noise_flow",
+        train_captures=captures / "train.h5",
+        validation_captures=captures / "test.h5",
+        architecture="S-G-CAM",
+        epochs=2,
+        model_dir=folder / "model",
+        verbose=2,
+    )
+    done(
+        "evaluate",
+        model_dir=folder / "model",
+        captures=captures / "test.h5",
+        output_dir=folder / "report",
+    )
+    return folder
+
+
+def test_import_tells_what_it_found(folder):
+    text = (folder / "import.txt").read_text()
+    assert "train: 40 images, 240 patches, 0.001 GB" in text
+    assert "ETA" in text or "/image" in text
+    assert "train.h5: 240 captures of 40 images; beta2 set to its floor in 8" in text
+    assert "left out: " in text and "received 'S8'" in text
+
+
+def test_model_knows_the_cameras_and_isos_of_the_tree(folder):
+    model = nf.load_model(folder / "model")
+    assert model.cameras == ("G4", "GP", "IP", "N6", "S6")
+    assert model.iso_levels == (100, 400, 800, 1600, 3200)
+
+
+def test_report_compares_with_the_noise_level_functions_of_the_files(folder):
+    report = json.loads((folder / "report" / "report.json").read_text())
+    for name in ("noise_flow", "gaussian", "camera_nlf"):
+        assert np.isfinite(report["models"][name]["nll"]), name
+    # The noise in the tree is what its files report, clipped at black and white.
+    assert report["models"]["camera_nlf"]["nll"] < report["models"]["gaussian"]["nll"] - 0.3
+
+
+def test_a_camera_is_added_by_its_command(folder, tmp_path):
+    captures = nf.read_captures(folder / "captures" / "train.h5").select(np.arange(24))
+    (block,) = captures.blocks()
+    new = tmp_path / "new.h5"
+    nf.write_captures(new, block.clean + block.noise, block.clean, block.iso, "X1")
+    done(
+        "finetune_camera",
+        model_dir=folder / "model",
+        captures=new,
+        camera="X1",
+        output_model_dir=tmp_path / "model",
+        epochs=2,
+        verbose=0,
+    )
+    assert nf.load_model(tmp_path / "model").cameras == ("G4", "GP", "IP", "N6", "S6", "X1")
+    refused = run(
+        "finetune_camera",
+        model_dir=folder / "model",
+        captures=new,
+        camera="GP",
+        output_model_dir=tmp_path / "other",
+    )
+    assert refused.returncode != 0 and "received 'GP'" in refused.stderr

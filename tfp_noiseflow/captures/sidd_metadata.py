@@ -1,0 +1,151 @@
+"""What the METADATA files of SIDD say of an image: camera, ISO, CFA and noise level function.
+
+They are MATLAB 5 files of one struct, `metadata`, as MATLAB's `imfinfo` gives it for a DNG file.
+Tags that `imfinfo` does not know stand in `UnknownTags`, a struct array of ID, Offset and Value. A
+DNG whose raw image is not its first has these in `SubIFDs`, and one that keeps its EXIF apart has
+the ISO in `DigitalCamera`.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.io
+from scipy.io.matlab import MatReadError
+
+from tfp_noiseflow.captures.bayer import CHANNEL_POSITIONS
+from tfp_noiseflow.captures.capture_file import SMALLEST_BETA
+
+CFA_PATTERN = 33422
+NOISE_PROFILE = 51041
+
+COLORS = "RGB"  # What 0, 1 and 2 mean in a CFA pattern.
+
+
+@dataclass(frozen=True)
+class SiddMetadata:
+    """Of one image.
+
+    Attributes:
+      make: the maker of the camera. iso: as the camera set it.
+      cfa: "RGGB", "GRBG", "GBRG" or "BGGR", of the image as the sensor has it.
+      nlf: (beta1, beta2), in fractions of full scale, the mean over the pixels of a 2x2 block.
+      is_floored: beta2 of a colour was 0 or less in the file and is 1e-6 here.
+    """
+
+    make: str
+    iso: float
+    cfa: str
+    nlf: tuple[float, float]
+    is_floored: bool
+
+
+def read_metadata(path: str | os.PathLike) -> SiddMetadata:
+    """Reads a METADATA file.
+
+    Args:
+      path: `.._METADATA_RAW_...MAT`.
+
+    Returns:
+      SiddMetadata.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: it is damaged, lacks one of the four, or its beta1 is not positive; the message
+        names the file and what is missing.
+    """
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: expected the image's metadata, there is no such file.")
+    structs = list(_structs(_load(path)))
+    try:
+        nlf, is_floored = _noise_level_function(_tag(structs, NOISE_PROFILE, "NoiseProfile"))
+        return SiddMetadata(
+            make=str(_field(structs, "Make")[0]),
+            iso=float(_field(structs, "ISOSpeedRatings")[0]),
+            cfa=_cfa(_tag(structs, CFA_PATTERN, "CFA pattern")),
+            nlf=nlf,
+            is_floored=is_floored,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _load(path: str) -> np.ndarray:
+    # What SciPy raises depends on where a file ends or is damaged.
+    faults = (OSError, ValueError, EOFError, TypeError, IndexError, KeyError, NotImplementedError)
+    try:
+        content = scipy.io.loadmat(path)
+    except (*faults, MatReadError, zlib.error) as error:
+        raise ValueError(
+            f"{path}: expected a MATLAB 5 file, but it cannot be read; it is truncated or of "
+            f"another format ({error})."
+        ) from error
+    metadata = content.get("metadata")
+    if metadata is None or metadata.dtype.names is None:
+        names = [name for name in content if not name.startswith("__")]
+        raise ValueError(f"{path}: expected a struct 'metadata', the file holds {names}.")
+    return metadata
+
+
+def _structs(value) -> Iterator[np.void]:
+    """All structs within a value, outer ones first."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "OV":
+        return
+    records = list(value.flat)
+    if value.dtype.names:
+        yield from records
+        records = [record[name] for record in records for name in value.dtype.names]
+    for record in records:
+        yield from _structs(record)
+
+
+def _field(structs, name: str) -> np.ndarray:
+    """The values of the first struct that has any under a name."""
+    for struct in structs:
+        if name in struct.dtype.names and np.size(struct[name]):
+            return np.ravel(struct[name])
+    raise ValueError(f"expected a field {name}, there is none.")
+
+
+def _tag(structs, number: int, name: str) -> np.ndarray:
+    for struct in structs:
+        is_tag = {"ID", "Value"} <= set(struct.dtype.names) and np.size(struct["ID"]) == 1
+        if is_tag and int(struct["ID"].flat[0]) == number and np.size(struct["Value"]):
+            return np.ravel(struct["Value"])
+    raise ValueError(f"expected the tag {number} ({name}) in UnknownTags, there is none.")
+
+
+def _cfa(codes: np.ndarray) -> str:
+    cfa = "".join(COLORS[code] if code < len(COLORS) else "?" for code in codes.astype(int))
+    if cfa not in CHANNEL_POSITIONS:
+        raise ValueError(
+            f"expected a CFA pattern (tag {CFA_PATTERN}) of {list(CHANNEL_POSITIONS)}, received "
+            f"{codes.tolist()}."
+        )
+    return cfa
+
+
+def _noise_level_function(profile: np.ndarray) -> tuple[tuple[float, float], bool]:
+    """beta1 and beta2 over the pixels, of a pair for all colours or a pair for each of R, G, B."""
+    if profile.size not in (2, 6) or not np.isfinite(profile).all():
+        raise ValueError(
+            f"expected a NoiseProfile (tag {NOISE_PROFILE}) of beta1, beta2 for all colours or "
+            f"for each of three, received {profile.tolist()}."
+        )
+    beta1, beta2 = profile.astype(np.float64).reshape(-1, 2).T
+    if not (beta1 > 0).all():
+        raise ValueError(
+            f"expected beta1 > 0 in the NoiseProfile (tag {NOISE_PROFILE}), received "
+            f"{profile.tolist()}."
+        )
+    is_floored = beta2 <= 0
+    beta2 = np.where(is_floored, SMALLEST_BETA, beta2)
+    # Half of the pixels are green.
+    share = [1.0] if len(beta1) == 1 else [0.25, 0.5, 0.25]
+    nlf = (float(np.dot(share, beta1)), float(np.dot(share, beta2)))
+    return nlf, bool(is_floored.any())

@@ -1,0 +1,124 @@
+"""Fine-tuning a model directory to a new camera."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, replace
+
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.dataset import epoch_steps
+from tfp_noiseflow.models.model_directory import (
+    load_baselines,
+    load_model,
+    read_config,
+    save_model,
+    write_baselines,
+)
+from tfp_noiseflow.models.new_camera import camera_variables, flow_of_new_camera, with_camera_of
+from tfp_noiseflow.models.noise_flow import NoiseFlow
+from tfp_noiseflow.training.train_noise_model import Schedule, train_noise_model
+
+# A few numbers, from a start near where they end: 300 steps move them by up to 7. Small batches
+# give few captures as many steps.
+STEPS = 300
+SCHEDULE = Schedule(batch_size=16, learning_rate=5e-2)
+
+TRAINING = "new_camera"
+
+
+def finetune_camera(
+    model_dir: str | os.PathLike,
+    captures: Captures,
+    camera: str,
+    output_model_dir: str | os.PathLike,
+    *,
+    validation_captures: Captures | None = None,
+    schedule: Schedule = SCHEDULE,
+    verbose: int = 1,
+) -> NoiseFlow:
+    """Adds a camera to a trained flow and trains that camera's parameters alone.
+
+    Of the flow everything else stays bit-identical. Writes a model directory like
+    `train_noise_model`: config.json, the checkpoint and baselines.json, to whose recalibrated NLF
+    that of the new camera is added. The training itself is in its folder `new_camera`, from which
+    it goes on when it was stopped.
+
+    Args:
+      model_dir: of a flow that tells cameras apart (CAM or N in its architecture).
+      captures: of the new camera, at ISOs that the flow knows; captures of other cameras are left
+        out.
+      camera: the new camera's name.
+      output_model_dir: where the flow of all cameras goes.
+      validation_captures: pick the best epoch; by default, as there are so few parameters,
+        `captures`.
+      schedule: how to train; without `epochs`, as many as give about 300 steps.
+      verbose: Keras's.
+
+    Returns:
+      The flow of all cameras, the new one last.
+
+    Raises:
+      ValueError: the model does not tell cameras apart or knows the camera; no captures of it, or
+        at unknown ISOs; output_model_dir holds another model.
+    """
+    flow = load_model(model_dir)
+    alone = flow_of_new_camera(flow, camera)
+    captures = _of_camera(captures, camera)
+    validation = captures
+    if validation_captures is not None:
+        validation = _of_camera(validation_captures, camera)
+    training_dir = os.path.join(output_model_dir, TRAINING)
+    is_other = os.path.exists(os.path.join(output_model_dir, "config.json"))
+    if is_other and not os.path.isdir(training_dir):
+        raise ValueError(f"{output_model_dir} holds another model.")
+    if schedule.epochs is None:
+        epochs = max(1, round(STEPS / epoch_steps(captures, schedule.batch_size)))
+        schedule = replace(schedule, epochs=epochs)
+    alone = train_noise_model(
+        alone,
+        captures,
+        validation,
+        training_dir,
+        schedule,
+        trained_variables=camera_variables(alone),
+        verbose=verbose,
+    )
+    joined = with_camera_of(flow, alone)
+    baselines = load_baselines(model_dir)
+    if "recalibrated_nlf" in baselines:
+        new = load_baselines(training_dir)["recalibrated_nlf"]
+        baselines["recalibrated_nlf"] = baselines["recalibrated_nlf"].with_cameras_of(new)
+        write_baselines(output_model_dir, baselines)
+    training_data = _training_data(
+        read_config(model_dir)["training_data"], captures, camera, schedule
+    )
+    save_model(joined, output_model_dir, training_data)
+    return joined
+
+
+def _of_camera(captures: Captures, camera: str) -> Captures:
+    if camera not in captures.cameras:
+        raise ValueError(
+            f"{captures.path}: expected captures of {camera!r}, received captures of "
+            f"{list(captures.cameras)}."
+        )
+    return captures.select(captures.camera == camera)
+
+
+def _training_data(before: dict, captures: Captures, camera: str, schedule: Schedule) -> dict:
+    """What a model was trained on before, and the captures of its new camera."""
+    new = {
+        "camera": camera,
+        "file": os.path.basename(captures.path),
+        "captures": len(captures),
+        "description": captures.description,
+        "origin": captures.origin,
+        "licence": captures.licence,
+        "schedule": asdict(schedule),
+    }
+    # What holds for the model as a whole names both.
+    both = {
+        name: "; ".join(dict.fromkeys(text for text in (before.get(name), new[name]) if text))
+        for name in ("origin", "licence")
+    }
+    return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}

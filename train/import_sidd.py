@@ -1,0 +1,92 @@
+"""Writes the captures of SIDD: train.h5 and test.h5, at the protocol of Noise Flow.
+
+python -m train.import_sidd --sidd_root=SIDD_Medium_Raw --output_dir=O
+
+Goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import os
+
+import tf_keras
+from absl import app, flags
+
+from tfp_noiseflow.captures.sidd import PATCHES_PER_IMAGE, SAMPLINGS, STORAGES, Patches
+from tfp_noiseflow.captures.sidd_import import import_sidd
+from tfp_noiseflow.captures.sidd_layout import IMAGE_NUMBERS, ISO_LEVELS, SPLITS
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("sidd_root", None, "SIDD_Medium_Raw, or the full data set.", required=True)
+flags.DEFINE_string("output_dir", None, "Where the capture files go.", required=True)
+flags.DEFINE_list("train_instances", list(map(str, SPLITS["train"])), "Instances of train.h5.")
+flags.DEFINE_list("test_instances", list(map(str, SPLITS["test"])), "Instances of test.h5.")
+flags.DEFINE_list(
+    "validation_instances", [], "Instances of validation.h5, which train.h5 then lacks."
+)
+flags.DEFINE_list("image_numbers", list(map(str, IMAGE_NUMBERS)), "Which images of an instance.")
+flags.DEFINE_list("iso_levels", list(map(str, ISO_LEVELS)), "Images at other ISOs are left out.")
+flags.DEFINE_integer("patch_size", 32, "Side of a patch, in packed pixels.", lower_bound=1)
+flags.DEFINE_integer(
+    "patches_per_image", PATCHES_PER_IMAGE, "The most that are taken of an image.", lower_bound=1
+)
+flags.DEFINE_enum("sampling", "grid", SAMPLINGS, "Tiles in order, or random positions.")
+flags.DEFINE_integer("seed", 0, "Of random positions.")
+flags.DEFINE_enum("storage", "uint16", list(STORAGES), "16-bit codes are half the size.")
+flags.DEFINE_enum("compression", "none", ["none", "gzip", "lzf"], "Of the images in the files.")
+flags.DEFINE_enum("on_bad_file", "stop", ["stop", "skip"], "Either way bad files are named.")
+flags.DEFINE_integer(
+    "processes", None, "Images at a time. Default: one a processor, 8 at most.", lower_bound=1
+)
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    validation = [int(instance) for instance in FLAGS.validation_instances]
+    splits = {
+        "train": [int(i) for i in FLAGS.train_instances if int(i) not in validation],
+        "validation": validation,
+        "test": [int(instance) for instance in FLAGS.test_instances],
+    }
+    bars: dict[str, tf_keras.utils.Progbar] = {}
+
+    def show_plan(plan):
+        print(
+            f"{plan.name}: {len(plan.images)} images, {plan.patches} patches, "
+            f"{plan.bytes / 1e9:.3f} GB"
+        )
+
+    def show_progress(split, done, total):
+        if split not in bars:
+            bars[split] = tf_keras.utils.Progbar(total, unit_name="image")
+        bars[split].update(done)
+
+    record = import_sidd(
+        FLAGS.sidd_root,
+        FLAGS.output_dir,
+        splits={name: instances for name, instances in splits.items() if instances},
+        image_numbers=[int(number) for number in FLAGS.image_numbers],
+        iso_levels=[float(iso) for iso in FLAGS.iso_levels],
+        patches=Patches(
+            FLAGS.patch_size, FLAGS.patches_per_image, FLAGS.sampling, FLAGS.storage, FLAGS.seed
+        ),
+        compression=None if FLAGS.compression == "none" else FLAGS.compression,
+        skip_bad=FLAGS.on_bad_file == "skip",
+        processes=FLAGS.processes,
+        on_plan=show_plan,
+        on_progress=show_progress,
+    )
+    for name, summary in record["files"].items():
+        print(
+            f"{os.path.join(FLAGS.output_dir, name)}.h5: {summary['captures']} captures of "
+            f"{summary['images']} images; beta2 set to its floor in {summary['floored_nlf']}; "
+            f"{summary['other_isos']} at other ISOs left out; instances that are not there: "
+            f"{summary['missing_instances'] or 'none'}"
+        )
+        for path, reason in summary["bad"].items():
+            print(f"  left out: {path}: {reason}")
+
+
+if __name__ == "__main__":
+    app.run(main)
