@@ -40,31 +40,25 @@ flags.DEFINE_integer("epochs", None, "As in train.noise_flow.")
 flags.DEFINE_integer("batch_size", 138, "As in train.noise_flow.")
 flags.DEFINE_float("learning_rate", 3e-2, "As in train.noise_flow.")
 
-SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
-
-def capture_files() -> dict[str, str]:
-    """Split to capture file; those that are missing are made once, in O/captures."""
-    made = {split: os.path.join(FLAGS.output_dir, "captures", f"{split}.h5") for split in SHARES}
+def read_splits() -> dict[str, nf.Captures]:
+    """Training, validation and test captures; what is missing is split off by scene."""
     if not os.path.isdir(FLAGS.captures):
-        return _split(FLAGS.captures, made)
-    given = {split: os.path.join(FLAGS.captures, f"{split}.h5") for split in SHARES}
-    if os.path.exists(given["validation"]):
-        return given
-    del made["test"]
-    return {**given, **_split(given["train"], made)}
+        splits = split_by_scene(nf.read_captures(FLAGS.captures), (0.7, 0.1, 0.2))
+        return dict(zip(("train", "validation", "test"), splits, strict=True))
+    train, validation, test = (
+        os.path.join(FLAGS.captures, f"{split}.h5") for split in ("train", "validation", "test")
+    )
+    captures = {"train": nf.read_captures(train), "test": nf.read_captures(test)}
+    if os.path.exists(validation):
+        return {**captures, "validation": nf.read_captures(validation)}
+    parts = split_by_scene(captures["train"], (7 / 8, 1 / 8))
+    return {**captures, "train": parts[0], "validation": parts[1]}
 
 
-def _split(path: str, made: dict[str, str]) -> dict[str, str]:
-    if not all(map(os.path.exists, made.values())):
-        total = sum(SHARES[split] for split in made)
-        split_by_scene(path, {made[split]: SHARES[split] / total for split in made})
-    return made
-
-
-def train(architecture: str, seed: int, files: dict[str, str]) -> str:
+def train(architecture: str, seed: int, splits: dict[str, nf.Captures]) -> str:
     """Trains a flow, or finds it trained; returns its model directory."""
-    captures = nf.read_captures(files["train"])
+    captures = splits["train"]
     if os.path.isdir(architecture):
         model = untrained_model(architecture, seed=seed)
     else:
@@ -83,22 +77,21 @@ def train(architecture: str, seed: int, files: dict[str, str]) -> str:
         learning_rate=FLAGS.learning_rate,
         seed=seed,
     )
-    validation = nf.read_captures(files["validation"])
-    nf.train_noise_model(model, captures, validation, model_dir, schedule, verbose=2)
+    nf.train_noise_model(model, captures, splits["validation"], model_dir, schedule, verbose=2)
     return model_dir
 
 
-def compare(seed: int, files: dict[str, str]) -> tuple[dict, dict, dict[str, str]]:
+def compare(seed: int, splits: dict[str, nf.Captures]) -> tuple[dict, dict, dict[str, str]]:
     """Trains all architectures with a seed and writes a report.
 
     Returns:
       The report, the figures of the best model by KL, and the model directories.
     """
-    folders = {name: train(name, seed, files) for name in FLAGS.architectures}
+    folders = {name: train(name, seed, splits) for name in FLAGS.architectures}
     own = folders[FLAGS.architectures[-1]]
     others = {name: nf.load_model(folders[name]) for name in FLAGS.architectures[:-1]}
     others |= {name: nf.load_model(path) for name, path in map(_name_and_path, FLAGS.compare)}
-    test = nf.read_captures(files["test"])
+    test = splits["test"]
     measurement = measure(nf.load_model(own), test, baselines={**load_baselines(own), **others})
     by_kl = measure(nf.load_model(own, kind="best_kl"), test).report["models"]["noise_flow"]
     output_dir = os.path.join(FLAGS.output_dir, f"report-{seed}")
@@ -115,8 +108,8 @@ def _name_and_path(text: str) -> list[str]:
 
 def main(argv: list[str]) -> None:
     del argv
-    files = capture_files()
-    results = [compare(int(seed), files) for seed in FLAGS.seeds]
+    splits = read_splits()
+    results = [compare(int(seed), splits) for seed in FLAGS.seeds]
     reports, by_kl, folders = zip(*results, strict=True)
     architecture = nf.load_model(folders[0][FLAGS.architectures[-1]]).architecture
     figures = {figure: np.mean([entry[figure] for entry in by_kl]) for figure in by_kl[0]

@@ -26,6 +26,7 @@ from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.training.checkpoints import Checkpoints
 from tfp_noiseflow.training.history import History
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
+from tfp_noiseflow.training.validation_kl import ValidationKl
 
 # From the paper's start (b2 = 0, noise of full scale) the logarithm of beta2 has some 12 to go, and
 # Adam moves it by about its rate a step: 3e-2 gets there in 400 steps and leaves as many to settle.
@@ -85,8 +86,8 @@ def train_noise_model(
     """Trains a noise model by maximum likelihood and keeps everything in a model directory.
 
     Writes config.json, baselines.json (the Gaussian and the recalibrated NLF of the training
-    captures), history.csv, TensorBoard logs, and the best and last checkpoints. When the folder
-    holds a last checkpoint already, training goes on from it as if it had not stopped.
+    captures), history.csv, TensorBoard logs, and the last checkpoint and the best ones by
+    validation NLL and by KL. When the folder holds a last checkpoint already, training goes on from it as if it had not stopped.
 
     Args:
       model: any noise model.
@@ -137,6 +138,7 @@ def train_noise_model(
             ),
             callbacks=[
                 StopAtNaN(),
+                ValidationKl(model, validation_captures, batch_size=schedule.batch_size),
                 History(model_dir, first_epoch),
                 tf_keras.callbacks.TensorBoard(
                     os.path.join(model_dir, "logs"), write_graph=False, profile_batch=0
