@@ -87,7 +87,8 @@ def train_noise_model(
 
     Writes config.json, baselines.json (the Gaussian and the recalibrated NLF of the training
     captures), history.csv, TensorBoard logs, and the last checkpoint and the best ones by
-    validation NLL and by KL. When the folder holds a last checkpoint already, training goes on from it as if it had not stopped.
+    validation NLL and by KL. When the folder holds a last checkpoint already, training goes on
+    from it as if it had not stopped.
 
     Args:
       model: any noise model.
