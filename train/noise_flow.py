@@ -10,6 +10,7 @@ import os
 from absl import app, flags
 
 import tfp_noiseflow as nf
+from tfp_noiseflow.models import untrained_model
 
 FLAGS = flags.FLAGS
 
@@ -19,10 +20,19 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("model_dir", None, "Where the model goes; resumed if there.", required=True)
 flags.DEFINE_string(
-    "architecture", "S-Ax4-G-Ax4-CAM", "Layers in density order, as in the paper's table 2."
+    "architecture",
+    "S-Ax4-G-Ax4-CAM",
+    "Layers in density order, as in the paper's table 2; or a model directory, for a flow of the "
+    "same layers, cameras and ISOs, trained anew.",
 )
 flags.DEFINE_list("cameras", None, "Camera names. Default: those of the training captures.")
 flags.DEFINE_list("iso_levels", None, "ISOs. Default: those of the training captures.")
+flags.DEFINE_string(
+    "start_from",
+    None,
+    "Model directory of a flow; layers of the same name begin with its variables: an S-G-CAM that "
+    "was trained before, for S-Ax4-G-Ax4-CAM.",
+)
 flags.DEFINE_integer("hidden_channels", 4, "Width of the couplings' networks.", lower_bound=1)
 flags.DEFINE_bool("border_indicator", False, "Whether the couplings see the image's border.")
 flags.DEFINE_integer(
@@ -43,7 +53,7 @@ flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epo
 def main(argv: list[str]) -> None:
     del argv
     train_captures = nf.read_captures(FLAGS.train_captures)
-    model = nf.NoiseFlow(
+    model = untrained_model(
         FLAGS.architecture,
         cameras=FLAGS.cameras or train_captures.cameras,
         iso_levels=FLAGS.iso_levels or train_captures.iso_levels,
@@ -52,6 +62,9 @@ def main(argv: list[str]) -> None:
         has_border_indicator=FLAGS.border_indicator,
         seed=FLAGS.seed,
     )
+    if FLAGS.start_from:
+        taken = model.start_layers_from(nf.load_model(FLAGS.start_from))
+        print(f"Layers of {FLAGS.start_from}: {', '.join(taken)}")
     print(model)
     nf.train_noise_model(
         model,

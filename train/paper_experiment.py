@@ -59,16 +59,13 @@ def read_splits() -> dict[str, nf.Captures]:
 def train(architecture: str, seed: int, splits: dict[str, nf.Captures]) -> str:
     """Trains a flow, or finds it trained; returns its model directory."""
     captures = splits["train"]
-    if os.path.isdir(architecture):
-        model = untrained_model(architecture, seed=seed)
-    else:
-        model = nf.NoiseFlow(
-            architecture,
-            cameras=captures.cameras,
-            iso_levels=captures.iso_levels,
-            channels=captures.image_shape[-1],
-            seed=seed,
-        )
+    model = untrained_model(
+        architecture,
+        cameras=captures.cameras,
+        iso_levels=captures.iso_levels,
+        channels=captures.image_shape[-1],
+        seed=seed,
+    )
     model_dir = os.path.join(FLAGS.output_dir, f"{model.architecture}-{seed}")
     print(f"{model_dir}: {model}", flush=True)
     schedule = nf.Schedule(

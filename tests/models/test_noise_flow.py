@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.registry import moved
+from tfp_noiseflow.models import untrained_model
 from tfp_noiseflow.models.architecture import parse_architecture
 
 
@@ -250,3 +251,40 @@ def test_sample_noise_refuses_bad_seeds_and_temperatures(seeds, temperature, mes
         nf.sample_noise(
             flow, np.full((2, 4, 4, 4), 0.5), iso=100, seeds=seeds, temperature=temperature
         )
+
+
+def test_layers_start_from_those_of_another_flow():
+    cameras, isos = ("a", "b"), (100, 400)
+    source = moved(nf.NoiseFlow("S-G-CAM", cameras, isos, seed=0))
+    flow = nf.NoiseFlow("S-Ax1-G-Ax1-CAM", cameras, isos, channel_order=(3, 1, 0, 2), seed=1)
+    steps = [variable.numpy() for variable in flow.layers["coupling_1"].variables]
+    assert flow.start_layers_from(source) == ["signal_dependent", "gain"]
+    physical, expected = flow.physical_parameters(), source.physical_parameters()
+    assert {k: float(v) for k, v in physical.items()} == {k: float(v) for k, v in expected.items()}
+    for before, after in zip(steps, flow.layers["coupling_1"].variables, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "cameras"), [("Ax1", ("a", "b")), ("S-G", ("a", "c")), ("N", ("a", "b"))]
+)
+def test_flows_without_common_layers_or_of_other_cameras_are_no_start(architecture, cameras):
+    flow = nf.NoiseFlow("S-G-CAM", ("a", "b"), (100, 400))
+    before = [variable.numpy() for variable in flow.variables]
+    with pytest.raises(ValueError, match="expected a flow with layers among"):
+        flow.start_layers_from(nf.NoiseFlow(architecture, cameras, (100, 400)))
+    for value, variable in zip(before, flow.variables, strict=True):
+        np.testing.assert_array_equal(value, variable)
+
+
+def test_model_directory_stands_for_its_flow_untrained(tmp_path):
+    trained = moved(nf.NoiseFlow("S-Ax1-G", iso_levels=(100, 400), hidden_channels=3, seed=0))
+    nf.save_model(trained, tmp_path / "m", {})
+    fresh = untrained_model(str(tmp_path / "m"), seed=7, cameras=("not", "used"))
+    assert fresh.get_config() == trained.get_config()
+    expected = nf.NoiseFlow(**trained.get_config(), seed=7)
+    for variable, start in zip(fresh.variables, expected.variables, strict=True):
+        np.testing.assert_array_equal(variable, start)
+    nf.save_model(nf.GaussianNoise(0.1), tmp_path / "g", {})
+    with pytest.raises(ValueError, match="expected a NoiseFlow, received GaussianNoise"):
+        untrained_model(str(tmp_path / "g"))

@@ -63,10 +63,7 @@ def with_couplings_reversed(model: NoiseFlow) -> NoiseFlow:
     for target, source in zip(copied.variables, model.variables, strict=True):
         target.assign(source)
     couplings = [
-        sorted(
-            (layer for layer in flow.submodules if isinstance(layer, AffineCoupling)),
-            key=lambda layer: int(layer.name.rsplit("_", 1)[1]),
-        )
+        [layer for layer in flow.layers.values() if isinstance(layer, AffineCoupling)]
         for flow in (copied, model)
     ]
     for target, source in zip(couplings[0], reversed(couplings[1]), strict=True):

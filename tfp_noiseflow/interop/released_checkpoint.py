@@ -97,9 +97,8 @@ def load_released_checkpoint(
         dtype=dtype,
         seed=0,
     )
-    chain = model.bijector if cfa is None else model.bijector.bijector
     couplings = 0
-    for (kind, number), layer in zip(layers, chain.bijectors, strict=True):
+    for (kind, number), layer in zip(layers, model.layers.values(), strict=True):
         if kind == "sdn":
             _assign_signal_dependent(layer, variables)
         elif kind == "gain":

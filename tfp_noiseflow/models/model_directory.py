@@ -94,19 +94,23 @@ def model_from_config(model_dir: str | os.PathLike) -> NoiseModel:
     return model_from_description({k: v for k, v in config.items() if k not in about})
 
 
-def untrained_model(model_dir: str | os.PathLike, *, seed: int | None = None) -> NoiseFlow:
-    """A flow with the layers of another one's model directory, its variables at their start.
+def untrained_model(architecture: str, *, seed: int | None = None, **options) -> NoiseFlow:
+    """A flow with its variables at their start.
 
     Args:
-      model_dir: of a `NoiseFlow`; whether it holds a checkpoint does not matter.
+      architecture: as for `NoiseFlow`; or a model directory, which stands for all that its flow
+        was made of (whether it holds a checkpoint does not matter).
       seed: of the initial weights.
+      **options: the other arguments of `NoiseFlow`; a model directory has its own.
 
     Raises:
-      FileNotFoundError, ValueError: as `read_config`; a model of another class.
+      FileNotFoundError, ValueError: as `NoiseFlow` and `read_config`; a model of another class.
     """
-    model = model_from_config(model_dir)
+    if not os.path.isdir(architecture):
+        return NoiseFlow(architecture, seed=seed, **options)
+    model = model_from_config(architecture)
     if not isinstance(model, NoiseFlow):
-        raise ValueError(f"{model_dir}: expected a NoiseFlow, received {type(model).__name__}.")
+        raise ValueError(f"{architecture}: expected a NoiseFlow, received {type(model).__name__}.")
     return NoiseFlow(**model.get_config(), seed=seed)
 
 

@@ -10,10 +10,11 @@ import tensorflow_probability as tfp
 
 from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
 from tfp_noiseflow.bijectors.condition_table import ConditionTable
+from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
-from tfp_noiseflow.bijectors.rearranged import Reordered, Squeezed
+from tfp_noiseflow.bijectors.rearranged import Rearranged, Reordered, Squeezed
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.bijectors.unconditional import Unconditional
 from tfp_noiseflow.models.architecture import parse_architecture
@@ -151,6 +152,49 @@ class NoiseFlow(NoiseModel):
             channels=channels,
             name="noise_flow",
         )
+
+    @property
+    def layers(self) -> dict[str, ConditionalBijector]:
+        """The layers by name, in density order, without what rearranges images around them."""
+        chain = self.bijector
+        while isinstance(chain, Rearranged):
+            chain = chain.bijector
+        return {layer.name: layer for layer in chain.bijectors}
+
+    def start_layers_from(self, other: NoiseFlow) -> list[str]:
+        """Takes over the variables of another flow's layers, where it has them.
+
+        A flow whose noise level functions are trained first, as "S-G-CAM" or "N", spares the flow
+        steps from modelling what these layers are for while they are on their way.
+
+        Args:
+          other: a flow of the same cameras and ISOs.
+
+        Returns:
+          The names of the layers that were taken over.
+
+        Raises:
+          ValueError: no layer has its name and its variables' shapes.
+        """
+
+        def shapes(layer):
+            return [variable.shape for variable in layer.variables]
+
+        taken = [
+            name
+            for name, layer in self.layers.items()
+            if name in other.layers and shapes(other.layers[name]) == shapes(layer)
+        ]
+        if not taken or (self.cameras, self.iso_levels) != (other.cameras, other.iso_levels):
+            raise ValueError(
+                f"expected a flow with layers among {list(self.layers)} for the same cameras and "
+                f"ISOs, received {other} with {list(other.layers)}."
+            )
+        for name in taken:
+            pairs = zip(self.layers[name].variables, other.layers[name].variables, strict=True)
+            for target, source in pairs:
+                target.assign(tf.cast(source, target.dtype))
+        return taken
 
     def get_config(self) -> dict:
         return {
