@@ -117,7 +117,7 @@ def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     (tmp_path / "captures.h5").symlink_to(folder / "captures" / "train.h5")
     monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     names = {"tfd": tfp.distributions}
     for example in examples:
         # Long enough to show that it runs.
