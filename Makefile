@@ -10,10 +10,13 @@ RUN := TF_CPP_MIN_LOG_LEVEL=2 $(ENVIRONMENT)/bin/python
 DEMO ?= demo
 SEED ?= 0
 
-.PHONY: help environment demo ship test test-all lint format
+GALLERY_CAPTURES := $(DEMO)/gallery_captures
+
+.PHONY: help environment demo gallery ship test test-all lint format
 
 help:
 	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
+	@echo "make gallery   the README's pictures from the demo's model, in gallery/"
 	@echo "make ship      the demo's model into saved_models/"
 	@echo "make test      lint and the tests (minutes)"
 	@echo "make test-all  the slow tests too"
@@ -43,6 +46,16 @@ demo: $(READY)
 ship: $(READY)
 	$(RUN) -m train.ship_model --model_dir=$(DEMO)/model --report_dir=$(DEMO)/report \
 	  --output_dir=saved_models
+
+# Larger patches than the demo's, of its test split, and a photograph that no split trains on.
+gallery: $(READY)
+	$(RUN) -m train.simulate_captures --output_dir=$(GALLERY_CAPTURES) --patch_size=72 --seed=$(SEED) \
+	  --patches_per_combination=1 --validation_patches_per_combination=1 \
+	  --test_patches_per_combination=8
+	$(RUN) -m train.gallery --model_dir=$(DEMO)/model --captures=$(GALLERY_CAPTURES)/test.h5 \
+	  --cameras="Pixel,Nexus 6,OPPO Reno" --crop_at=120,200 --output_dir=gallery \
+	  --photograph=$$($(RUN) -c "from tfp_noiseflow.captures.photographs import path_of; \
+	    print(path_of('chelsea'))")
 
 lint: $(READY)
 	$(ENVIRONMENT)/bin/ruff check .

@@ -34,6 +34,9 @@ flags.DEFINE_list("sources", list(experiment.SOURCES), "What denoisers are train
 flags.DEFINE_list("seeds", ["0", "1", "2"], "Of weights, order and noise.")
 flags.DEFINE_integer("depth", 9, "Convolutions of the DnCNN; its own paper has 17.", lower_bound=2)
 flags.DEFINE_integer("filters", 32, "Of each convolution; its own paper has 64.", lower_bound=1)
+flags.DEFINE_bool(
+    "batch_normalization", False, "As in DnCNN's own paper; needs larger batches than the default."
+)
 flags.DEFINE_integer("epochs", 1, "Passes over the training captures.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 4, "Patches a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Adam's, at its highest; half a cosine down to 0.")
@@ -61,7 +64,11 @@ def main(argv: list[str]) -> None:
         nf.Schedule(
             epochs=FLAGS.epochs, batch_size=FLAGS.batch_size, learning_rate=FLAGS.learning_rate
         ),
-        network={"depth": FLAGS.depth, "filters": FLAGS.filters},
+        network={
+            "depth": FLAGS.depth,
+            "filters": FLAGS.filters,
+            "has_batch_normalization": FLAGS.batch_normalization,
+        },
         quantization_step=train_captures.quantization_step[0] / levels if FLAGS.as_codes else 0.0,
         clips=FLAGS.as_codes,
     )

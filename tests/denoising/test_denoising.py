@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS
@@ -63,14 +62,16 @@ def experiment(captures, output_dir, **changed):
     return Experiment(**(arguments | changed))
 
 
-@pytest.mark.parametrize("depth, filters, parameters", [(9, 32, 67300), (17, 64, 559556)])
-def test_dncnn_has_the_papers_layers_and_starts_as_the_identity(depth, filters, parameters):
-    model = dncnn(depth, filters)
-    convolutions = [la for la in model.layers if isinstance(la, tf_keras.layers.Conv2D)]
-    assert len(convolutions) == depth
-    # 3x3 convolutions, bias in the first and the last, two numbers a channel of normalisation.
-    inner = (depth - 2) * (9 * filters**2 + 2 * filters)
-    assert inner + 9 * 4 * filters + filters + 9 * filters * 4 + 4 == parameters
+@pytest.mark.parametrize(("depth", "filters"), [(9, 32), (17, 64)])
+@pytest.mark.parametrize("has_batch_normalization", [False, True])
+def test_dncnn_has_its_layers_and_starts_as_the_identity(depth, filters, has_batch_normalization):
+    model = dncnn(depth, filters, has_batch_normalization=has_batch_normalization)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds.count("Conv2D") == depth
+    assert kinds.count("BatchNormalization") == (depth - 2) * has_batch_normalization
+    # 3x3 convolutions, with a bias or a scale and an offset for each filter.
+    inner = (depth - 2) * (9 * filters**2 + (1 + has_batch_normalization) * filters)
+    parameters = inner + 9 * 4 * filters + filters + 9 * filters * 4 + 4
     assert sum(np.prod(v.shape) for v in model.trainable_variables) == parameters
     image = np.random.default_rng(0).uniform(size=(2, 12, 20, 4)).astype(np.float32)
     np.testing.assert_array_equal(model(image), image)

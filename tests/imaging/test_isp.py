@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_noiseflow.captures.photographs import PHOTOGRAPHS
+from tfp_noiseflow.captures.photographs import path_of
 from tfp_noiseflow.imaging import demosaic, draw_camera_colors, mosaic_rggb, process, unprocess
 from tfp_noiseflow.imaging.inverse_isp import (
     apply_exposure,
@@ -18,6 +18,7 @@ from tfp_noiseflow.imaging.isp import (
     camera_to_linear_srgb,
     linear_to_srgb,
 )
+from tfp_noiseflow.imaging.picture import read_picture
 
 COLORS = draw_camera_colors(2, np.random.default_rng(0))
 
@@ -69,15 +70,9 @@ def test_round_trip_of_photographs(scene, psnr):
 
 
 def photograph(scene):
-    skimage_data = pytest.importorskip("skimage.data")
-    import os
-
-    import skimage.io
-
-    [file] = [photo.file for photo in PHOTOGRAPHS if photo.scene == scene]
-    image = skimage.io.imread(os.path.join(os.path.dirname(skimage_data.__file__), file))
+    image = read_picture(path_of(scene))
     height, width = (side // 2 * 2 for side in image.shape[:2])
-    return image[:height, :width].astype(np.float32) / 255
+    return image[:height, :width]
 
 
 def one_frame():

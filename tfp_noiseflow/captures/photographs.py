@@ -108,6 +108,26 @@ def scenes(split: str) -> tuple[str, ...]:
     return (*names, *_ramp_scenes(split))
 
 
+def path_of(scene: str) -> str:
+    """The file of a scene's photograph.
+
+    Raises:
+      ImportError: scikit-image is not installed. ValueError: unknown scene.
+    """
+    try:
+        import skimage.data
+    except ImportError as error:
+        raise ImportError(
+            "expected scikit-image, whose photographs simulated captures are made from: "
+            "pip install scikit-image."
+        ) from error
+    files = {photograph.scene: photograph.file for photograph in PHOTOGRAPHS}
+    if scene not in files:
+        raise ValueError(f"expected a scene among {list(files)}, received {scene!r}.")
+    # The folder of the installed package itself: `skimage.data.data_dir` is a download cache.
+    return os.path.join(os.path.dirname(skimage.data.__file__), files[scene])
+
+
 @functools.cache
 def linear_photograph(photograph: Photograph) -> np.ndarray:
     """A photograph in linear light, its artefacts reduced.
@@ -122,17 +142,10 @@ def linear_photograph(photograph: Photograph) -> np.ndarray:
     Raises:
       ImportError: scikit-image is not installed.
     """
-    try:
-        import skimage.data
-        import skimage.io
-    except ImportError as error:
-        raise ImportError(
-            "expected scikit-image, whose photographs simulated captures are made from: "
-            "pip install scikit-image."
-        ) from error
-    # The folder of the installed package itself: `skimage.data.data_dir` is a download cache.
-    folder = os.path.dirname(skimage.data.__file__)
-    pixels = skimage.io.imread(os.path.join(folder, photograph.file))
+    path = path_of(photograph.scene)
+    import skimage.io
+
+    pixels = skimage.io.imread(path)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=-1)
     if photograph.box:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import tf_keras
 
 
-def dncnn(depth: int = 9, filters: int = 32, channels: int = 4) -> tf_keras.Model:
+def dncnn(
+    depth: int = 9, filters: int = 32, channels: int = 4, has_batch_normalization: bool = False
+) -> tf_keras.Model:
     """A DnCNN: predicts the noise of an image and subtracts it.
 
-    Conv3x3 - ReLU, depth - 2 times Conv3x3 - batch normalisation - ReLU, Conv3x3; zero padding. The
-    last convolution starts at zero, so that the network starts as the identity: raw noise is a
+    Conv3x3 - ReLU, depth - 2 times Conv3x3 (- batch normalisation) - ReLU, Conv3x3; zero padding.
+    The last convolution starts at zero, so that the network starts as the identity: raw noise is a
     hundredth of full scale, and a random start would first have to unlearn being far larger.
 
     Args:
@@ -17,6 +19,8 @@ def dncnn(depth: int = 9, filters: int = 32, channels: int = 4) -> tf_keras.Mode
         paper of DnCNN 17 with 64.
       filters: of all convolutions but the last.
       channels: of the images, 4 for packed raw.
+      has_batch_normalization: as in DnCNN's own paper, for large batches. Small ones of patches
+        that differ in brightness and ISO are normalised each in another way than in the test.
 
     Returns:
       A `tf_keras.Model`: noisy [B, H, W, C] -> denoised [B, H, W, C], any H and W.
@@ -34,11 +38,19 @@ def dncnn(depth: int = 9, filters: int = 32, channels: int = 4) -> tf_keras.Mode
             f"{depth}, {filters} and {channels}."
         )
     layers = tf_keras.layers
+
+    def convolution(**arguments):
+        return layers.Conv2D(
+            filters, 3, padding="same", kernel_initializer="he_normal", **arguments
+        )
+
     noisy = tf_keras.Input([None, None, channels], name="noisy")
-    x = layers.Conv2D(filters, 3, padding="same", activation="relu")(noisy)
+    x = convolution(activation="relu")(noisy)
     for _ in range(depth - 2):
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        x = convolution(use_bias=not has_batch_normalization)(x)
+        if has_batch_normalization:
+            x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
     noise = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="noise")(x)
     # The sum is in float32 under mixed precision too: 16 bits would round the image itself.
     denoised = layers.Subtract(name="denoised", dtype="float32")([noisy, noise])

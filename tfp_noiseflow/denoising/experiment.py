@@ -65,7 +65,7 @@ class Experiment:
         output_dir: str | os.PathLike,
         schedule: Schedule,
         *,
-        network: Mapping[str, int],
+        network: Mapping,
         quantization_step: float = 0.0,
         clips: bool = False,
     ):

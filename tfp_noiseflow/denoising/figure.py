@@ -13,6 +13,7 @@ from tfp_noiseflow.captures.bayer import unpack_bayer
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.denoising.experiment import SOURCES
 from tfp_noiseflow.denoising.quality import psnr_and_ssim
+from tfp_noiseflow.evaluation.examples import captures_to_show
 from tfp_noiseflow.imaging import meter, process
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
 
@@ -24,7 +25,7 @@ def plot_denoised(
 ) -> None:
     """Writes the figure: a row a capture, PSNR on each picture.
 
-    Shown are captures with much texture at the two highest ISOs, each of another camera and, where
+    Shown are captures with much contrast at the two highest ISOs, each of another camera and, where
     there are enough, another scene: where denoisers differ. All pictures of a row have the white
     balance and brightness of its clean image.
 
@@ -42,7 +43,10 @@ def plot_denoised(
             f"{list(captures.image_shape)}."
         )
     rows = []
-    for index in _most_textured(captures):
+    is_high = captures.iso >= captures.iso_levels[-2:][0]
+    groups = [np.flatnonzero(is_high & (captures.camera == camera)) for camera in captures.cameras]
+    groups = [group for group in groups if len(group)][:ROWS]
+    for index in captures_to_show(captures, groups):
         block = captures.read(index, index + 1)
         noisy = tf.constant(block.clean + block.noise)
         images = {"noisy": noisy}
@@ -57,19 +61,3 @@ def plot_denoised(
             pictures[title] = process(raw, colors, exposure)[0].numpy()
         rows.append((f"{block.camera[0]}\nISO {block.iso[0]:g}", pictures))
     write_contact_sheet(rows, path, scale=max(1, 192 // (2 * captures.image_shape[0])))
-
-
-def _most_textured(captures: Captures) -> list[int]:
-    """Positions of the captures that are shown."""
-    texture = np.zeros(len(captures))
-    for block in captures.blocks():
-        texture[block.index] = np.abs(np.diff(block.clean[..., 1], axis=1)).mean(axis=(1, 2))
-    texture[captures.iso < captures.iso_levels[-2:][0]] = 0
-    scene = captures.scene if captures.scene is not None else np.arange(len(captures))
-    found: list[int] = []
-    for camera in captures.cameras[:ROWS]:
-        own = np.flatnonzero(captures.camera == camera)
-        is_new = ~np.isin(scene[own], scene[found])
-        own = own[is_new] if is_new.any() else own
-        found.append(int(own[np.argmax(texture[own])]))
-    return found

@@ -246,7 +246,7 @@ def _survey(captures: Captures, batch_size: int, seed: int) -> _Survey:
             np.add.at(total, g, values)
         smallest = min(smallest, float(block.clean.min()))
         largest = max(largest, float(block.clean.max()))
-        spread = _coarse_contrast(block.clean)
+        spread = coarse_contrast(block.clean)
         for position, (index, value) in enumerate(zip(g, spread, strict=True)):
             if value > contrast[index]:
                 contrast[index] = value
@@ -270,7 +270,7 @@ def _survey(captures: Captures, batch_size: int, seed: int) -> _Survey:
     )
 
 
-def _coarse_contrast(clean: np.ndarray) -> np.ndarray:
+def coarse_contrast(clean: np.ndarray) -> np.ndarray:
     """[n]: how well a patch shows that noise follows the signal: large areas of other levels.
 
     0 for patches with saturated pixels.

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfp_noiseflow.captures.bayer import unpack_bayer
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.evaluation.examples import captures_to_show
 from tfp_noiseflow.evaluation.histograms import kl_smoothed, pooled_counts
 from tfp_noiseflow.imaging import meter, process
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
@@ -29,8 +30,9 @@ def plot_noise_gallery(
 ) -> list[dict]:
     """Writes the figure: a row a camera and ISO, the KL divergence from real noise on each picture.
 
-    Of the captures of a camera and ISO the one with the most texture is shown, as sRGB with the
-    white balance and brightness of its clean image. The divergence is `kl` of this image alone:
+    Of the captures of a camera and ISO the one with the most contrast is shown, where there are
+    enough of another scene in each row, as sRGB with the white balance and brightness of its clean
+    image. The divergence is `kl` of this image alone:
     its real noise against 16 draws of the model for the same clean image.
 
     Args:
@@ -54,22 +56,30 @@ def plot_noise_gallery(
             f"{list(captures.image_shape)}."
         )
     rows, figures = [], []
-    for camera, iso in conditions:
-        block = captures.read(*_most_textured(captures, camera, iso))
+    groups = [
+        np.flatnonzero((captures.camera == camera) & (captures.iso == iso))
+        for camera, iso in conditions
+    ]
+    for (camera, iso), own in zip(conditions, groups, strict=True):
+        if not len(own):
+            raise ValueError(f"{captures.path}: expected captures of {camera} at ISO {iso:g}.")
+    shown = captures_to_show(captures, groups)
+    for (camera, iso), index in zip(conditions, shown, strict=True):
+        block = captures.read(index, index + 1)
         clean, real = block.clean[0], block.noise[0]
         draws = {
             title: model(clean, iso=iso, camera=camera).sample(DRAWS, seed=(seed, 0)).numpy()
             for title, model in models.items()
         }
         kl = {title: divergence(real, noise) for title, noise in draws.items()}
-        shown = {title: draw[0] for title, draw in draws.items()} | {"real": real}
+        noises = {title: draw[0] for title, draw in draws.items()} | {"real": real}
         mosaic = unpack_bayer(clean, "RGGB")
         colors, exposure = meter(mosaic)
         pictures = {
             f"{title}\n{f'KL {kl[title]:.4f}' if title in kl else ''}": process(
                 unpack_bayer(np.clip(clean + noise, 0, 1), "RGGB")[None], colors, exposure
             )[0].numpy()
-            for title, noise in (shown | {"clean": np.zeros_like(clean)}).items()
+            for title, noise in (noises | {"clean": np.zeros_like(clean)}).items()
         }
         rows.append((f"{camera}\nISO {iso:g}", pictures))
         if block.noise_repeat is not None:
@@ -87,15 +97,3 @@ def divergence(real: np.ndarray, noise: np.ndarray) -> float:
         for values in (real[None], noise)
     ]
     return float(kl_smoothed(*counts))
-
-
-def _most_textured(captures: Captures, camera: str, iso: float) -> tuple[int, int]:
-    own = np.flatnonzero((captures.camera == camera) & (captures.iso == iso))
-    if not len(own):
-        raise ValueError(f"{captures.path}: expected captures of {camera} at ISO {iso:g}.")
-    texture = [
-        np.abs(np.diff(captures.read(index, index + 1).clean[0, ..., 1], axis=0)).mean()
-        for index in own
-    ]
-    best = int(own[np.argmax(texture)])
-    return best, best + 1
