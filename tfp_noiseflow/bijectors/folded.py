@@ -264,10 +264,13 @@ _FORWARDS: dict[type, Callable] = {
 def _conditioner(net: ConvolutionalConditioner, first: tf.Tensor) -> tf.Tensor:
     """The network of folded first halves; shift and log-scale stand in halves."""
     hidden, outputs = net.bias1.shape[0], net.bias3.shape[0]
-    features = first
-    for kernel, bias in ((net.kernel1, net.bias1), (net.kernel2, net.bias2)):
-        features = _rectified(features, fold_kernel(kernel), tf.tile(bias, [FOLD]))
+
+    def layer(images, kernel, bias):
+        convolved = _convolve(images, fold_kernel(kernel))
+        return tf.nn.relu(tf.nn.bias_add(convolved, tf.tile(bias, [FOLD])))
+
     halves = (outputs // 2, outputs // 2)
+    features = layer(layer(first, net.kernel1, net.bias1), net.kernel2, net.bias2)
     inner = fold_kernel(net.kernel3[:, :, :hidden], (hidden,), halves)
     shift, raw = tf.split(net.inner_bias, 2)
     bias = tf.concat([tf.tile(shift, [FOLD]), tf.tile(raw, [FOLD])], axis=0)
@@ -280,44 +283,8 @@ def _conditioner(net: ConvolutionalConditioner, first: tf.Tensor) -> tf.Tensor:
     return result
 
 
-def _convolution(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def _convolve(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.nn.conv2d(images, kernel, strides=1, padding="SAME")
-
-
-@tf.custom_gradient
-def _convolve(images: tf.Tensor, kernel: tf.Tensor):
-    """Zero-padded convolution, its gradients as in `_gradients`."""
-    return _convolution(images, kernel), lambda upstream: _gradients(images, kernel, upstream)
-
-
-@tf.custom_gradient
-def _rectified(images: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
-    """relu(convolution + bias), its gradients as in `_gradients`."""
-    result = tf.nn.relu(tf.nn.bias_add(_convolution(images, kernel), bias))
-
-    def gradients(upstream):
-        upstream = tf.raw_ops.ReluGrad(gradients=upstream, features=result)
-        bias_gradient = tf.raw_ops.BiasAddGrad(out_backprop=upstream)
-        return *_gradients(images, kernel, upstream), bias_gradient
-
-    return result, gradients
-
-
-def _gradients(images, kernel, upstream):
-    """Of a convolution with respect to images and kernel.
-
-    The one with respect to the images is a convolution by the mirrored kernel, which TensorFlow
-    computes faster on a CPU than its own gradient operation, up to twice for 1x1 kernels.
-    """
-    mirrored = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
-    kernel_gradient = tf.raw_ops.Conv2DBackpropFilter(
-        input=images,
-        filter_sizes=tf.shape(kernel),
-        out_backprop=upstream,
-        strides=[1, 1, 1, 1],
-        padding="SAME",
-    )
-    return _convolve(upstream, mirrored), kernel_gradient
 
 
 def fold_kernel(
