@@ -309,7 +309,7 @@ def fold_kernel(
     )
     # Position 0 is a zero.
     values = tf.concat([tf.zeros([1], kernel.dtype), tf.reshape(kernel, [-1])], axis=0)
-    return tf.gather(values, positions)
+    return tf.gather(values, tf.cast(positions, tf.int32))
 
 
 @functools.cache
@@ -327,8 +327,9 @@ def _kernel_positions(height, width, channels, outputs, halves_in, halves_out) -
         for column in range(width):
             position = p + column - width // 2
             folded[:, groups + position // FOLD, position % FOLD, :, p] = number[:, column]
-    folded = _in_order(folded, 2, halves_in)
-    return _in_order(folded, 3, halves_out)
+    folded = _in_order(_in_order(folded, 2, halves_in), 3, halves_out)
+    # Bytes, mostly: these constants are in every export, some dozens of them.
+    return folded.astype(np.min_scalar_type(folded.max()))
 
 
 def _in_order(array: np.ndarray, axis: int, halves: tuple[int, ...]) -> np.ndarray:
