@@ -42,12 +42,17 @@ def batch(number: int, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 class Library:
-    """`nf.NoiseFlow` and `nf.LikelihoodTrainer`, with cameras and ISOs that differ in the batch."""
+    """`nf.NoiseFlow` and `nf.LikelihoodTrainer`, with cameras and ISOs that differ in the batch.
 
-    def __init__(self, noise: tf.Tensor, clean: tf.Tensor):
+    Args:
+      noise, clean: of `batch`.
+      model_dir: of a flow to use in place of the default one.
+    """
+
+    def __init__(self, noise: tf.Tensor, clean: tf.Tensor, model_dir: str | None = None):
         number = len(noise)
         rng = np.random.default_rng(1)
-        flow = nf.NoiseFlow(seed=0)
+        flow = nf.load_model(model_dir) if model_dir else nf.NoiseFlow(seed=0)
         self.captures = {
             "noise": noise,
             "clean": clean,

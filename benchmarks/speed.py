@@ -40,6 +40,7 @@ flags.DEFINE_list("cases", list(CASES), "Which.")
 flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which; stock has no frame.")
 flags.DEFINE_integer("seconds", 4, "Time to spend on a figure in a process.", lower_bound=1)
 flags.DEFINE_string("output_dir", None, "speed.md goes there too.")
+flags.DEFINE_string("model_dir", None, "The library's flow; default: an untrained one.")
 flags.DEFINE_list("child", None, "What a child process measures: form, case.")
 
 
@@ -50,7 +51,8 @@ def measure(form: str, case: str) -> dict[str, dict]:
     from benchmarks.forms import FORMS, batch
 
     number, height, width, operations = CASES[case]
-    made = FORMS[form](*batch(number, height, width))
+    options = {"model_dir": FLAGS.model_dir} if form == "library" else {}
+    made = FORMS[form](*batch(number, height, width), **options)
     results = {}
     for operation in operations:
         function = getattr(made, operation)
@@ -103,15 +105,15 @@ def _peak_bytes() -> int:
 
 def _run_child(*what: str) -> dict:
     command = [sys.executable, "-m", "benchmarks.speed", f"--child={','.join(what)}"]
+    command += [f"--seconds={FLAGS.seconds}"]
+    command += [f"--model_dir={FLAGS.model_dir}"] if FLAGS.model_dir else []
     environment = {
         **os.environ,
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # As this library's scripts set it (train/__init__.py), and the same for all forms.
         "TF_CPU_ALLOCATOR_USE_BFC": "true",
     }
-    done = subprocess.run(
-        [*command, f"--seconds={FLAGS.seconds}"], env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(what)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
