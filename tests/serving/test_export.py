@@ -130,7 +130,6 @@ def test_graph_has_no_python_no_state_of_chance_and_no_custom_op(served):
     assert not [op for op in ops if "PyFunc" in op]
     of_chance = {op for op in ops if re.search("Random|Normal|Uniform|Multinomial|Rng", op)}
     assert {op for op in of_chance if not op.startswith("Stateless")} == set()
-    assert {node.device for node in nodes(meta_graph)} == {""}
 
 
 def test_names_of_the_graph_are_short_and_equal_functions_are_there_once(served):
