@@ -351,5 +351,6 @@ def test_history_is_a_csv_that_any_program_reads(captures, tmp_path):
     nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
     with open(tmp_path / "model" / "history.csv", newline="") as file:
         header, *rows = csv.reader(file)
-    assert header[:5] == ["epoch", "step", "loss", "val_loss", "learning_rate"]
+    assert header[:5] == ["epoch", "step", "loss", "val_loss", "val_kl"]
+    assert header[5] == "learning_rate"
     assert all(len(row) == len(header) for row in rows)
