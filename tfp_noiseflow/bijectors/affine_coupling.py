@@ -84,7 +84,8 @@ class AffineCoupling(ConditionalBijector):
         return x, tf.reduce_sum(log_scale, axis=[-3, -2, -1])
 
     def _halves(self, x):
-        return x[..., : self._conditioning_channels], x[..., self._conditioning_channels :]
+        # A split, not two slices: the gradient of a slice is a padded image of its own.
+        return tf.split(x, [self._conditioning_channels, -1], axis=-1)
 
     def _shift_and_log_scale(self, x0):
         shift, raw = tf.split(self.conditioner(x0), 2, axis=-1)

@@ -233,10 +233,10 @@ def _couple(layer: AffineCoupling, state: _Folded) -> tf.Tensor:
 
 def _coupling(layer: AffineCoupling, state: _Folded):
     state.reorder(in_halves=True)
-    first, second = (FOLD * half for half in state.halves)
-    values = state.values[..., :first], state.values[..., first:]
-    shift, raw = tf.split(_conditioner(layer.conditioner, values[0]), [second, second], axis=-1)
-    return *values, shift, layer.scale * tf.tanh(raw)
+    # Splits, not slices, as in AffineCoupling.
+    first, second = tf.split(state.values, [FOLD * half for half in state.halves], axis=-1)
+    shift, raw = tf.split(_conditioner(layer.conditioner, first), 2, axis=-1)
+    return first, second, shift, layer.scale * tf.tanh(raw)
 
 
 def _invert_gain(layer: Gain, state: _Folded, *, log_gain: tf.Tensor) -> tf.Tensor:
