@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.evaluation.measurement import coarse_contrast
+from tfp_noiseflow.evaluation.survey import coarse_contrast
 
 
 def captures_to_show(captures: Captures, groups: Sequence[np.ndarray]) -> list[int]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import Captures, read_captures
 from tfp_noiseflow.evaluation import histograms, likelihood
-from tfp_noiseflow.evaluation.statistics import NoiseStatistics, clean_level_edges
+from tfp_noiseflow.evaluation.report_content import KL_DRAWS, MODEL, Scores, report_content
+from tfp_noiseflow.evaluation.survey import Survey, survey_captures
 from tfp_noiseflow.models import CameraNLF
-
-MODEL = "noise_flow"
-EXPECTED_BASELINES = ("gaussian", "recalibrated_nlf")
-KL_DRAWS = 16
 
 # Values of one image-shaped array in flight: 4 MiB a block of patches, 16 MiB a call of draws.
 BLOCK_VALUES = 1 << 20
@@ -25,10 +22,9 @@ DRAW_VALUES = 1 << 22
 # Stands in the place of a block's number in the seed of the examples' draws.
 EXAMPLES = 2**31 - 1
 
+EXPECTED_BASELINES = ("gaussian", "recalibrated_nlf")
 NO_NLF = "captures hold no nlf data set"
 NO_BASELINE = "no such baseline was given"
-NO_REPEAT = "captures hold no noisy_repeat data set"
-ONE_CHANNEL = "the images have one channel"
 
 
 @dataclass
@@ -132,8 +128,8 @@ def measure(
     if batch_size is None:
         batch_size = max(1, BLOCK_VALUES // int(np.prod(captures.image_shape)))
 
-    survey = _survey(captures, batch_size, seed)
-    sources = {name: _Scores(survey) for name in ("real", "floor", *models)}
+    survey = survey_captures(captures, batch_size, seed)
+    sources = {name: Scores(survey) for name in ("real", "floor", *models)}
     drawers = {name: _Drawer(m, captures, survey, batch_size, seed) for name, m in models.items()}
     for number, block in enumerate(captures.blocks(batch_size, seed=seed)):
         group = survey.group[block.index]
@@ -154,7 +150,7 @@ def measure(
             on_progress(int(block.index[-1]) + 1, len(captures))
 
     return Measurement(
-        report=_report(captures, survey, sources, models, reasons, seed),
+        report=report_content(captures, survey, sources, models, reasons, seed),
         conditions=survey.conditions,
         edges=np.stack([histograms.kl_edges(sd) for sd in survey.standard_deviation]),
         counts={name: sources[name].counts for name in ("real", *models)},
@@ -203,109 +199,10 @@ def _check_pairs(model, captures) -> None:
     distribution.log_prob(tf.zeros(clean.shape, distribution.dtype))
 
 
-@dataclass
-class _Survey:
-    """What one pass over the captures tells before anything is compared."""
-
-    conditions: list[tuple[str, float]]
-    group: np.ndarray  # [N], which of the conditions
-    is_in_kl_paper: np.ndarray  # [N] bool
-    standard_deviation: np.ndarray  # [G] of the real noise
-    clean_edges: np.ndarray
-    example_clean: np.ndarray  # [G, H, W, C]
-    example_noise: np.ndarray  # [G, H, W, C]
-
-
-def _survey(captures: Captures, batch_size: int, seed: int) -> _Survey:
-    table = {name: index for index, name in enumerate(captures.cameras)}
-    keys = np.stack([[table[name] for name in captures.camera], captures.iso], axis=-1)
-    keys, group = np.unique(keys, axis=0, return_inverse=True)
-    group = group.reshape(-1)
-    conditions = [(captures.cameras[int(camera)], float(iso)) for camera, iso in keys]
-    groups = len(conditions)
-
-    # Every 5th patch of each camera x ISO: every 5th of the file would be one and the same ISO
-    # where a file cycles through five of them.
-    is_in_kl_paper = np.zeros(len(captures), bool)
-    for g in range(groups):
-        is_in_kl_paper[np.flatnonzero(group == g)[:: histograms.PAPER_STRIDE]] = True
-
-    sums = np.zeros([3, groups])
-    smallest, largest = np.inf, -np.inf
-    contrast = np.full(groups, -1.0)
-    example_clean = np.zeros([groups, *captures.image_shape], np.float32)
-    example_noise = np.zeros([groups, *captures.image_shape], np.float32)
-    for block in captures.blocks(batch_size, seed=seed):
-        g = group[block.index]
-        noise = block.noise.reshape(len(g), -1).astype(np.float64)
-        for total, values in zip(
-            sums,
-            (np.full(len(g), noise.shape[1]), noise.sum(1), np.square(noise).sum(1)),
-            strict=True,
-        ):
-            np.add.at(total, g, values)
-        smallest = min(smallest, float(block.clean.min()))
-        largest = max(largest, float(block.clean.max()))
-        spread = coarse_contrast(block.clean)
-        for position, (index, value) in enumerate(zip(g, spread, strict=True)):
-            if value > contrast[index]:
-                contrast[index] = value
-                example_clean[index] = block.clean[position]
-                example_noise[index] = block.noise[position]
-    variance = sums[2] / sums[0] - (sums[1] / sums[0]) ** 2
-    if not np.all(variance > 0):
-        camera, iso = conditions[int(np.argmin(variance > 0))]
-        raise ValueError(
-            f"{captures.path}: expected noise of some variance, that of camera {camera!r} at ISO "
-            f"{iso:g} is constant."
-        )
-    return _Survey(
-        conditions,
-        group,
-        is_in_kl_paper,
-        np.sqrt(variance),
-        clean_level_edges(smallest, largest),
-        example_clean,
-        example_noise,
-    )
-
-
-def coarse_contrast(clean: np.ndarray) -> np.ndarray:
-    """[n]: how well a patch shows that noise follows the signal: large areas of other levels.
-
-    0 for patches with saturated pixels.
-    """
-    height, width = (max(1, size // 4) for size in clean.shape[1:3])
-    step_h, step_w = clean.shape[1] // height, clean.shape[2] // width
-    cropped = clean[:, : height * step_h, : width * step_w]
-    coarse = cropped.reshape(len(clean), height, step_h, width, step_w, -1).mean((2, 4, 5))
-    return np.where(clean.max((1, 2, 3)) < 0.9, coarse.std((1, 2)), 0.0)
-
-
-@dataclass
-class _Scores:
-    """What one source of noise gathers over the blocks: the truth, its second draw or a model."""
-
-    survey: _Survey
-    nll: list = field(default_factory=list)
-    kl_paper: list = field(default_factory=list)
-
-    def __post_init__(self):
-        groups = len(self.survey.conditions)
-        channels = self.survey.example_clean.shape[-1]
-        self.counts = np.zeros([groups, histograms.KL_BINS + 2], np.int64)
-        self.statistics = NoiseStatistics(groups, self.survey.clean_edges, channels)
-
-    def kl_paper_by_group(self) -> np.ndarray:
-        group = self.survey.group[self.survey.is_in_kl_paper]
-        values = np.concatenate(self.kl_paper)
-        return np.bincount(group, values) / np.bincount(group)
-
-
 class _Drawer:
     """The compiled likelihood and draws of one model."""
 
-    def __init__(self, model, captures: Captures, survey: _Survey, batch_size: int, seed: int):
+    def __init__(self, model, captures: Captures, survey: Survey, batch_size: int, seed: int):
         self._model = model
         self._seed = seed
         self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
@@ -374,7 +271,7 @@ def _finite_nll(name: str, drawer: _Drawer, block) -> np.ndarray:
     return nll
 
 
-def _examples(survey: _Survey, drawers: dict[str, _Drawer], rows: int = 4) -> Examples:
+def _examples(survey: Survey, drawers: dict[str, _Drawer], rows: int = 4) -> Examples:
     """Patches of up to 4 camera x ISO: other cameras from row to row, from low to high ISO."""
     cameras = list(dict.fromkeys(camera for camera, _ in survey.conditions))
     levels = sorted({iso for _, iso in survey.conditions})
@@ -401,150 +298,3 @@ def _examples(survey: _Survey, drawers: dict[str, _Drawer], rows: int = 4) -> Ex
     for name, drawer in drawers.items():
         noise[name], _ = drawer.draw(clean, iso, names, np.asarray(chosen), EXAMPLES, calls=1)
     return Examples(conditions, clean, noise)
-
-
-def _report(captures, survey, sources, models, reasons, seed) -> dict:
-    nll = {name: np.concatenate(sources[name].nll) for name in models}
-    kl = {
-        name: histograms.kl_smoothed(sources["real"].counts, sources[name].counts)
-        for name in sources
-    }
-    patches = np.bincount(survey.group)
-
-    entries = {}
-    for name, model in models.items():
-        mean, standard_error = likelihood.mean_and_standard_error(nll[name])
-        entries[name] = {
-            "nll": mean,
-            "nll_standard_error": standard_error,
-            "kl": float(kl[name].mean()),
-            "kl_paper": float(np.concatenate(sources[name].kl_paper).mean()),
-            "parameters": _parameters(model),
-        }
-    for name, reason in reasons.items():
-        keys = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters")
-        entries[name] = {**dict.fromkeys(keys), "reason": reason}
-
-    by_camera_iso = []
-    for name in models:
-        nll_by_group = np.bincount(survey.group, nll[name]) / patches
-        kl_paper_by_group = sources[name].kl_paper_by_group()
-        for g, (camera, iso) in enumerate(survey.conditions):
-            by_camera_iso.append(
-                {
-                    "camera": camera,
-                    "iso": iso,
-                    "model": name,
-                    "nll": float(nll_by_group[g]),
-                    "kl": float(kl[name][g]),
-                    "kl_paper": float(kl_paper_by_group[g]),
-                    "patches": int(patches[g]),
-                }
-            )
-    by_camera_iso.sort(key=lambda row: survey.conditions.index((row["camera"], row["iso"])))
-
-    return {
-        "captures": _describe(captures, survey),
-        "models": entries,
-        "differences": [
-            {
-                "model": MODEL,
-                "baseline": name,
-                **likelihood.paired_difference(nll[MODEL], nll[name]),
-            }
-            for name in models
-            if name != MODEL
-        ],
-        "by_camera_iso": by_camera_iso,
-        "floor": _floor(captures, survey, sources, kl, patches),
-        "correlations": {
-            name: _correlations(sources[name].statistics) for name in ("real", *models)
-        },
-        "photon_transfer": _photon_transfer(survey, sources, ("real", *models)),
-        "seed": int(seed),
-        "draws_per_pixel": KL_DRAWS,
-    }
-
-
-def _parameters(model) -> int:
-    return sum(int(v.shape.num_elements()) for v in getattr(model, "trainable_variables", ()))
-
-
-def _describe(captures, survey) -> dict:
-    steps = np.unique(captures.quantization_step).tolist()
-    return {
-        "file": os.path.basename(captures.path),
-        "patches": len(captures),
-        "image_shape": list(captures.image_shape),
-        "cameras": list(captures.cameras),
-        "iso_levels": list(captures.iso_levels),
-        "camera_iso_pairs": len(survey.conditions),
-        "noise_standard_deviation": [
-            float(survey.standard_deviation.min()),
-            float(survey.standard_deviation.max()),
-        ],
-        "quantization_step": steps[0] if len(steps) == 1 else [steps[0], steps[-1]],
-        "has_second_draw": bool(captures.has_repeat),
-        "description": captures.description,
-        "origin": captures.origin,
-        "licence": captures.licence,
-    }
-
-
-def _floor(captures, survey, sources, kl, patches) -> dict:
-    if not captures.has_repeat:
-        return {"kl": None, "kl_paper": None, "by_camera_iso": [], "reason": NO_REPEAT}
-    kl_paper_by_group = sources["floor"].kl_paper_by_group()
-    return {
-        "kl": float(kl["floor"].mean()),
-        "kl_paper": float(np.concatenate(sources["floor"].kl_paper).mean()),
-        "by_camera_iso": [
-            {
-                "camera": camera,
-                "iso": iso,
-                "kl": float(kl["floor"][g]),
-                "kl_paper": float(kl_paper_by_group[g]),
-                "patches": int(patches[g]),
-            }
-            for g, (camera, iso) in enumerate(survey.conditions)
-        ],
-    }
-
-
-def _correlations(statistics: NoiseStatistics) -> dict:
-    channels = statistics.channel_correlation()
-    entry = {
-        "horizontal": _mean_or_none(statistics.autocorrelation("horizontal")),
-        "vertical": _mean_or_none(statistics.autocorrelation("vertical")),
-        "excess_kurtosis": _mean_or_none(statistics.excess_kurtosis()),
-        "excess_kurtosis_given_clean": _mean_or_none(statistics.excess_kurtosis_given_clean()),
-    }
-    size = channels.shape[-1]
-    if size == 1:
-        return {**entry, "channels": None, "reason": ONE_CHANNEL}
-    matrix = [[_mean_or_none(channels[:, i, j]) for j in range(size)] for i in range(size)]
-    return {**entry, "channels": matrix}
-
-
-def _mean_or_none(values: np.ndarray) -> float | None:
-    """The mean over the camera x ISO that have a value."""
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else None
-
-
-def _photon_transfer(survey, sources, names) -> list[dict]:
-    curves = {name: sources[name].statistics.photon_transfer() for name in names}
-    rows = []
-    for g, (camera, iso) in enumerate(survey.conditions):
-        # The clean images are the same for all, and so are the bins that hold enough of them.
-        is_full = np.isfinite(curves["real"]["clean"][g])
-        rows.append(
-            {
-                "camera": camera,
-                "iso": iso,
-                "clean": curves["real"]["clean"][g][is_full].tolist(),
-                "values": curves["real"]["values"][g][is_full].tolist(),
-                "variance": {n: curves[n]["variance"][g][is_full].tolist() for n in names},
-            }
-        )
-    return rows

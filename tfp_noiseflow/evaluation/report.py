@@ -6,7 +6,8 @@ import os
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.evaluation import plots
-from tfp_noiseflow.evaluation.measurement import MODEL, Measurement
+from tfp_noiseflow.evaluation.measurement import Measurement
+from tfp_noiseflow.evaluation.report_content import MODEL
 from tfp_noiseflow.models.model_directory import read_history
 
 CAPTIONS = {

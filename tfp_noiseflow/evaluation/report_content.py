@@ -1,0 +1,201 @@
+"""The content of report.json, of what the sources of noise gathered."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.evaluation import histograms, likelihood
+from tfp_noiseflow.evaluation.statistics import NoiseStatistics
+from tfp_noiseflow.evaluation.survey import Survey
+
+MODEL = "noise_flow"
+KL_DRAWS = 16
+NO_REPEAT = "captures hold no noisy_repeat data set"
+ONE_CHANNEL = "the images have one channel"
+
+
+@dataclass
+class Scores:
+    """What one source of noise gathers over the blocks: the truth, its second draw or a model."""
+
+    survey: Survey
+    nll: list = field(default_factory=list)
+    kl_paper: list = field(default_factory=list)
+
+    def __post_init__(self):
+        groups = len(self.survey.conditions)
+        channels = self.survey.example_clean.shape[-1]
+        self.counts = np.zeros([groups, histograms.KL_BINS + 2], np.int64)
+        self.statistics = NoiseStatistics(groups, self.survey.clean_edges, channels)
+
+    def kl_paper_by_group(self) -> np.ndarray:
+        group = self.survey.group[self.survey.is_in_kl_paper]
+        values = np.concatenate(self.kl_paper)
+        return np.bincount(group, values) / np.bincount(group)
+
+
+def report_content(
+    captures: Captures,
+    survey: Survey,
+    sources: dict[str, Scores],
+    models: dict,
+    reasons: dict[str, str],
+    seed: int,
+) -> dict:
+    """What `evaluate` returns.
+
+    Args:
+      captures, survey: what was measured on.
+      sources: "real", "floor" and the models' names.
+      models: those that were compared.
+      reasons: why others were not.
+      seed: of the dequantisation and of the draws.
+    """
+    nll = {name: np.concatenate(sources[name].nll) for name in models}
+    kl = {
+        name: histograms.kl_smoothed(sources["real"].counts, sources[name].counts)
+        for name in sources
+    }
+    patches = np.bincount(survey.group)
+
+    entries = {}
+    for name, model in models.items():
+        mean, standard_error = likelihood.mean_and_standard_error(nll[name])
+        entries[name] = {
+            "nll": mean,
+            "nll_standard_error": standard_error,
+            "kl": float(kl[name].mean()),
+            "kl_paper": float(np.concatenate(sources[name].kl_paper).mean()),
+            "parameters": _parameters(model),
+        }
+    for name, reason in reasons.items():
+        keys = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters")
+        entries[name] = {**dict.fromkeys(keys), "reason": reason}
+
+    by_camera_iso = []
+    for name in models:
+        nll_by_group = np.bincount(survey.group, nll[name]) / patches
+        kl_paper_by_group = sources[name].kl_paper_by_group()
+        for g, (camera, iso) in enumerate(survey.conditions):
+            by_camera_iso.append(
+                {
+                    "camera": camera,
+                    "iso": iso,
+                    "model": name,
+                    "nll": float(nll_by_group[g]),
+                    "kl": float(kl[name][g]),
+                    "kl_paper": float(kl_paper_by_group[g]),
+                    "patches": int(patches[g]),
+                }
+            )
+    by_camera_iso.sort(key=lambda row: survey.conditions.index((row["camera"], row["iso"])))
+
+    return {
+        "captures": _describe(captures, survey),
+        "models": entries,
+        "differences": [
+            {
+                "model": MODEL,
+                "baseline": name,
+                **likelihood.paired_difference(nll[MODEL], nll[name]),
+            }
+            for name in models
+            if name != MODEL
+        ],
+        "by_camera_iso": by_camera_iso,
+        "floor": _floor(captures, survey, sources, kl, patches),
+        "correlations": {
+            name: _correlations(sources[name].statistics) for name in ("real", *models)
+        },
+        "photon_transfer": _photon_transfer(survey, sources, ("real", *models)),
+        "seed": int(seed),
+        "draws_per_pixel": KL_DRAWS,
+    }
+
+
+def _parameters(model) -> int:
+    return sum(int(v.shape.num_elements()) for v in getattr(model, "trainable_variables", ()))
+
+
+def _describe(captures, survey) -> dict:
+    steps = np.unique(captures.quantization_step).tolist()
+    return {
+        "file": os.path.basename(captures.path),
+        "patches": len(captures),
+        "image_shape": list(captures.image_shape),
+        "cameras": list(captures.cameras),
+        "iso_levels": list(captures.iso_levels),
+        "camera_iso_pairs": len(survey.conditions),
+        "noise_standard_deviation": [
+            float(survey.standard_deviation.min()),
+            float(survey.standard_deviation.max()),
+        ],
+        "quantization_step": steps[0] if len(steps) == 1 else [steps[0], steps[-1]],
+        "has_second_draw": bool(captures.has_repeat),
+        "description": captures.description,
+        "origin": captures.origin,
+        "licence": captures.licence,
+    }
+
+
+def _floor(captures, survey, sources, kl, patches) -> dict:
+    if not captures.has_repeat:
+        return {"kl": None, "kl_paper": None, "by_camera_iso": [], "reason": NO_REPEAT}
+    kl_paper_by_group = sources["floor"].kl_paper_by_group()
+    return {
+        "kl": float(kl["floor"].mean()),
+        "kl_paper": float(np.concatenate(sources["floor"].kl_paper).mean()),
+        "by_camera_iso": [
+            {
+                "camera": camera,
+                "iso": iso,
+                "kl": float(kl["floor"][g]),
+                "kl_paper": float(kl_paper_by_group[g]),
+                "patches": int(patches[g]),
+            }
+            for g, (camera, iso) in enumerate(survey.conditions)
+        ],
+    }
+
+
+def _correlations(statistics: NoiseStatistics) -> dict:
+    channels = statistics.channel_correlation()
+    entry = {
+        "horizontal": _mean_or_none(statistics.autocorrelation("horizontal")),
+        "vertical": _mean_or_none(statistics.autocorrelation("vertical")),
+        "excess_kurtosis": _mean_or_none(statistics.excess_kurtosis()),
+        "excess_kurtosis_given_clean": _mean_or_none(statistics.excess_kurtosis_given_clean()),
+    }
+    size = channels.shape[-1]
+    if size == 1:
+        return {**entry, "channels": None, "reason": ONE_CHANNEL}
+    matrix = [[_mean_or_none(channels[:, i, j]) for j in range(size)] for i in range(size)]
+    return {**entry, "channels": matrix}
+
+
+def _mean_or_none(values: np.ndarray) -> float | None:
+    """The mean over the camera x ISO that have a value."""
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
+
+
+def _photon_transfer(survey, sources, names) -> list[dict]:
+    curves = {name: sources[name].statistics.photon_transfer() for name in names}
+    rows = []
+    for g, (camera, iso) in enumerate(survey.conditions):
+        # The clean images are the same for all, and so are the bins that hold enough of them.
+        is_full = np.isfinite(curves["real"]["clean"][g])
+        rows.append(
+            {
+                "camera": camera,
+                "iso": iso,
+                "clean": curves["real"]["clean"][g][is_full].tolist(),
+                "values": curves["real"]["values"][g][is_full].tolist(),
+                "variance": {n: curves[n]["variance"][g][is_full].tolist() for n in names},
+            }
+        )
+    return rows

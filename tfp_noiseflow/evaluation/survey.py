@@ -1,0 +1,100 @@
+"""One pass over captures before anything is compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.evaluation import histograms
+from tfp_noiseflow.evaluation.statistics import clean_level_edges
+
+
+@dataclass
+class Survey:
+    """G pairs of camera and ISO and what is known of each, of N captures."""
+
+    conditions: list[tuple[str, float]]
+    group: np.ndarray  # [N], which of the conditions
+    is_in_kl_paper: np.ndarray  # [N] bool
+    standard_deviation: np.ndarray  # [G] of the real noise
+    clean_edges: np.ndarray
+    example_clean: np.ndarray  # [G, H, W, C]
+    example_noise: np.ndarray  # [G, H, W, C]
+
+
+def survey_captures(captures: Captures, batch_size: int, seed: int) -> Survey:
+    """Groups captures by camera and ISO and takes the scales that histograms need.
+
+    Args:
+      captures: N captures.
+      batch_size: captures at a time.
+      seed: of the dequantisation.
+
+    Raises:
+      ValueError: the noise of a camera x ISO is constant.
+    """
+    table = {name: index for index, name in enumerate(captures.cameras)}
+    keys = np.stack([[table[name] for name in captures.camera], captures.iso], axis=-1)
+    keys, group = np.unique(keys, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    conditions = [(captures.cameras[int(camera)], float(iso)) for camera, iso in keys]
+    groups = len(conditions)
+
+    # Every 5th patch of each camera x ISO: every 5th of the file would be one and the same ISO
+    # where a file cycles through five of them.
+    is_in_kl_paper = np.zeros(len(captures), bool)
+    for g in range(groups):
+        is_in_kl_paper[np.flatnonzero(group == g)[:: histograms.PAPER_STRIDE]] = True
+
+    sums = np.zeros([3, groups])
+    smallest, largest = np.inf, -np.inf
+    contrast = np.full(groups, -1.0)
+    example_clean = np.zeros([groups, *captures.image_shape], np.float32)
+    example_noise = np.zeros([groups, *captures.image_shape], np.float32)
+    for block in captures.blocks(batch_size, seed=seed):
+        g = group[block.index]
+        noise = block.noise.reshape(len(g), -1).astype(np.float64)
+        for total, values in zip(
+            sums,
+            (np.full(len(g), noise.shape[1]), noise.sum(1), np.square(noise).sum(1)),
+            strict=True,
+        ):
+            np.add.at(total, g, values)
+        smallest = min(smallest, float(block.clean.min()))
+        largest = max(largest, float(block.clean.max()))
+        spread = coarse_contrast(block.clean)
+        for position, (index, value) in enumerate(zip(g, spread, strict=True)):
+            if value > contrast[index]:
+                contrast[index] = value
+                example_clean[index] = block.clean[position]
+                example_noise[index] = block.noise[position]
+    variance = sums[2] / sums[0] - (sums[1] / sums[0]) ** 2
+    if not np.all(variance > 0):
+        camera, iso = conditions[int(np.argmin(variance > 0))]
+        raise ValueError(
+            f"{captures.path}: expected noise of some variance, that of camera {camera!r} at ISO "
+            f"{iso:g} is constant."
+        )
+    return Survey(
+        conditions,
+        group,
+        is_in_kl_paper,
+        np.sqrt(variance),
+        clean_level_edges(smallest, largest),
+        example_clean,
+        example_noise,
+    )
+
+
+def coarse_contrast(clean: np.ndarray) -> np.ndarray:
+    """[n]: how well a patch shows that noise follows the signal: large areas of other levels.
+
+    0 for patches with saturated pixels.
+    """
+    height, width = (max(1, size // 4) for size in clean.shape[1:3])
+    step_h, step_w = clean.shape[1] // height, clean.shape[2] // width
+    cropped = clean[:, : height * step_h, : width * step_w]
+    coarse = cropped.reshape(len(clean), height, step_h, width, step_w, -1).mean((2, 4, 5))
+    return np.where(clean.max((1, 2, 3)) < 0.9, coarse.std((1, 2)), 0.0)
