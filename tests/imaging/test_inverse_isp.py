@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfp_noiseflow.imaging import (
     CameraColors,
@@ -86,6 +87,16 @@ def test_the_mosaic_samples_rggb():
     assert mosaic[0, 0] == rgb[0, 0, 0] and mosaic[2, 2] == rgb[2, 2, 0]
     assert mosaic[0, 1] == rgb[0, 1, 1] and mosaic[1, 0] == rgb[1, 0, 1]
     assert mosaic[1, 1] == rgb[1, 1, 2] and mosaic[3, 1] == rgb[3, 1, 2]
+
+
+def test_unprocessing_in_a_graph_of_dynamic_size():
+    colors = neutral_colors()
+    photograph = np.random.default_rng(0).random((1, 6, 8, 3)).astype(np.float32)
+    graph = tf.function(
+        lambda srgb: unprocess(srgb, colors),
+        input_signature=[tf.TensorSpec([1, None, None, 3])],
+    )
+    np.testing.assert_allclose(graph(photograph), unprocess(photograph, colors), atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 3), (4, 3, 3), (4, 4, 1)])

@@ -51,6 +51,20 @@ def test_what_is_written_is_read(tmp_path):
         assert str(file["camera"]) == "Pixel" and file["iso"] == 800
 
 
+@pytest.mark.parametrize(
+    ("white", "dtype", "atol"),
+    # Half a code of what is stored, as fractions; floats are not rounded.
+    [(1.0, np.float32, 1e-6), (100000, np.uint32, 0.51e-5), (4000, np.uint16, 0.51 / 4000)],
+)
+def test_codes_keep_their_type(tmp_path, white, dtype, atol):
+    raw = (GENERATOR.uniform(0.1, 0.9, (20, 24)) * white).astype(dtype)
+    frame = read_raw(save_npz(tmp_path / "f.npz", raw=raw, black=0, white=white))
+    noisy = frame.with_mosaic(frame.mosaic + np.float32(0.01))
+    assert noisy.codes().dtype == dtype
+    write_raw(noisy, tmp_path / "g.npz")
+    np.testing.assert_allclose(read_raw(tmp_path / "g.npz").mosaic, noisy.mosaic, atol=atol)
+
+
 def test_black_levels_by_position(tmp_path):
     black = np.array([[10.0, 20.0], [30.0, 40.0]])
     frame = frame_of_codes(np.full((10, 10), 110), "RGGB", black, 1010)
@@ -69,6 +83,11 @@ def test_black_levels_by_position(tmp_path):
         ({"raw": CODES[None]}, r"a mosaic \[H, W\]"),
         ({"raw": np.full((10, 10), np.nan)}, "finite pixels"),
         ({"white_balance": [0.0, 1.0]}, "gains above 0"),
+        ({"white_balance": [2.0, 1.0, 1.5]}, "white_balance"),
+        ({"white_balance": 2.0}, "white_balance"),
+        ({"white": [15520, 15520, 15520, 15520]}, "white level"),
+        ({"black": [600, 600, 600, 600]}, "black level"),
+        ({"raw": np.full((10, 10), "600")}, "numbers"),
     ],
 )
 def test_wrong_raw_files_say_what_is_expected(tmp_path, changed, message):
@@ -162,6 +181,16 @@ def test_pictures_of_8_and_16_bits_and_grey(tmp_path):
     smooth = np.broadcast_to(np.linspace(0, 255, 32)[:, None, None], (32, 24, 3)).astype(np.uint8)
     imageio.imwrite(tmp_path / "p.jpg", smooth, quality=95)
     np.testing.assert_allclose(read_picture(tmp_path / "p.jpg"), smooth / 255, atol=3 / 255)
+
+
+def test_inks_are_not_read_as_colors(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    white = pillow.new("CMYK", (16, 16), (0, 0, 0, 0))
+    white.save(tmp_path / "p.jpg")
+    np.testing.assert_allclose(read_picture(tmp_path / "p.jpg"), 1, atol=2 / 255)
+    white.save(tmp_path / "p.tif")
+    with pytest.raises(ValueError, match=r"p\.tif: .*CMYK"):
+        read_picture(tmp_path / "p.tif")
 
 
 def test_a_photograph_becomes_a_frame_and_comes_back():

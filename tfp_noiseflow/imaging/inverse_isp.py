@@ -215,7 +215,8 @@ def mosaic_rggb(rgb: np.ndarray) -> np.ndarray:
     Raises:
       ValueError: not three channels, or odd H or W.
     """
-    if rgb.ndim < 3 or rgb.shape[-1] != 3 or rgb.shape[-3] % 2 or rgb.shape[-2] % 2:
+    known = [side for side in rgb.shape[-3:-1] if side is not None]
+    if rgb.ndim < 3 or rgb.shape[-1] != 3 or any(side % 2 for side in known):
         raise ValueError(
             "expected an image of shape [.., H, W, 3] with H and W even, "
             f"received shape {list(rgb.shape)}."
@@ -226,14 +227,15 @@ def mosaic_rggb(rgb: np.ndarray) -> np.ndarray:
         xp.stack([rgb[..., 1::2, 0::2, 1], rgb[..., 1::2, 1::2, 2]], axis=-1),
     ]
     # [.., H/2, 2, W/2, 2]: a cell's row beside the cells' rows.
-    return xp.reshape(xp.stack(rows, axis=-3), rgb.shape[:-1])
+    shape = tf.shape(rgb)[:-1] if tf.is_tensor(rgb) else rgb.shape[:-1]
+    return xp.reshape(xp.stack(rows, axis=-3), shape)
 
 
 def unprocess(srgb: np.ndarray, colors: CameraColors, exposure=1.0) -> np.ndarray:
     """All steps: sRGB photographs to linear raw mosaics.
 
     Args:
-      srgb: [n, H, W, 3] in [0, 1], H and W even.
+      srgb: [n, H, W, 3] in [0, 1], H and W even; of a tensor they may be dynamic.
       colors: of n frames.
       exposure: [n] or scalar, the fraction of full scale that a green of 1 reaches, > 0.
 

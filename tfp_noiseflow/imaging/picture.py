@@ -18,7 +18,8 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
 
     Args:
       path: .png, .jpg, .jpeg, .tif or .tiff, of 8 or 16 bits, or floating in [0, 1]; grey or
-        colour. Transparency is ignored, a JPEG's orientation is applied.
+        colour. Transparency is ignored, a JPEG's orientation is applied. CMYK is converted in a
+        JPEG and refused in a TIFF.
 
     Returns:
       [H, W, 3] float32 in [0, 1].
@@ -70,5 +71,11 @@ def _read_with_imageio(path: str) -> np.ndarray:
         raise ImportError(
             f"{path}: expected imageio to read this format: pip install tfp_noiseflow[photographs]."
         ) from error
-    is_jpeg = path.lower().endswith((".jpg", ".jpeg"))
-    return imageio.imread(path, plugin="pillow", rotate=True) if is_jpeg else imageio.imread(path)
+    if path.lower().endswith((".jpg", ".jpeg")):
+        return imageio.imread(path, plugin="pillow", rotate=True, mode="RGB")
+    # Four channels say nothing of their meaning: inks would be read as colours.
+    with imageio.imopen(path, "r", plugin="tifffile") as file:
+        photometric = file.metadata(index=0).get("PhotometricInterpretation", "")
+        if "SEPARATED" in str(photometric).upper() or photometric == 5:
+            raise ValueError("a CMYK TIFF; convert it to RGB")
+        return file.read(index=0)

@@ -14,6 +14,7 @@ from tfp_noiseflow.imaging.metering import meter
 from tfp_noiseflow.imaging.picture import read_picture
 
 RAW_FORMATS = (".npz", ".dng")
+UINT16 = np.dtype(np.uint16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,7 @@ class RawFrame:
       cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
       colors: CameraColors of one frame. exposure: the fraction of full scale that becomes white.
       black_level: [2, 2], by position in the CFA's cell, and white_level: of the file's codes.
+      code_type: of the codes; a floating type is not rounded.
     """
 
     mosaic: np.ndarray
@@ -33,6 +35,7 @@ class RawFrame:
     exposure: float
     black_level: np.ndarray
     white_level: float
+    code_type: np.dtype
 
     def picture(self) -> np.ndarray:
         """The frame as sRGB, [H, W, 3] float32 in [0, 1]."""
@@ -43,10 +46,11 @@ class RawFrame:
         return dataclasses.replace(self, mosaic=mosaic)
 
     def codes(self) -> np.ndarray:
-        """[H, W] uint16, in the units of the file: rounded, from 0 to the white level."""
+        """[H, W] of `code_type`, in the units of the file: rounded, from 0 to the white level."""
         black = _by_pixel(self.black_level, self.mosaic.shape)
-        codes = np.rint(black + self.mosaic * (self.white_level - black))
-        return np.clip(codes, 0, self.white_level).astype(np.uint16)
+        codes = np.clip(black + self.mosaic * (self.white_level - black), 0, self.white_level)
+        is_floating = self.code_type.kind == "f"
+        return (codes if is_floating else np.rint(codes)).astype(self.code_type)
 
 
 def frame_of_photograph(srgb: np.ndarray, *, exposure: float = 1.0, seed: int = 0) -> RawFrame:
@@ -63,7 +67,7 @@ def frame_of_photograph(srgb: np.ndarray, *, exposure: float = 1.0, seed: int = 
     height, width = (side // 2 * 2 for side in srgb.shape[:2])
     colors = draw_camera_colors(1, np.random.default_rng(seed))
     mosaic = unprocess(srgb[None, :height, :width].astype(np.float32), colors, exposure)[0]
-    return RawFrame(mosaic, "RGGB", colors, exposure, np.zeros([2, 2]), 65535.0)
+    return RawFrame(mosaic, "RGGB", colors, exposure, np.zeros([2, 2]), 65535.0, UINT16)
 
 
 def frame_of_codes(
@@ -76,7 +80,8 @@ def frame_of_codes(
     """A raw frame from codes.
 
     Args:
-      codes: [H, W]; an odd last row or column is cut off, what is above white is white.
+      codes: [H, W] numbers; an odd last row or column is cut off, what is above white is white.
+        Codes of a floating type (fractions of full scale, for instance) stay floating.
       cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
       black_level: a number, or [2, 2] by position in the CFA's cell. white_level: a number.
       colors: None: metered.
@@ -85,12 +90,15 @@ def frame_of_codes(
       ValueError: another shape, an unknown CFA, white not above black, pixels that are not finite.
     """
     codes = np.asarray(codes)
+    if codes.dtype.kind not in "uif":
+        raise ValueError(f"expected numbers, received a mosaic of {codes.dtype}.")
     if codes.ndim != 2 or min(codes.shape, default=0) < 10:
         raise ValueError(f"expected a mosaic [H, W] of 10 pixels or more, received {codes.shape}.")
     if cfa not in ("RGGB", "GRBG", "GBRG", "BGGR"):
         raise ValueError(f"expected a Bayer CFA such as 'RGGB', received {cfa!r}.")
-    black_level = np.broadcast_to(np.asarray(black_level, np.float64), (2, 2))
-    white_level = float(white_level)
+    black_level = _numbers("black level", black_level, ((), (2, 2)))
+    black_level = np.broadcast_to(black_level, (2, 2))
+    white_level = float(_numbers("white level", white_level, ((),)))
     if not np.all(white_level > black_level):
         raise ValueError(
             f"expected white above black, received white {white_level} and black {black_level}."
@@ -101,7 +109,10 @@ def frame_of_codes(
     if not np.isfinite(mosaic).all():
         raise ValueError("expected finite pixels, received NaN or infinity.")
     metered, exposure = meter(mosaic, cfa)
-    return RawFrame(mosaic, cfa, colors or metered, exposure, black_level, white_level)
+    code_type = UINT16 if white_level < 2**16 else np.dtype(np.uint32)
+    if codes.dtype.kind == "f" or white_level >= 2**32:
+        code_type = np.dtype(np.float32)
+    return RawFrame(mosaic, cfa, colors or metered, exposure, black_level, white_level, code_type)
 
 
 def read_raw(path: str | os.PathLike) -> RawFrame:
@@ -139,7 +150,7 @@ def read_frame(path: str | os.PathLike, *, exposure: float = 1.0, seed: int = 0)
 
 
 def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
-    """Writes a frame as .npz: `raw` uint16, `black`, `white`, `cfa`, `white_balance`.
+    """Writes a frame as .npz: `raw`, its codes, `black`, `white`, `cfa`, `white_balance`.
 
     Args:
       frame: what to write. path: where.
@@ -169,9 +180,8 @@ def _read_npz(path: str) -> RawFrame:
         raise ValueError(f"expected raw, black, white and cfa, missing {missing}.")
     frame = frame_of_codes(values["raw"], str(values["cfa"]), values["black"], values["white"])
     if "white_balance" in values:
-        frame = dataclasses.replace(
-            frame, colors=with_white_balance(frame.colors, *values["white_balance"])
-        )
+        gains = _numbers("white_balance (of red and blue)", values["white_balance"], ((2,),))
+        frame = dataclasses.replace(frame, colors=with_white_balance(frame.colors, *gains))
     return frame
 
 
@@ -212,6 +222,16 @@ def _read_dng(path: str) -> RawFrame:
     if np.all(balance > 0):
         colors = with_white_balance(colors, balance[0] / balance[1], balance[2] / balance[1])
     return dataclasses.replace(frame, colors=colors)
+
+
+def _numbers(name: str, values, shapes: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    values = np.asarray(values)
+    if values.dtype.kind not in "uif" or values.shape not in shapes:
+        raise ValueError(
+            f"expected {name}: numbers of a shape among {list(shapes)}, received {values.dtype} of "
+            f"shape {values.shape}."
+        )
+    return values.astype(np.float64)
 
 
 def _by_pixel(cell: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
