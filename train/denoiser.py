@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 from absl import app, flags
 
 import tfp_noiseflow as nf
@@ -18,6 +19,7 @@ from tfp_noiseflow.denoising import experiment
 from tfp_noiseflow.denoising.export import export_denoiser
 from tfp_noiseflow.denoising.figure import plot_denoised
 from tfp_noiseflow.models import load_baselines
+from tfp_noiseflow.models.model_directory import read_config
 
 FLAGS = flags.FLAGS
 
@@ -50,11 +52,35 @@ flags.DEFINE_string("figure_captures", None, "Captures of figure.png. Default: t
 flags.DEFINE_integer("verbose", 2, "0: silent, 1: progress bar, 2: a line an epoch.")
 
 
+def generator_scenes() -> list[str]:
+    """The scenes that the noise models were fitted on, or that picked their checkpoint."""
+    about = read_config(FLAGS.model_dir)["training_data"]
+    scenes = [*(about.get("scenes") or []), *(about.get("validation_scenes") or [])]
+    if not scenes:
+        print(f"{FLAGS.model_dir} does not name the scenes it was trained on: not checked.")
+    return scenes
+
+
+def code_step(captures: nf.Captures) -> float:
+    """The distance of codes as a fraction of full scale.
+
+    Raises:
+      ValueError: it is not the same for all captures.
+    """
+    steps = captures.quantization_step / (captures.white_level - captures.black_level)
+    if np.ptp(steps) > 1e-6 * steps.max():
+        raise ValueError(
+            f"{captures.path}: expected captures of one quantisation for --as_codes, received "
+            f"steps of {steps.min():g} to {steps.max():g} of full scale."
+        )
+    return float(steps[0])
+
+
 def main(argv: list[str]) -> None:
     del argv
     train_captures = nf.read_captures(FLAGS.train_captures, dequantises=False)
     test_captures = nf.read_captures(FLAGS.test_captures, dequantises=False)
-    levels = (train_captures.white_level - train_captures.black_level)[0]
+    scenes = generator_scenes()
     trials = experiment.Experiment(
         nf.load_model(FLAGS.model_dir),
         load_baselines(FLAGS.model_dir).get("recalibrated_nlf"),
@@ -69,9 +95,14 @@ def main(argv: list[str]) -> None:
             "filters": FLAGS.filters,
             "has_batch_normalization": FLAGS.batch_normalization,
         },
-        quantization_step=train_captures.quantization_step[0] / levels if FLAGS.as_codes else 0.0,
+        quantization_step=code_step(train_captures) if FLAGS.as_codes else 0.0,
         clips=FLAGS.as_codes,
+        generator_scenes=scenes,
     )
+    figure_captures = test_captures
+    if FLAGS.figure_captures:
+        figure_captures = nf.read_captures(FLAGS.figure_captures, dequantises=False)
+        experiment.check_scenes(train_captures, figure_captures, scenes)
     noisy = experiment.measure_denoiser(None, test_captures)
     results = {source: [] for source in FLAGS.sources}
     for seed in map(int, FLAGS.seeds):
@@ -85,11 +116,13 @@ def main(argv: list[str]) -> None:
     denoisers = {s: trials.denoiser(s, int(FLAGS.seeds[0]), verbose=0) for s in FLAGS.sources}
     plot_denoised(
         denoisers,
-        nf.read_captures(FLAGS.figure_captures or FLAGS.test_captures, dequantises=False),
+        figure_captures,
         os.path.join(FLAGS.output_dir, "figure.png"),
     )
     for source, denoiser in denoisers.items():
-        export_denoiser(denoiser, os.path.join(FLAGS.output_dir, "saved_models", source))
+        path = os.path.join(FLAGS.output_dir, "saved_models", source)
+        if not os.path.isdir(path):  # Else from before this run was resumed.
+            export_denoiser(denoiser, path)
     print(f"{text}\nWrote table.md, table.json, figure.png and saved_models in {FLAGS.output_dir}.")
 
 

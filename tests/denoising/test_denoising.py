@@ -150,6 +150,28 @@ def test_all_sources_train_and_are_resumed_not_repeated(captures, tmp_path):
         experiment(captures, tmp_path, network={"depth": 4, "filters": 8}).denoiser("real", 0)
 
 
+def test_another_noise_model_or_other_captures_are_not_taken_for_these(captures, tmp_path):
+    trial = experiment(captures, tmp_path)
+    first = trial.result("noise_flow", 0, verbose=0)
+    other = MODELS["S-G-CAM"][0](tf.float32)
+    other.trainable_variables[0].assign_add(tf.ones_like(other.trainable_variables[0]))
+    with pytest.raises(ValueError, match="holds another training"):
+        experiment(captures, tmp_path, noise_flow=other).result("noise_flow", 0)
+    # Captures of the same name in another folder.
+    (tmp_path / "other").mkdir()
+    train, test = (write(tmp_path / "other" / f"{n}.h5", 24, n[1], 5) for n in ("train", "test"))
+    with pytest.raises(ValueError, match="holds another training"):
+        experiment((train, captures[1]), tmp_path).result("noise_flow", 0)
+    assert experiment((captures[0], test), tmp_path).result("noise_flow", 0) != first
+
+
+def test_gaussian_noise_is_stored_as_that_of_noise_models(captures):
+    noise = AddGaussianNoise(quantization_step=1 / 255, clips=True)
+    noisy, _ = noise.map_function(0, tf.fill([8, 16, 16, 4], 0.999))
+    np.testing.assert_allclose(255 * noisy, np.rint(255 * noisy), atol=1e-4)
+    assert noisy.numpy().max() == 1
+
+
 class Killed(Exception):
     pass
 
@@ -186,8 +208,10 @@ def test_a_killed_training_ends_as_one_that_was_not(captures, tmp_path, monkeypa
 
 def test_training_and_test_scenes_are_kept_apart(captures, tmp_path):
     train, _ = captures
-    with pytest.raises(ValueError, match=r"share \['a'\]"):
+    with pytest.raises(ValueError, match=r"no denoiser is trained on, received \['a'\]"):
         experiment((train, train), tmp_path)
+    with pytest.raises(ValueError, match=r"no noise model is trained on, received \['b'\]"):
+        experiment(captures, tmp_path, generator_scenes=["b", "c"])
     image = np.full((2, SIZE, SIZE, 4), 0.5)
     nf.write_captures(tmp_path / "n.h5", noisy=image, clean=image, iso=100, camera="Alpha")
     with pytest.raises(ValueError, match="a data set 'scene'"):

@@ -18,6 +18,7 @@ import tf_keras
 
 from tfp_noiseflow.atomic_write import write_json
 from tfp_noiseflow.augmentation import AddCameraNoise
+from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps
 from tfp_noiseflow.denoising.dncnn import dncnn
@@ -25,6 +26,7 @@ from tfp_noiseflow.denoising.quality import dssim_reduction, psnr_and_ssim, rmse
 from tfp_noiseflow.denoising.train_denoiser import train_denoiser
 from tfp_noiseflow.denoising.training_pairs import AddGaussianNoise, training_pairs
 from tfp_noiseflow.models.camera_nlf import CameraNLF
+from tfp_noiseflow.models.model_directory import model_digest
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.training.train_noise_model import Schedule
 
@@ -34,7 +36,7 @@ SOURCES = {
     "camera_nlf": "camera NLF, as reported",
     "recalibrated_nlf": "recalibrated NLF",
     "noise_flow": "Noise Flow",
-    "real": "real pairs",
+    "real": "the captures' own pairs",
 }
 
 
@@ -50,10 +52,11 @@ class Experiment:
       output_dir: each denoiser has a folder <source>-<seed> in it.
       schedule: of every denoiser; its seed is replaced.
       network: arguments of `dncnn`.
-      quantization_step, clips: as in AddCameraNoise, for generated noise of noise models.
+      quantization_step, clips: as in AddCameraNoise, for all generated noise.
+      generator_scenes: that the noise models were fitted or picked on.
 
     Raises:
-      ValueError: train and test captures share a scene, or name none.
+      ValueError: the test captures share a scene with what was trained on, or name none.
     """
 
     def __init__(
@@ -68,8 +71,9 @@ class Experiment:
         network: Mapping,
         quantization_step: float = 0.0,
         clips: bool = False,
+        generator_scenes: Sequence[str] = (),
     ):
-        check_scenes(train_captures, test_captures)
+        check_scenes(train_captures, test_captures, generator_scenes)
         self._noise_models = {"noise_flow": noise_flow, "recalibrated_nlf": recalibrated_nlf}
         self._train_captures = train_captures
         self._test_captures = test_captures
@@ -115,7 +119,7 @@ class Experiment:
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 found = json.load(file)
-            if found["test_captures"] == os.path.basename(self._test_captures.path):
+            if found["test_captures"] == _identity(self._test_captures):
                 return found
         result = measure_denoiser(denoiser, self._test_captures)
         write_json(path, {"source": source, "seed": seed, **result})
@@ -131,40 +135,58 @@ class Experiment:
         if source == "real":
             return None
         if source == "gaussian":
-            return AddGaussianNoise(seed=seed).map_function
+            return AddGaussianNoise(seed=seed, **self._sensor).map_function
+        model = self._noise_model(source)
+        layer = AddCameraNoise(model, returns_pairs=True, seed=seed, **self._sensor)
+        return layer.map_function
+
+    def _noise_model(self, source: str) -> NoiseModel:
         model = self._noise_models.get(source)
         if source == "camera_nlf":
             model = CameraNLF.from_reported(self._train_captures)
         if model is None:
             raise ValueError(f"expected the model of the source {source!r}, received none.")
-        layer = AddCameraNoise(model, returns_pairs=True, seed=seed, **self._sensor)
-        return layer.map_function
+        return model
 
     def _about(self, source: str, schedule: Schedule) -> dict:
+        has_model = source not in ("real", "gaussian")
         return {
             "source": source,
+            "noise_model": model_digest(self._noise_model(source)) if has_model else None,
             "network": self._network,
             "schedule": asdict(schedule),
-            "train_captures": os.path.basename(self._train_captures.path),
-            "patches": len(self._train_captures),
+            "train_captures": _identity(self._train_captures),
             **self._sensor,
         }
 
 
-def check_scenes(train_captures: Captures, test_captures: Captures) -> None:
-    """Raises ValueError where captures to train and to test on share a scene, or name none."""
+def _identity(captures: Captures) -> dict:
+    about = about_captures(captures)
+    return {name: about[name] for name in ("file", "captures", "digest")}
+
+
+def check_scenes(
+    train_captures: Captures, test_captures: Captures, generator_scenes: Sequence[str] = ()
+) -> None:
+    """Raises ValueError where captures to train and to test on share a scene, or name none.
+
+    Args:
+      train_captures, test_captures: of denoisers.
+      generator_scenes: that noise models were trained on.
+    """
     for captures in (train_captures, test_captures):
         if captures.scene is None:
             raise ValueError(
                 f"{captures.path}: expected a data set 'scene', by which training and test are "
                 "kept apart; it holds none."
             )
-    shared = sorted(set(train_captures.scene) & set(test_captures.scene))
-    if shared:
-        raise ValueError(
-            f"expected test captures of scenes that no denoiser is trained on, "
-            f"{test_captures.path} and {train_captures.path} share {shared}."
-        )
+    for what, scenes in (("denoiser", train_captures.scene), ("noise model", generator_scenes)):
+        shared = sorted(set(scenes) & set(test_captures.scene))
+        if shared:
+            raise ValueError(
+                f"{test_captures.path}: expected test captures of scenes that no {what} is trained "
+                f"on, received {shared}."
+            )
 
 
 def measure_denoiser(
@@ -178,8 +200,8 @@ def measure_denoiser(
       batch_size: captures at a time.
 
     Returns:
-      JSON values: `test_captures`, `patches`, `psnr`, `ssim` (means over captures) and
-      `by_camera_iso`, a list of the same figures with `camera` and `iso`.
+      JSON values: `test_captures` (their identity), `patches`, `psnr`, `ssim` (means over captures)
+      and `by_camera_iso`, a list of the same figures with `camera` and `iso`.
     """
     psnr, ssim = [], []
     for block in captures.blocks(batch_size):
@@ -204,7 +226,7 @@ def measure_denoiser(
         for iso in captures.iso_levels
     ]
     return {
-        "test_captures": os.path.basename(captures.path),
+        "test_captures": _identity(captures),
         **figures(np.ones(len(psnr), bool)),
         "by_camera_iso": [
             {"camera": camera, "iso": iso, **figures(rows)}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfp_noiseflow.augmentation.stored_codes import as_stored
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset
 
@@ -18,11 +19,21 @@ class AddGaussianNoise:
 
     Args:
       sigma_range: (lowest, highest) as fractions of full scale; the default is the paper's.
+      quantization_step, clips: as in AddCameraNoise.
       seed: of all that is drawn.
     """
 
-    def __init__(self, sigma_range: tuple[float, float] = SIGMA_RANGE, *, seed: int = 0):
+    def __init__(
+        self,
+        sigma_range: tuple[float, float] = SIGMA_RANGE,
+        *,
+        quantization_step: float = 0.0,
+        clips: bool = False,
+        seed: int = 0,
+    ):
         self.sigma_range = sigma_range
+        self.quantization_step = quantization_step
+        self.clips = clips
         self.seed = seed
 
     def map_function(self, index, clean):
@@ -31,7 +42,8 @@ class AddGaussianNoise:
         sigma_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
         sigma = tf.random.stateless_uniform(tf.shape(clean)[:-3], sigma_seed, *self.sigma_range)
         noise = tf.random.stateless_normal(tf.shape(clean), noise_seed)
-        return clean + sigma[..., tf.newaxis, tf.newaxis, tf.newaxis] * noise, clean
+        noisy = clean + sigma[..., tf.newaxis, tf.newaxis, tf.newaxis] * noise
+        return as_stored(noisy, self.quantization_step, self.clips), clean
 
 
 def training_pairs(

@@ -9,6 +9,7 @@ recalibrated NLF fitted on the training captures; `history.csv` holds the course
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -36,6 +37,14 @@ def describe_model(model: NoiseModel) -> dict:
     if name not in MODELS:
         raise ValueError(f"expected one of the models {list(MODELS)}, received {name}.")
     return {"model": name, **model.get_config()}
+
+
+def model_digest(model: NoiseModel) -> str:
+    """16 hexadecimal digits that another model, or one of other variables, does not have."""
+    content = hashlib.sha256(json.dumps(describe_model(model), sort_keys=True).encode())
+    for variable in model.variables:
+        content.update(variable.numpy().tobytes())
+    return content.hexdigest()[:16]
 
 
 def model_from_description(description: Mapping) -> NoiseModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, replace
 
+from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps
 from tfp_noiseflow.models.model_directory import (
@@ -107,18 +108,12 @@ def _of_camera(captures: Captures, camera: str) -> Captures:
 
 def _training_data(before: dict, captures: Captures, camera: str, schedule: Schedule) -> dict:
     """What a model was trained on before, and the captures of its new camera."""
-    new = {
-        "camera": camera,
-        "file": os.path.basename(captures.path),
-        "captures": len(captures),
-        "description": captures.description,
-        "origin": captures.origin,
-        "licence": captures.licence,
-        "schedule": asdict(schedule),
-    }
+    new = {"camera": camera, **about_captures(captures), "schedule": asdict(schedule)}
     # What holds for the model as a whole names both.
     both = {
         name: "; ".join(dict.fromkeys(text for text in (before.get(name), new[name]) if text))
         for name in ("origin", "licence")
     }
+    scenes = [about.get("scenes") for about in (before, new)]
+    both["scenes"] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
     return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_noiseflow.bijectors.conditions import LARGEST_CLEAN
+from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
 from tfp_noiseflow.models.camera_nlf import CameraNLF
@@ -109,7 +110,7 @@ def train_noise_model(
     for captures in (train_captures, validation_captures):
         captures.check_known(model.cameras, model.iso_levels)
         _check_images(captures, model)
-    _claim(model_dir, model, train_captures, schedule)
+    _claim(model_dir, model, train_captures, validation_captures, schedule)
     if not os.path.exists(os.path.join(model_dir, "baselines.json")):
         baselines = {
             "gaussian": GaussianNoise.fit(train_captures),
@@ -168,18 +169,15 @@ def _check_images(captures: Captures, model: NoiseModel) -> None:
             )
 
 
-def _claim(model_dir, model: NoiseModel, captures: Captures, schedule: Schedule) -> None:
+def _claim(model_dir, model: NoiseModel, captures, validation_captures, schedule) -> None:
     """Writes config.json, or checks that the one there is of the same model and training.
 
     More epochs than before are a longer training of the same kind; all else would make what is
     resumed neither the one nor the other.
     """
     training = {
-        "file": os.path.basename(captures.path),
-        "captures": len(captures),
-        "description": captures.description,
-        "origin": captures.origin,
-        "licence": captures.licence,
+        **about_captures(captures),
+        "validation_scenes": about_captures(validation_captures)["scenes"],
         "schedule": {k: v for k, v in asdict(schedule).items() if k != "epochs"},
     }
     if not os.path.exists(os.path.join(model_dir, "config.json")):
