@@ -16,7 +16,7 @@ import re
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.augmentation.noisy_frame import check_conditions, noisy_frame
 from tfp_noiseflow.imaging.contact_sheet import as_uint8, cropped, write_contact_sheet
 from tfp_noiseflow.imaging.picture import write_png
 from tfp_noiseflow.imaging.raw_frame import (
@@ -44,6 +44,19 @@ flags.DEFINE_list("white_balance", None, "Gains of red and blue. Default: the fi
 flags.DEFINE_integer("crop", 192, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
 flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the frame's middle.")
 
+for flag in ("white_balance", "crop_at"):
+    flags.register_validator(
+        flag, lambda values: values is None or len(values) == 2, "expected two numbers."
+    )
+
+
+def file_labels(cameras: list[str | None]) -> list[str]:
+    """What stands for each camera in the names of files."""
+    labels = [re.sub(r"[^\w-]+", "_", camera or "any") for camera in cameras]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"expected cameras with names of their own as files, received {cameras}.")
+    return labels
+
 
 def main(argv: list[str]) -> None:
     del argv
@@ -57,16 +70,18 @@ def main(argv: list[str]) -> None:
         frame = dataclasses.replace(frame, colors=with_white_balance(frame.colors, *gains))
     cameras = FLAGS.camera or model.cameras or [None]
     isos = [float(iso) for iso in FLAGS.iso or model.iso_levels or [100]]
+    # All of them now: a wrong one shall not be found when half of the files are written.
+    check_conditions(model, cameras, isos)
+    labels = file_labels(cameras)
     name = os.path.splitext(os.path.basename(FLAGS.input))[0]
     middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))
     clean = cropped(as_uint8(frame.picture()), FLAGS.crop, middle)
     rows = []
-    for camera in cameras:
+    for camera, label in zip(cameras, labels, strict=True):
         pictures = {"clean": clean}
         for iso in isos:
             noisy = noisy_frame(model, frame, camera, iso, seed=FLAGS.seed)
             picture = as_uint8(noisy.picture())
-            label = re.sub(r"\W+", "_", camera or "any")
             path = os.path.join(FLAGS.output_dir, f"{name}_{label}_ISO{iso:g}")
             write_png(picture, f"{path}.png")
             if is_raw:

@@ -143,3 +143,13 @@ def test_the_command_is_reproducible_and_says_what_is_wrong(model_dir, tmp_path)
     assert done.returncode != 0
     assert all(camera in done.stderr for camera in CAMERAS)
     assert not (tmp_path / "c").exists()
+    # A wrong one among right ones is found before anything is written, and wrong flags by name.
+    for changed, message in (
+        ({"camera": "Alpha,Delta"}, "Delta"),
+        ({"iso": "100,123"}, "123"),
+        ({"white_balance": "2"}, "white_balance"),
+        ({"crop_at": "5"}, "crop_at"),
+    ):
+        done = run(**given, **changed, output_dir=tmp_path / "d")
+        assert done.returncode != 0 and message in done.stderr
+        assert not (tmp_path / "d").exists()
