@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
     models["Noise Flow"] = model
     cameras = FLAGS.cameras or model.cameras[:3]
     isos = [float(iso) for iso in FLAGS.isos or model.iso_levels]
-    iso = FLAGS.iso or sorted(isos)[-2:][0]
+    iso = FLAGS.iso or sorted(model.iso_levels)[-2:][0]
     path = os.path.join(FLAGS.output_dir, "noise.png")
     for row in plot_noise_gallery(
         models, captures, [(camera, iso) for camera in cameras], path, seed=FLAGS.seed

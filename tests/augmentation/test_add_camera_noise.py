@@ -167,6 +167,8 @@ def test_rounding_and_clipping():
     model = nf.GaussianNoise(0.05)
     layer = nf.AddCameraNoise(model, quantization_step=step, clips=True)
     noisy = layer(clean).numpy()
+    # Each value is exactly its code's: as many values as there can be codes.
+    assert len(np.unique(noisy)) <= 64
     codes = noisy / step
     np.testing.assert_allclose(codes, np.rint(codes), atol=1e-4)  # float32 of a code near 63
     assert noisy.min() == 0 and noisy.max() == 1

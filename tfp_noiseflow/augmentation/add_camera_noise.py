@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_noiseflow.augmentation.random_conditions import RandomConditions
+from tfp_noiseflow.augmentation.stored_codes import as_stored
 from tfp_noiseflow.bijectors.conditions import as_float
 from tfp_noiseflow.models.noise_model import NoiseModel
 
@@ -142,11 +143,9 @@ class AddCameraNoise(tf_keras.layers.Layer):
         if features.get("camera") is not None:
             camera = features["camera"]
         noisy = clean + self.noise_model(clean, iso=iso, camera=camera).sample(seed=noise_seed)
-        if self.quantization_step:
-            noisy = tf.round(noisy / self.quantization_step) * self.quantization_step
-        if self.clips:
-            noisy = tf.clip_by_value(noisy, 0.0, 1.0)
-        noisy = clean + tf.stop_gradient(noisy - clean)
+        noisy = as_stored(noisy, self.quantization_step, self.clips)
+        # The first term is zero and has clean's gradient; the second stays exactly on its code.
+        noisy = (clean - tf.stop_gradient(clean)) + tf.stop_gradient(noisy)
         return (noisy, clean) if self.returns_pairs else noisy
 
     def get_config(self):
@@ -156,8 +155,8 @@ class AddCameraNoise(tf_keras.layers.Layer):
           ValueError: always; says what to use instead.
         """
         raise ValueError(
-            "expected TensorFlow checkpoints or SavedModels of a model with AddCameraNoise in it, "
-            "or the layer outside of what is saved (in tf.data, or in front of the model); "
+            "expected TensorFlow checkpoints or tf.saved_model.save of a model with AddCameraNoise "
+            "in it, or the layer outside of what is saved (in tf.data, or in front of the model); "
             "Keras's model formats would lose the noise model's variables."
         )
 

@@ -63,16 +63,17 @@ def plot_noise_gallery(
     for (camera, iso), own in zip(conditions, groups, strict=True):
         if not len(own):
             raise ValueError(f"{captures.path}: expected captures of {camera} at ISO {iso:g}.")
+    truth = "real" if captures.nlf_true is None else "real (simulated)"
     shown = captures_to_show(captures, groups)
-    for (camera, iso), index in zip(conditions, shown, strict=True):
+    for row, ((camera, iso), index) in enumerate(zip(conditions, shown, strict=True)):
         block = captures.read(index, index + 1)
         clean, real = block.clean[0], block.noise[0]
         draws = {
-            title: model(clean, iso=iso, camera=camera).sample(DRAWS, seed=(seed, 0)).numpy()
+            title: model(clean, iso=iso, camera=camera).sample(DRAWS, seed=(seed, row)).numpy()
             for title, model in models.items()
         }
         kl = {title: divergence(real, noise) for title, noise in draws.items()}
-        noises = {title: draw[0] for title, draw in draws.items()} | {"real": real}
+        noises = {title: draw[0] for title, draw in draws.items()} | {truth: real}
         mosaic = unpack_bayer(clean, "RGGB")
         colors, exposure = meter(mosaic)
         pictures = {

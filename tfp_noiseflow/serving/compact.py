@@ -86,7 +86,8 @@ def _number_nodes(function: function_pb2.FunctionDef) -> None:
         node.ClearField("experimental_debug_info")
         if "_class" in node.attr:  # Colocations: "loc:@node".
             places = node.attr["_class"].list.s
-            places[:] = [b"loc:@" + new[p[5:].decode()].encode() for p in places]
+            names = [place.decode().removeprefix("loc:@") for place in places]
+            places[:] = [f"loc:@{new.get(name, name)}".encode() for name in names]
     for name, reference in list(function.ret.items()):
         function.ret[name] = renamed(reference)
     controls = {
