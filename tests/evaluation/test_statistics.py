@@ -81,6 +81,17 @@ def test_kurtosis_at_a_clean_level_does_not_see_the_spread_of_levels():
     assert statistics.excess_kurtosis_given_clean() == pytest.approx([0.0], abs=0.06)
 
 
+def test_mean_of_bright_pixels_is_a_channels_own():
+    generator = np.random.default_rng(0)
+    clean = generator.choice([0.01, 0.4], (4, 64, 64, 2))
+    noise = 0.1 * generator.standard_normal(clean.shape)
+    noise[..., 1] += np.where(clean[..., 1] > 0.1, 0.03, -0.5)
+    statistics = NoiseStatistics(2, clean_level_edges(0.01, 0.4), 2)
+    statistics.add(noise, clean, np.zeros(4, int))
+    # 8000 values: a standard error of 0.011. No captures of the second group.
+    np.testing.assert_allclose(statistics.bright_mean(), [[0, 0.3], [np.nan, np.nan]], atol=0.04)
+
+
 def test_kurtosis_of_a_laplace_distribution_is_three():
     noise = np.random.default_rng(7).laplace(size=[100, 32, 32, 4])
     statistics = statistics_of(noise)

@@ -149,7 +149,11 @@ def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkey
             for name, nll in (("noise_flow", -3.0), ("recalibrated_nlf", -3.0 + worse))
         ],
         "correlations": {
-            source: {"horizontal": 0.01, "excess_kurtosis_given_clean": 0.5}
+            source: {
+                "horizontal": 0.01,
+                "excess_kurtosis_given_clean": 0.5,
+                "largest_bright_mean": -0.123,
+            }
             for source in ("real", "noise_flow")
         },
     }
@@ -173,6 +177,7 @@ def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkey
     assert nf.load_model(output_dir / "flow_model").cameras == ("A", "B")
     card = (output_dir / "README.md").read_text()
     assert "best A at ISO 100 (+0.200), B at ISO 100 (-0.100)" in card
+    assert "a mean of up to 0.123 of its standard deviation" in card
     assert "Two lines." in card
 
 

@@ -245,6 +245,7 @@ def _correlations_table(report: dict) -> str:
                 _signed(strongest),
                 _signed(entry["excess_kurtosis_given_clean"]),
                 _signed(entry["excess_kurtosis"]),
+                _signed(entry["largest_bright_mean"]),
             ]
         )
     table = _table(
@@ -255,6 +256,7 @@ def _correlations_table(report: dict) -> str:
             "strongest channel correlation",
             "excess kurtosis at a clean level",
             "excess kurtosis, all values",
+            "largest mean of bright pixels",
         ],
         rows,
     )
@@ -263,7 +265,10 @@ def _correlations_table(report: dict) -> str:
         f"{table}\n\nPearson correlations over all values of a camera and ISO, then the mean over "
         "camera and ISO. Lag 1 is the next value of the same channel. Kurtosis at a clean level is "
         "taken within narrow bins of the clean image: 0 for a heteroscedastic Gaussian; over all "
-        "values it also holds the spread of clean levels." + matrices
+        "values it also holds the spread of clean levels. The last column is the mean of the noise "
+        "of a channel at clean levels above a tenth of full scale, in its standard deviations, "
+        "for the camera, ISO and channel where it is farthest from 0; channels that differ in it "
+        "have a colour cast." + matrices
     )
 
 

@@ -169,6 +169,7 @@ def _correlations(statistics: NoiseStatistics) -> dict:
         "vertical": _mean_or_none(statistics.autocorrelation("vertical")),
         "excess_kurtosis": _mean_or_none(statistics.excess_kurtosis()),
         "excess_kurtosis_given_clean": _mean_or_none(statistics.excess_kurtosis_given_clean()),
+        "largest_bright_mean": _largest_or_none(statistics.bright_mean()),
     }
     size = channels.shape[-1]
     if size == 1:
@@ -181,6 +182,12 @@ def _mean_or_none(values: np.ndarray) -> float | None:
     """The mean over the camera x ISO that have a value."""
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else None
+
+
+def _largest_or_none(values: np.ndarray) -> float | None:
+    """The value that is farthest from 0, with its sign."""
+    values = values[np.isfinite(values)]
+    return float(values[np.argmax(np.abs(values))]) if len(values) else None
 
 
 def _photon_transfer(survey, sources, names) -> list[dict]:

@@ -13,6 +13,10 @@ import numpy as np
 # a Gaussian's sample variance, so 500 values give 6 %.
 FEWEST_VALUES = 500
 
+# Clean levels above this (fractions of full scale) are bright: no usual camera clips noise at black
+# there, so that its mean should be 0.
+BRIGHT = 0.1
+
 
 class NoiseStatistics:
     """Moments of noise by clean level, and correlations between neighbours and channels.
@@ -33,6 +37,7 @@ class NoiseStatistics:
         self._channel_products = np.zeros([groups, channels, channels])
         self._channel_sums = np.zeros([groups, channels])
         self._pixels = np.zeros(groups)
+        self._bright = np.zeros([3, groups, channels])  # sums of noise ** (0, 1, 2)
 
     def add(self, noise: np.ndarray, clean: np.ndarray, group: np.ndarray) -> None:
         """Adds patches: noise, clean [n, H, W, C], group [n] in [0, G)."""
@@ -44,6 +49,9 @@ class NoiseStatistics:
         np.add.at(self._channel_products, group, flat.transpose(0, 2, 1) @ flat)
         np.add.at(self._channel_sums, group, flat.sum(1))
         np.add.at(self._pixels, group, flat.shape[1])
+        is_bright = np.asarray(clean) > BRIGHT
+        for order, total in enumerate(self._bright):
+            np.add.at(total, group, np.where(is_bright, noise**order, 0.0).sum((1, 2)))
 
     def _add_moments(self, noise, clean, group) -> None:
         groups, bins = self._clean.shape
@@ -109,6 +117,15 @@ class NoiseStatistics:
             covariance = self._channel_products / pixels - means[:, :, None] * means[:, None, :]
             deviations = np.sqrt(np.einsum("gcc->gc", covariance))
             return covariance / (deviations[:, :, None] * deviations[:, None, :])
+
+    def bright_mean(self) -> np.ndarray:
+        """[G, C] mean of the noise at clean levels above `BRIGHT`, in its standard deviations.
+
+        Differences between the channels are a colour cast. NaN for fewer than 500 values.
+        """
+        count, first, second = self._bright
+        n = np.where(count < FEWEST_VALUES, np.nan, count)
+        return first / n / np.sqrt(second / n - (first / n) ** 2)
 
     def excess_kurtosis(self) -> np.ndarray:
         """[G] of all values of a camera x ISO: tails and the spread of clean levels together."""

@@ -60,13 +60,13 @@ def ship_model(
         shutil.copytree(os.path.join(model_dir, best), os.path.join(kept, best))
         for file_name in ("config.json", "baselines.json", HISTORY):
             shutil.copy(os.path.join(model_dir, file_name), kept)
-        paths = []
-        for folder in (name, f"{name}_model"):
-            paths.append(os.path.join(output_dir, folder))
-            shutil.rmtree(paths[-1], ignore_errors=True)
-            os.replace(os.path.join(beside, folder), paths[-1])
-    paths.append(os.path.join(output_dir, CARD))
-    write_text(paths[-1], card)
+        write_text(os.path.join(beside, CARD), card)
+        paths = [os.path.join(output_dir, each) for each in (name, f"{name}_model", CARD)]
+        # Folders cannot be replaced: what stood there is moved away, and removed with `beside`.
+        for path in paths:
+            if os.path.exists(path):
+                os.replace(path, os.path.join(beside, f"before_{os.path.basename(path)}"))
+            os.replace(os.path.join(beside, os.path.basename(path)), path)
     return paths
 
 
@@ -148,10 +148,19 @@ def _limits(report: dict) -> str:
         f"{sampled['horizontal']:.4f} where the captures have {real['horizontal']:.4f}, excess "
         f"kurtosis at a clean level {sampled['excess_kurtosis_given_clean']:.2f} where they have "
         f"{real['excess_kurtosis_given_clean']:.2f}.",
+        "Its layers see the clean level through the noise's scale alone, so that the mean that "
+        "clipping at black gives dark noise is spread over all levels: at levels above a tenth of "
+        f"full scale a channel's noise has a mean of up to {_deviations(sampled)} (another for "
+        f"each channel: a colour cast) where the captures have up to {_deviations(real)}.",
         "It is for simulation, augmentation and likelihoods of raw noise; likelihoods say nothing "
         "of a photograph's origin.",
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _deviations(correlations: dict) -> str:
+    mean = correlations["largest_bright_mean"]
+    return "(not measured)" if mean is None else f"{abs(mean):.3f} of its standard deviation"
 
 
 def _one_line(text: str | None) -> str:
