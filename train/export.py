@@ -1,6 +1,6 @@
 """Exports a trained model as a SavedModel.
 
-python -m train.export --model_dir=D --output_dir=saved_models/NAME
+python -m train.export --model_dir=D --output_dir=saved_models/NAME [--baseline=recalibrated_nlf]
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.models.model_directory import read_config
+from tfp_noiseflow.models.model_directory import load_baselines, read_config
+from tfp_noiseflow.models.noise_model import NoiseModel
 
 FLAGS = flags.FLAGS
 
@@ -23,11 +24,33 @@ flags.DEFINE_bool(
 )
 
 
+flags.DEFINE_string(
+    "baseline", None, "A model of the directory's baselines.json instead: gaussian, ..."
+)
+flags.DEFINE_integer(
+    "channels", 4, "Of the images, for models that take any number.", lower_bound=1
+)
+
+
+def chosen_model() -> NoiseModel:
+    """The model of the directory, or one of its baselines."""
+    if FLAGS.baseline is None:
+        return nf.load_model(FLAGS.model_dir)
+    baselines = load_baselines(FLAGS.model_dir)
+    if FLAGS.baseline not in baselines:
+        raise ValueError(
+            f"{FLAGS.model_dir}: expected a baseline among {list(baselines)}, received "
+            f"{FLAGS.baseline!r}."
+        )
+    return baselines[FLAGS.baseline]
+
+
 def main(argv: list[str]) -> None:
     del argv
     path = nf.export_saved_model(
-        nf.load_model(FLAGS.model_dir),
+        chosen_model(),
         FLAGS.output_dir,
+        channels=FLAGS.channels,
         training_data=read_config(FLAGS.model_dir).get("training_data"),
         has_valid_output=FLAGS.valid_output,
     )

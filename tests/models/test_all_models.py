@@ -7,6 +7,8 @@ import tensorflow_probability as tfp
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS, conditions, images, moved, needed
+from tests.serving.graphs import check_ops
+from tests.serving.rounding import assert_same
 
 tfd = tfp.distributions
 
@@ -216,6 +218,7 @@ def test_export_computes_what_the_model_computes(name, tmp_path):
     channels = noise.shape[-1]
     path = nf.export_saved_model(model, tmp_path / "served", channels=channels)
     assert path == str(tmp_path / "served" / "1")
+    check_ops(path)
     served = tf.saved_model.load(path).signatures
     batch = {
         "clean": tf.constant(given["clean"]),
@@ -224,14 +227,14 @@ def test_export_computes_what_the_model_computes(name, tmp_path):
     }
     likelihood = served["log_prob"](noise=noise, **batch)
     expected = model(**given).log_prob(noise).numpy()
-    np.testing.assert_array_equal(likelihood["log_prob"], expected)
+    assert_same(likelihood["log_prob"], expected)
     dimensions = np.float32(np.prod(noise.shape[1:]))
-    np.testing.assert_array_equal(likelihood["nll_per_dim"], -expected / dimensions)
+    assert_same(likelihood["nll_per_dim"], -expected / dimensions)
     draws = {"seed": tf.constant([[0, 1], [2, 3], [4, 5]]), "temperature": tf.ones([3])}
     expected = nf.sample_noise(model, **given, seeds=draws["seed"])
-    np.testing.assert_array_equal(served["sample_noise"](**draws, **batch)["noise"], expected)
+    assert_same(served["sample_noise"](**draws, **batch)["noise"], expected)
     noisy = served["serving_default"](**draws, **batch)["noisy"]
-    np.testing.assert_array_equal(noisy, np.clip(given["clean"] + expected, 0, 1))
+    assert_same(noisy, np.clip(given["clean"] + expected, 0, 1))
 
 
 BAD_CALLS = [

@@ -129,6 +129,12 @@ class PredictionServer(PredictionServiceServicer):
                 grpc.StatusCode.INVALID_ARGUMENT,
                 "Batching session Run() input tensors must have equal 0th-dimension size",
             )
+        rows = len(next(iter(inputs.values())))
+        if rows > max(self._sizes):
+            raise ServedError(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"Task size {rows} is larger than maximum input batch size {max(self._sizes)}",
+            )
         answer = concurrent.futures.Future()
         self._queues[name].put((inputs, answer))
         return answer.result()

@@ -1,19 +1,19 @@
 """What an export holds, and that it computes what the noise model computes."""
 
 import os
-import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, moved
 from tests.serving.conftest import TRAINING_DATA
+from tests.serving.graphs import check_ops, nodes, saved_graph
 from tests.serving.requests import SIGNATURES, good, malformed
+from tests.serving.rounding import assert_same
 
 # Rows of a batch of another size: the same numbers but for the order of sums in convolutions. The
 # largest difference that was seen is 4e-6 of the noise's standard deviation and 5e-7 nats/dim
@@ -24,19 +24,6 @@ ROUNDING_OF_NLL = 2e-6
 
 def tensors(request):
     return {name: tf.constant(value) for name, value in request.items()}
-
-
-def saved(path):
-    content = saved_model_pb2.SavedModel()
-    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
-        content.ParseFromString(file.read())
-    return content.meta_graphs[0]
-
-
-def nodes(meta_graph):
-    yield from meta_graph.graph_def.node
-    for function in meta_graph.graph_def.library.function:
-        yield from function.node_def
 
 
 def test_signatures_are_those_that_were_agreed(signatures):
@@ -71,12 +58,12 @@ def test_signatures_are_those_that_were_agreed(signatures):
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
-def test_answers_are_the_bits_of_the_model_in_python(served, signatures, signature):
+def test_answers_are_those_of_the_model_in_python(served, signatures, signature):
     for rows, height, width in ((1, 8, 8), (5, 16, 12), (2, 5, 7)):
         request = good(signature, rows, height, width)
         answer = signatures[signature](**tensors(request))
         for name, expected in served.expected(signature, request).items():
-            np.testing.assert_array_equal(answer[name], expected, err_msg=name)
+            assert_same(answer[name], expected, name)
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (9, 7)])
@@ -121,19 +108,13 @@ def test_description_is_that_of_the_model(signatures):
 
 
 def test_graph_has_no_python_no_state_of_chance_and_no_custom_op(served):
-    meta_graph = saved(served.path)
-    ops = {node.op for node in nodes(meta_graph)}
+    ops = {node.op for node in nodes(saved_graph(served.path))}
     assert {"Conv2D", "StatelessRandomNormalV2"} <= ops  # The functions were looked into.
-    standard = set(dir(tf.raw_ops))
-    functions = {f.signature.name for f in meta_graph.graph_def.library.function}
-    assert ops - standard - functions - {"_Arg", "_Retval"} == set()
-    assert not [op for op in ops if "PyFunc" in op]
-    of_chance = {op for op in ops if re.search("Random|Normal|Uniform|Multinomial|Rng", op)}
-    assert {op for op in of_chance if not op.startswith("Stateless")} == set()
+    check_ops(served.path)
 
 
 def test_names_of_the_graph_are_short_and_equal_functions_are_there_once(served):
-    meta_graph = saved(served.path)
+    meta_graph = saved_graph(served.path)
     library = meta_graph.graph_def.library.function
     assert max(len(node.name) for function in library for node in function.node_def) < 8
     bodies = set()
@@ -195,7 +176,7 @@ def test_valid_output_marks_wrong_rows_and_leaves_the_others(served_with_valid):
             valid = answer["valid"].numpy()
             assert valid.tolist() == [k != row for k in range(3)], (signature, wrong)
             for name, value in expected.items():
-                np.testing.assert_array_equal(answer[name].numpy()[valid], value[valid], wrong)
+                assert_same(answer[name].numpy()[valid], value[valid], wrong)
                 np.testing.assert_array_equal(answer[name].numpy()[row], 0, wrong)
 
 
@@ -212,7 +193,7 @@ def test_float64_models_are_served_in_float32(tmp_path):
         model, **given, seeds=request["seed"], temperature=request["temperature"]
     )
     assert expected.dtype == tf.float64
-    np.testing.assert_array_equal(noise, tf.cast(expected, tf.float32))
+    assert_same(noise, tf.cast(expected, tf.float32))
     request = good("log_prob")
     got = call["log_prob"](**tensors(request))["log_prob"]
     expected = model(**given).log_prob(request["noise"].astype(np.float64))
@@ -297,8 +278,9 @@ def test_without_the_extra_an_export_says_that_it_has_no_warm_up(tmp_path, monke
     assert not os.path.exists(os.path.join(path, "assets.extra"))
 
 
-def test_saved_model_cli_runs_it(served, tmp_path):
-    request = good("sample_noise")
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_saved_model_cli_runs_it(served, tmp_path, signature):
+    request = good(signature)
     arguments = [
         "run",
         "--dir",
@@ -306,12 +288,13 @@ def test_saved_model_cli_runs_it(served, tmp_path):
         "--tag_set",
         "serve",
         "--signature_def",
-        "sample_noise",
+        signature,
     ]
     numbers = {name: value for name, value in request.items() if name != "camera"}
     for name, value in numbers.items():
-        np.save(tmp_path / f"{name}.npy", value)
-    arguments += ["--inputs", ";".join(f"{name}={tmp_path / name}.npy" for name in numbers)]
+        np.save(tmp_path / f"in_{name}.npy", value)
+    given = [f"{name}={tmp_path / f'in_{name}.npy'}" for name in numbers]
+    arguments += ["--inputs", ";".join(given)]
     arguments += ["--input_exprs", f"camera={request['camera'].tolist()}"]
     arguments += ["--outdir", str(tmp_path)]
     done = subprocess.run(
@@ -320,9 +303,8 @@ def test_saved_model_cli_runs_it(served, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    np.testing.assert_array_equal(
-        np.load(tmp_path / "noise.npy"), served.expected("sample_noise", request)["noise"]
-    )
+    for name, expected in served.expected(signature, request).items():
+        assert_same(np.load(tmp_path / f"{name}.npy"), expected)
 
 
 def test_keras_3_takes_an_export_as_a_layer(served):
@@ -331,7 +313,7 @@ def test_keras_3_takes_an_export_as_a_layer(served):
     request = good("serving_default")
     expected = served.expected("serving_default", request)["noisy"]
     clean = request.pop("clean")
-    np.testing.assert_array_equal(layer(clean, **tensors(request))["noisy"], expected)
+    assert_same(layer(clean, **tensors(request))["noisy"], expected)
 
     inputs = {
         "clean": keras.Input([None, None, 4], name="clean"),
@@ -342,6 +324,4 @@ def test_keras_3_takes_an_export_as_a_layer(served):
     }
     others = {name: tensor for name, tensor in inputs.items() if name != "clean"}
     model = keras.Model(inputs, layer(inputs["clean"], **others)["noisy"])
-    np.testing.assert_array_equal(
-        model({"clean": tf.constant(clean), **tensors(request)}), expected
-    )
+    assert_same(model({"clean": tf.constant(clean), **tensors(request)}), expected)

@@ -11,6 +11,7 @@ import pytest
 from tests.registry import CAMERAS, ISO_LEVELS
 from tests.serving.conftest import TRAINING_DATA
 from tests.serving.requests import SIGNATURES, good, malformed
+from tests.serving.rounding import assert_same
 
 grpc = pytest.importorskip("grpc", reason="gRPC is in the extra `serving`")
 pytest.importorskip("tensorflow_serving", reason="the protos are in the extra `serving`")
@@ -28,13 +29,13 @@ def client(served):
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
-def test_answers_are_the_bits_of_the_model_in_python(served, client, signature):
+def test_answers_are_those_of_the_model_in_python(served, client, signature):
     request = good(signature)
     answer = client.predict(signature, **request)
     expected = served.expected(signature, request)
     assert set(answer) == set(expected)
     for name, value in expected.items():
-        np.testing.assert_array_equal(answer[name], value)
+        assert_same(answer[name], value)
 
 
 def test_client_takes_scalars_and_lists(served, client):
@@ -44,7 +45,7 @@ def test_client_takes_scalars_and_lists(served, client):
     noise = client.sample_noise(clean, [400] * 3, ["Beta"] * 3, seeds, temperature=[1, 1, 1])
     np.testing.assert_array_equal(noisy["noise"], noise)
     assert noisy["noisy"].min() == 0 and noisy["noisy"].max() == 1
-    np.testing.assert_array_equal(
+    assert_same(
         client.log_prob(noise, clean, 400, "Beta")["log_prob"],
         served.model(clean, iso=400, camera="Beta").log_prob(noise),
     )
@@ -102,7 +103,7 @@ def test_200_malformed_requests_get_an_error_each_and_the_next_good_one_its_answ
         assert message in error.value.details(), (signature, wrong, error.value.details())
         answer = client.predict(signature, **requests[signature])
         for name, value in expected[signature].items():
-            np.testing.assert_array_equal(answer[name], value, err_msg=f"after {wrong}")
+            assert_same(answer[name], value, f"after {wrong}")
 
 
 @pytest.mark.parametrize(
@@ -184,9 +185,7 @@ def test_a_merged_batch_shares_its_error_and_the_next_request_is_right(served, b
         assert answer.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "known cameras (Alpha, Beta, Gamma), received \\'Unknown\\'" in answer.details()
     (again,) = in_parallel(batching.address, requests[:1])
-    np.testing.assert_array_equal(
-        again["noise"], served.expected("sample_noise", requests[0])["noise"]
-    )
+    assert_same(again["noise"], served.expected("sample_noise", requests[0])["noise"])
 
 
 def test_a_valid_output_keeps_the_error_to_its_row(served_with_valid):
@@ -202,8 +201,15 @@ def test_a_valid_output_keeps_the_error_to_its_row(served_with_valid):
     np.testing.assert_array_equal(answers[1]["noise"], 0)
     for k in (0, 2):
         expected = served_with_valid.expected("sample_noise", requests[k])["noise"]
-        # No convolution in this model: the same bits in every batch.
-        np.testing.assert_array_equal(answers[k]["noise"], expected)
+        assert_same(answers[k]["noise"], expected)
+
+
+def test_a_request_of_more_rows_than_a_batch_may_have_is_refused_alone(served, batching):
+    requests = [good("sample_noise", rows) for rows in (9, 1)]
+    refused, answered = in_parallel(batching.address, requests)
+    assert refused.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "Task size 9 is larger" in refused.details()
+    assert_same(answered["noise"], served.expected("sample_noise", requests[1])["noise"])
 
 
 def test_a_batch_of_images_of_different_sizes_fails_as_on_a_model_server(batching):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.native import program as native
 from tests.serving.requests import SIGNATURES, good, malformed
+from tests.serving.rounding import assert_same
 
 pytestmark = pytest.mark.skipif(native.compiler() is None, reason="there is no C++ compiler")
 
@@ -16,7 +17,7 @@ def program(tmp_path_factory):
     return native.build(tmp_path_factory.mktemp("native"))
 
 
-def test_every_signature_gives_the_bits_of_the_model_in_python(
+def test_every_signature_answers_as_the_model_in_python(
     served, signatures, program, tmp_path
 ):
     requests = [
@@ -32,7 +33,7 @@ def test_every_signature_gives_the_bits_of_the_model_in_python(
         expected = served.expected(signature, inputs)
         assert set(answer) == set(expected)
         for name, value in expected.items():
-            np.testing.assert_array_equal(answer[name], value, err_msg=f"{signature} {name}")
+            assert_same(answer[name], value, f"{signature} {name}")
     expected = signatures["describe"](dummy=np.zeros(2, np.float32))
     for name, value in expected.items():
         np.testing.assert_array_equal(told[name], value.numpy())
@@ -54,7 +55,7 @@ def test_malformed_requests_get_an_error_each_and_the_next_good_one_its_answer(
         assert error.startswith("3 "), f"{signature}, {wrong}: expected INVALID_ARGUMENT: {error}"
         assert message in error, f"{signature}, {wrong}: {error}"
         for name, value in expected[signature].items():
-            np.testing.assert_array_equal(answer[name], value, err_msg=f"after {wrong}")
+            assert_same(answer[name], value, f"after {wrong}")
 
 
 def test_measurement_and_soak_run(served, program):

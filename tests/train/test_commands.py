@@ -110,6 +110,25 @@ def test_exported_model_samples(demo):
     assert np.isfinite(noise).all()
 
 
+def test_a_baseline_is_exported_with_its_channels_and_valid_output(demo, tmp_path):
+    folder, _ = demo
+    flags = {"model_dir": folder / "model", "output_dir": tmp_path / "served"}
+    done = run("export", **flags, baseline="gaussian", channels=1, valid_output=True)
+    assert done.returncode == 0, done.stderr
+    served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures["sample_noise"]
+    answer = served(
+        clean=tf.fill([2, 8, 12, 1], 0.2),
+        iso=tf.constant([100.0, -1.0]),
+        camera=tf.constant(["", ""]),
+        seed=tf.constant([[0, 1], [2, 3]]),
+        temperature=tf.ones([2]),
+    )
+    assert answer["noise"].shape == [2, 8, 12, 1]
+    assert answer["valid"].numpy().tolist() == [True, False]
+    done = run("export", **flags, baseline="other")
+    assert done.returncode != 0 and "recalibrated_nlf" in done.stderr
+
+
 def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     folder, _ = demo
     (tmp_path / "demo").mkdir()

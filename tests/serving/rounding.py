@@ -1,0 +1,18 @@
+"""How near two computations of one answer are: an export's and the model's in Python."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# TensorFlow joins and reorders operations of a graph, other ones on other processors: mostly the
+# bits are the same, and where they are not the last one or two of the largest value differ
+# (BUILD_NOTES, "Serving"). Answers of another seed, camera or row are 10^5 times as far apart.
+ROUNDINGS = 4 * np.finfo(np.float32).eps
+
+
+def assert_same(actual, expected, message=""):
+    """Asserts that two answers are equal but for a few roundings of float32."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.dtype == expected.dtype
+    atol = ROUNDINGS * np.abs(expected).max()
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=atol, err_msg=str(message))
