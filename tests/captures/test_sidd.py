@@ -311,9 +311,24 @@ def profile(values):
     return tags(change)
 
 
-def cfa_codes(array):
-    array[1, 0]["Value"][:] = [[0, 1, 1, 1]]
-    return array
+def tag(position, **changes):
+    """A change of a tag's fields: 1 is the CFA pattern, 7 the NoiseProfile."""
+
+    def change(array):
+        for name, value in changes.items():
+            array[position, 0][name] = value
+        return array
+
+    return tags(change)
+
+
+def of_unknown_class(folder):
+    path = folder / "0004_METADATA_RAW_010.MAT"
+    # SciPy raises an UnboundLocalError. Behind a compression it would find the damage earlier.
+    scipy.io.savemat(path, {"metadata": sidd_form.metadata_struct("S6", 100, (4.8e-4, 0.0))})
+    content = bytearray(path.read_bytes())
+    content[144] = 255
+    path.write_bytes(bytes(content))
 
 
 def truncated(file, keep):
@@ -362,10 +377,31 @@ BAD = {
     ),
     "no NoiseProfile": (tags(lambda array: array[:7]), r"METADATA.*tag 51041 \(NoiseProfile\)"),
     "no CFA": (tags(lambda array: array[2:]), r"METADATA.*tag 33422 \(CFA pattern\)"),
-    "a CFA that is none": (tags(cfa_codes), r"METADATA.*RGGB.*received \[0, 1, 1, 1\]"),
+    "a CFA that is none": (
+        tag(1, Value=np.array([[0, 1, 1, 1]], np.uint8)),
+        r"METADATA.*RGGB.*received \[0, 1, 1, 1\]",
+    ),
     "beta1 of 0": (profile([0.0, 1e-6] * 3), r"METADATA.*expected beta1 > 0.*received \[0.0"),
     "beta1 below 0": (profile([1e-3, 0, 1e-3, 0, -1e-3, 0]), r"expected beta1 > 0.*-0.001"),
     "NoiseProfile of NaN": (profile([np.nan, 0.0] * 3), r"NoiseProfile .*nan"),
+    "a CFA of negative codes": (tag(1, Value=np.array([[-1, 1, 1, 0]])), r"\[-1, 1, 1, 0\]"),
+    "a CFA of text": (tag(1, Value="BGGR"), r"METADATA.*numbers in CFA pattern.*'BGGR'"),
+    "a NoiseProfile of structs": (tag(7, Value={"a": 1.0}), r"METADATA.*numbers in NoiseProfile"),
+    "a complex NoiseProfile": (tag(7, Value=[[1e-3, 1e-6j]]), r"METADATA.*numbers in NoiseProfile"),
+    "a struct as a tag's ID": (tag(7, ID={"a": 1.0}), r"METADATA.*tag 51041 \(NoiseProfile\)"),
+    "text as a tag's ID": (tag(7, ID="NoiseProfile"), r"METADATA.*tag 51041 \(NoiseProfile\)"),
+    "an infinite ID": (tag(7, ID=np.inf), r"METADATA.*tag 51041 \(NoiseProfile\)"),
+    "a struct as ISO": (
+        metadata_of(ISOSpeedRatings={"a": 1.0}),
+        r"METADATA.*expected numbers in ISOSpeedRatings",
+    ),
+    "text as ISO": (metadata_of(ISOSpeedRatings="100"), r"METADATA.*numbers in ISOSpeedRatings"),
+    "a struct as Make": (
+        metadata_of(Make={"a": 1.0}),
+        r"METADATA.*expected text in Make, received \[\(array",
+    ),
+    "a number as Make": (metadata_of(Make=6.0), r"METADATA.*expected text in Make, received \[6"),
+    "metadata of an unknown class": (of_unknown_class, r"METADATA.*expected a MATLAB 5 file"),
     "no ISO": (metadata_of(ISOSpeedRatings=None), r"METADATA.*expected a field ISOSpeedRatings"),
     "no Make": (metadata_of(Make=""), r"METADATA.*expected a field Make"),
     "another ISO": (metadata_of(ISOSpeedRatings=np.uint16(800)), r"ISO 100 .*received 800"),

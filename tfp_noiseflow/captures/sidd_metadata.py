@@ -9,13 +9,11 @@ the ISO in `DigitalCamera`.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.io
-from scipy.io.matlab import MatReadError
 
 from tfp_noiseflow.captures.bayer import CHANNEL_POSITIONS
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA
@@ -23,7 +21,8 @@ from tfp_noiseflow.captures.capture_file import SMALLEST_BETA
 CFA_PATTERN = 33422
 NOISE_PROFILE = 51041
 
-COLORS = "RGB"  # What 0, 1 and 2 mean in a CFA pattern.
+COLORS = {0: "R", 1: "G", 2: "B"}  # What the numbers of a CFA pattern mean.
+NUMBERS = "uif"  # NumPy's kinds of dtype.
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ def read_metadata(path: str | os.PathLike) -> SiddMetadata:
 
     Raises:
       FileNotFoundError: no such file.
-      ValueError: it is damaged, lacks one of the four, or its beta1 is not positive; the message
-        names the file and what is missing.
+      ValueError: it is damaged, lacks one of the four or holds something else in its place, or its
+        beta1 is not positive; the message names the file and what is wrong.
     """
     path = os.fspath(path)
     if not os.path.exists(path):
@@ -65,8 +64,8 @@ def read_metadata(path: str | os.PathLike) -> SiddMetadata:
     try:
         nlf, is_floored = _noise_level_function(_tag(structs, NOISE_PROFILE, "NoiseProfile"))
         return SiddMetadata(
-            make=str(_field(structs, "Make")[0]),
-            iso=float(_field(structs, "ISOSpeedRatings")[0]),
+            make=_text(_field(structs, "Make"), "Make"),
+            iso=float(_numbers(_field(structs, "ISOSpeedRatings"), "ISOSpeedRatings")[0]),
             cfa=_cfa(_tag(structs, CFA_PATTERN, "CFA pattern")),
             nlf=nlf,
             is_floored=is_floored,
@@ -76,11 +75,11 @@ def read_metadata(path: str | os.PathLike) -> SiddMetadata:
 
 
 def _load(path: str) -> np.ndarray:
-    # What SciPy raises depends on where a file ends or is damaged.
-    faults = (OSError, ValueError, EOFError, TypeError, IndexError, KeyError, NotImplementedError)
+    # What SciPy raises depends on where a file ends or is damaged: a MemoryError where a size is
+    # wrong, an UnboundLocalError or ZeroDivisionError where a type is.
     try:
         content = scipy.io.loadmat(path)
-    except (*faults, MatReadError, zlib.error) as error:
+    except Exception as error:
         raise ValueError(
             f"{path}: expected a MATLAB 5 file, but it cannot be read; it is truncated or of "
             f"another format ({error})."
@@ -114,14 +113,29 @@ def _field(structs, name: str) -> np.ndarray:
 
 def _tag(structs, number: int, name: str) -> np.ndarray:
     for struct in structs:
-        is_tag = {"ID", "Value"} <= set(struct.dtype.names) and np.size(struct["ID"]) == 1
-        if is_tag and int(struct["ID"].flat[0]) == number and np.size(struct["Value"]):
-            return np.ravel(struct["Value"])
+        if {"ID", "Value"} <= set(struct.dtype.names) and np.size(struct["Value"]):
+            identity = np.ravel(struct["ID"])
+            # One that is no number is no tag that is asked for.
+            if identity.dtype.kind in NUMBERS and identity.tolist() == [number]:
+                return _numbers(np.ravel(struct["Value"]), f"{name} (tag {number})")
     raise ValueError(f"expected the tag {number} ({name}) in UnknownTags, there is none.")
 
 
+def _text(values: np.ndarray, name: str) -> str:
+    if values.dtype.kind != "U":
+        raise ValueError(f"expected text in {name}, received {values.tolist()}.")
+    return str(values[0])
+
+
+def _numbers(values: np.ndarray, name: str) -> np.ndarray:
+    # A struct, a cell or a sparse matrix is an array of objects here.
+    if values.dtype.kind not in NUMBERS:
+        raise ValueError(f"expected numbers in {name}, received {values.tolist()}.")
+    return values
+
+
 def _cfa(codes: np.ndarray) -> str:
-    cfa = "".join(COLORS[code] if code < len(COLORS) else "?" for code in codes.astype(int))
+    cfa = "".join(COLORS.get(code, "?") for code in codes.tolist())
     if cfa not in CHANNEL_POSITIONS:
         raise ValueError(
             f"expected a CFA pattern (tag {CFA_PATTERN}) of {list(CHANNEL_POSITIONS)}, received "
