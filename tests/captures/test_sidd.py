@@ -347,6 +347,15 @@ def renamed(name):
     return lambda folder: folder.rename(folder.parent / name)
 
 
+def damaged_type(folder):
+    path = folder / "0004_NOISY_RAW_010.MAT"
+    # Position and size of exponent and mantissa, and the exponent's bias, of a 32-bit float.
+    layout, other = b"\x17\x08\x00\x17\x7f\x00\x00\x00", b"\x17\x08\x00\x17\x7f\xff\x00\x00"
+    content = path.read_bytes()
+    assert content.count(layout) == 1
+    path.write_bytes(content.replace(layout, other))
+
+
 def damaged_pixels(folder):
     path = folder / "0004_NOISY_RAW_010.MAT"
     with h5py.File(path) as file:
@@ -414,6 +423,7 @@ BAD = {
     "empty metadata": (truncated("0004_METADATA_RAW_010.MAT", 0), r"METADATA.*truncated"),
     "truncated noisy image": (truncated("0004_NOISY_RAW_010.MAT", 0.5), r"NOISY.*truncated"),
     "truncated ground truth": (truncated("0004_GT_RAW_010.MAT", 0.9), r"GT.*truncated"),
+    "damaged type": (damaged_type, r"NOISY.*expected a MATLAB 7.3 file.*cannot be read"),
     "damaged pixels": (damaged_pixels, r"NOISY.*expected a MATLAB 7.3 file.*cannot be read"),
     "another size": (
         image("GT", np.zeros((70, 100), np.float32)),

@@ -235,8 +235,8 @@ def _with_array(path: str, function):
             if arrays and arrays[0].ndim == 2 and arrays[0].dtype.kind == "f":
                 return function(arrays[0])
             found = [(entry.name, entry.shape, entry.dtype.name) for entry in arrays]
-    # RuntimeError is what h5py makes of some damages.
-    except (OSError, RuntimeError) as error:
+    # What h5py makes of a damage depends on where it is.
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise ValueError(
             f"{path}: expected a MATLAB 7.3 file, but it cannot be read; it is truncated or of "
             f"another format ({error})."
