@@ -271,6 +271,25 @@ def test_a_folder_of_another_import_is_refused(tree, imported):
         import_sidd(tree, imported, patches=Patches(patch_size=8))
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"settings": {"splits"', "is not JSON; it is damaged"),
+        (b"\xff\xfe", "is not JSON; it is damaged"),
+        ("[]", "'settings', .*found list"),
+        ('{"name": "of another program"}', r"'settings', .*found \['name'\]"),
+        ('{"settings": {}, "files": []}', "'settings', .*found"),
+        ('{"settings": {}, "files": {"train": {}}}', "'captures', .*found {}"),
+    ],
+)
+def test_an_import_json_of_another_kind_is_named(tree, tmp_path, content, message):
+    path = tmp_path / "import.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=rf"{path}: expected the record of an import .*{message}"):
+        import_sidd(tree, tmp_path, patches=SMALL)
+    assert os.listdir(tmp_path) == ["import.json"]
+
+
 def test_images_at_other_isos_are_left_out_and_counted(tree, tmp_path):
     record = import_sidd(tree, tmp_path, patches=SMALL, iso_levels=(100, 400))
     captures = nf.read_captures(tmp_path / "train.h5")

@@ -44,6 +44,10 @@ PAPER_PATCHES = Patches()
 RECORD = "import.json"
 PARTS = "parts"
 
+# What import.json holds, and what each of its files.
+RECORD_KEYS = ("settings", "files")
+SUMMARY_KEYS = ("captures", "images", "floored_nlf", "other_isos", "missing_instances", "bad")
+
 # A damaged file is one of these two; what else goes wrong stops an import in any case.
 FAULTS = (FileNotFoundError, ValueError)
 
@@ -114,7 +118,7 @@ def import_sidd(
     Raises:
       FileNotFoundError: no sidd_root.
       ValueError: damaged images, which are named; a split without images; an output_dir that
-        holds another import.
+        holds another import, or an import.json that is none.
       OSError: the disk is full, or is too small for what is planned.
     """
     settings = {
@@ -175,8 +179,7 @@ def _claim(output_dir, settings: dict) -> dict:
     path = os.path.join(output_dir, RECORD)
     if not os.path.exists(path):
         return {"settings": settings, "files": {}}
-    with open(path, encoding="utf-8") as file:
-        record = json.load(file)
+    record = _read_record(path)
     found = record["settings"]
     faults = "; ".join(
         f"{name}: expected {value}, found {found.get(name)}"
@@ -191,6 +194,26 @@ def _claim(output_dir, settings: dict) -> dict:
         if os.path.exists(os.path.join(output_dir, f"{name}.h5"))
     }
     return record
+
+
+def _read_record(path: str) -> dict:
+    expected = f"{path}: expected the record of an import (to begin anew, remove its folder)"
+    try:
+        with open(path, encoding="utf-8") as file:
+            record = json.load(file)
+    except ValueError as error:
+        raise ValueError(f"{expected}, but it is not JSON; it is damaged ({error}).") from error
+    if not _has_mappings(record, RECORD_KEYS):
+        found = sorted(record) if isinstance(record, dict) else type(record).__name__
+        raise ValueError(f"{expected} with {list(RECORD_KEYS)}, found {found}.")
+    for name, summary in record["files"].items():
+        if not (_has_mappings(summary, ["bad"]) and set(SUMMARY_KEYS) <= set(summary)):
+            raise ValueError(f"{expected}, with {list(SUMMARY_KEYS)} of {name}, found {summary}.")
+    return record
+
+
+def _has_mappings(value, keys: Iterable[str]) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), dict) for key in keys)
 
 
 def _plan(
