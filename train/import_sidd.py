@@ -84,8 +84,8 @@ def main(argv: list[str]) -> None:
             f"{summary['other_isos']} at other ISOs left out; instances that are not there: "
             f"{summary['missing_instances'] or 'none'}"
         )
-        for path, reason in summary["bad"].items():
-            print(f"  left out: {path}: {reason}")
+        for reason in summary["bad"].values():
+            print(f"  left out: {reason}")
 
 
 if __name__ == "__main__":

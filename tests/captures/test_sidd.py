@@ -278,8 +278,8 @@ def test_a_folder_of_another_import_is_refused(tree, imported):
         (b"\xff\xfe", "is not JSON; it is damaged"),
         ("[]", "'settings', .*found list"),
         ('{"name": "of another program"}', r"'settings', .*found \['name'\]"),
-        ('{"settings": {}, "files": []}', "'settings', .*found"),
-        ('{"settings": {}, "files": {"train": {}}}', "'captures', .*found {}"),
+        ('{"settings": {}, "fingerprints": {}, "files": []}', "'settings', .*found"),
+        ('{"settings": {}, "fingerprints": {}, "files": {"train": {}}}', "'captures', .*found {}"),
     ],
 )
 def test_an_import_json_of_another_kind_is_named(tree, tmp_path, content, message):
@@ -288,6 +288,53 @@ def test_an_import_json_of_another_kind_is_named(tree, tmp_path, content, messag
     with pytest.raises(ValueError, match=rf"{path}: expected the record of an import .*{message}"):
         import_sidd(tree, tmp_path, patches=SMALL)
     assert os.listdir(tmp_path) == ["import.json"]
+
+
+@pytest.fixture(scope="module")
+def other_tree(tree, tmp_path_factory):
+    """The instances of the tree, two of them with other pixels: of training and of test."""
+    root = tmp_path_factory.mktemp("other") / "tree"
+    shutil.copytree(tree, root)
+    for instance in (SPLITS["train"][0], SPLITS["test"][0]):
+        (path,) = root.glob(f"{instance:04d}_*/*_NOISY_RAW_010.MAT")
+        sidd_form.write_mat73(path, np.full((70, 102), 0.5, np.float32))
+    return root
+
+
+@pytest.mark.parametrize("stop_at", [("train", 1), ("test", 1), None])
+def test_files_of_another_tree_are_not_joined_to_those_imported(
+    tree, other_tree, imported, tmp_path, stop_at
+):
+    def stop(*progress):
+        if progress[:2] == stop_at:
+            raise Stopped
+
+    out = tmp_path / "out"
+    with pytest.raises(Stopped) if stop_at else contextlib.nullcontext():
+        import_sidd(tree, out, patches=SMALL, on_progress=stop)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(
+        ValueError, match=r"holds an import of other files.*\n0004_010: expected .*, found "
+    ) as error:
+        import_sidd(other_tree, out, patches=SMALL)
+    # The test image that differs was imported too where that came so far.
+    assert ("0054_010" in str(error.value)) == (stop_at != ("train", 1))
+    assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    # A tree that was moved is the same tree.
+    shutil.copytree(tree, tmp_path / "moved", copy_function=shutil.copyfile)
+    import_sidd(tmp_path / "moved", out, patches=SMALL)
+    assert_equal_files(files_of(imported), files_of(out))
+
+
+def test_parts_that_no_record_tells_of_are_refused(tree, tmp_path):
+    def stop(*_):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        import_sidd(tree, tmp_path, patches=SMALL, on_progress=stop)
+    (tmp_path / "import.json").unlink()
+    with pytest.raises(ValueError, match=r"0004_010: expected the fingerprint None, found "):
+        import_sidd(tree, tmp_path, patches=SMALL)
 
 
 def test_images_at_other_isos_are_left_out_and_counted(tree, tmp_path):

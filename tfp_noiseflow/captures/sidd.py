@@ -15,6 +15,7 @@ Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, section 4.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 
@@ -51,6 +52,9 @@ STORAGES = {
     "float32": Storage(np.float32, 1.0, 0.0),
 }
 SAMPLINGS = ("grid", "random")
+
+# Of each end of a file, for its fingerprint.
+FINGERPRINT_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,13 @@ class CheckedImage:
     Attributes:
       image: where it is. metadata: what its file says.
       shape: [W, H] of the mosaic as stored.
+      fingerprint: tells its files from others, wherever they lie.
     """
 
     image: SiddImage
     metadata: SiddMetadata
     shape: tuple[int, int]
+    fingerprint: str
 
 
 def check_image(image: SiddImage) -> CheckedImage:
@@ -157,7 +163,7 @@ def check_image(image: SiddImage) -> CheckedImage:
             f"{image.clean}: expected the ground truth of the noisy image's height and width "
             f"{list(shape[::-1])}, received {list(clean_shape[::-1])}."
         )
-    return CheckedImage(image, metadata, shape)
+    return CheckedImage(image, metadata, shape, _fingerprint(image))
 
 
 def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]:
@@ -199,6 +205,23 @@ def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]
         "cfa": np.full(count, metadata.cfa, object),
         "nlf": np.tile(metadata.nlf, (count, 1)),
     }
+
+
+def _fingerprint(image: SiddImage) -> str:
+    """SHA-256 of scene, camera, ISO, and of each file's size, beginning and end.
+
+    Reading all of SIDD takes minutes, this seconds: compressed noise differs in size and at the
+    ends, and MATLAB writes the time at the beginning.
+    """
+    digest = hashlib.sha256(f"{image.scene} {image.camera} {image.iso}".encode())
+    for path in (image.noisy, image.clean, image.metadata):
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            digest.update(f" {size} ".encode())
+            for start in (0, max(0, size - FINGERPRINT_BYTES)):
+                file.seek(start)
+                digest.update(file.read(FINGERPRINT_BYTES))
+    return digest.hexdigest()
 
 
 def _shape(path: str) -> tuple[int, int]:

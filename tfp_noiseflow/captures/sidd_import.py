@@ -3,7 +3,7 @@
 Every image becomes a capture file of its own in `parts/`, written whole or not at all, by several
 processes; then the parts of a split are joined. An import that was stopped goes on with the parts
 that are missing. `import.json` says what was imported and how; it is also what keeps an import
-from going on in the folder of another.
+from going on in the folder of another: one with other settings, or of other files.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ RECORD = "import.json"
 PARTS = "parts"
 
 # What import.json holds, and what each of its files.
-RECORD_KEYS = ("settings", "files")
+RECORD_KEYS = ("settings", "fingerprints", "files")
 SUMMARY_KEYS = ("captures", "images", "floored_nlf", "other_isos", "missing_instances", "bad")
 
 # A damaged file is one of these two; what else goes wrong stops an import in any case.
@@ -62,7 +62,7 @@ class SplitPlan:
     Attributes:
       name: of the split and of its file.
       images: in the order of the file.
-      bad: path to what is wrong with it.
+      bad: name of an image, or of a folder whose name is not understood, to what is wrong with it.
       missing: instances of the split that the tree does not hold.
       other_isos: the number of images at an ISO that is not asked for.
       patches, bytes: of the file; without compression.
@@ -75,6 +75,11 @@ class SplitPlan:
     other_isos: int
     patches: int
     bytes: int
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """By image name."""
+        return {checked.image.name: checked.fingerprint for checked in self.images}
 
 
 def import_sidd(
@@ -98,8 +103,8 @@ def import_sidd(
     Args:
       sidd_root: SIDD_Medium_Raw, or the full data set's folder.
       output_dir: where `<split>.h5` and import.json go. Where an import with the same arguments
-        was stopped there, it goes on (also with other skip_bad or processes); where it was
-        complete, nothing is done.
+        was stopped there, it goes on (also with other skip_bad or processes, or where the tree was
+        moved); where it was complete, nothing is done, and the tree may be gone.
       splits: name to SIDD's instances; by default the paper's.
       image_numbers: which images of an instance.
       iso_levels: images at other ISOs are left out.
@@ -111,14 +116,14 @@ def import_sidd(
       on_progress: called with (split, images done, images to do) after each image.
 
     Returns:
-      The content of import.json: `settings`, and for each of `files` its `captures`, `images`,
-      `floored_nlf` (images whose beta2 was 0 or less), `other_isos`, `missing_instances` and `bad`
-      (path to reason).
+      The content of import.json: `settings`, `fingerprints` of the images of each split, and for
+      each of `files` its `captures`, `images`, `floored_nlf` (images whose beta2 was 0 or less),
+      `other_isos`, `missing_instances` and `bad` (name of the image or its folder to reason).
 
     Raises:
       FileNotFoundError: no sidd_root.
       ValueError: damaged images, which are named; a split without images; an output_dir that
-        holds another import, or an import.json that is none.
+        holds another import, one of other files, or an import.json that is none of these.
       OSError: the disk is full, or is too small for what is planned.
     """
     settings = {
@@ -129,16 +134,18 @@ def import_sidd(
         **asdict(patches),
     }
     record = _claim(output_dir, settings)
-    remaining = [name for name in splits if name not in record["files"]]
-    if not remaining:
+    if all(name in record["files"] for name in splits) and not os.path.isdir(sidd_root):
         return record
     instances = find_instances(sidd_root)
     plans = [
-        _plan(name, instances, splits[name], image_numbers, iso_levels, patches)
-        for name in remaining
+        _plan(name, instances, splits[name], image_numbers, iso_levels, patches) for name in splits
     ]
+    _check_fingerprints(output_dir, record, plans)
+    plans = [plan for plan in plans if plan.name not in record["files"]]
+    if not plans:
+        return record
     if not skip_bad:
-        _refuse({path: reason for plan in plans for path, reason in plan.bad.items()})
+        _refuse({name: reason for plan in plans for name, reason in plan.bad.items()})
     for plan in plans:
         if not plan.images:
             raise ValueError(
@@ -149,6 +156,9 @@ def import_sidd(
     os.makedirs(output_dir, exist_ok=True)
     if compression is None:
         _check_space(output_dir, plans)
+    for plan in plans:
+        # Those of earlier runs stay, their parts may be there.
+        record["fingerprints"].setdefault(plan.name, {}).update(plan.fingerprints)
     write_json(os.path.join(output_dir, RECORD), record)
     for plan in plans:
         if on_plan is not None:
@@ -167,6 +177,7 @@ def import_sidd(
             "missing_instances": plan.missing,
             "bad": plan.bad,
         }
+        record["fingerprints"][plan.name] = plan.fingerprints
         write_json(os.path.join(output_dir, RECORD), record)
         shutil.rmtree(os.path.join(output_dir, PARTS, plan.name))
     with contextlib.suppress(OSError):
@@ -178,7 +189,7 @@ def _claim(output_dir, settings: dict) -> dict:
     """The record of an import with these settings in a folder, begun or new."""
     path = os.path.join(output_dir, RECORD)
     if not os.path.exists(path):
-        return {"settings": settings, "files": {}}
+        return {"settings": settings, "fingerprints": {}, "files": {}}
     record = _read_record(path)
     found = record["settings"]
     faults = "; ".join(
@@ -209,11 +220,42 @@ def _read_record(path: str) -> dict:
     for name, summary in record["files"].items():
         if not (_has_mappings(summary, ["bad"]) and set(SUMMARY_KEYS) <= set(summary)):
             raise ValueError(f"{expected}, with {list(SUMMARY_KEYS)} of {name}, found {summary}.")
+        if not _has_mappings(record["fingerprints"], [name]):
+            raise ValueError(f"{expected}, with the fingerprints of {name}, found none.")
     return record
 
 
 def _has_mappings(value, keys: Iterable[str]) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(key), dict) for key in keys)
+
+
+def _check_fingerprints(output_dir, record: dict, plans: Iterable[SplitPlan]) -> None:
+    """Raises ValueError where a file or a part is of other files than those of the tree."""
+    faults = []
+    for plan in plans:
+        imported = record["fingerprints"].get(plan.name, {})
+        in_file = _images_in_file(plan.name, record)
+        for name, found in plan.fingerprints.items():
+            is_there = name in in_file or os.path.exists(_part(output_dir, plan.name, name))
+            if is_there and imported.get(name) != found:
+                faults.append(
+                    f"{name}: expected the fingerprint {imported.get(name)}, found {found}"
+                )
+    if faults:
+        raise ValueError(
+            f"{output_dir} holds an import of other files; these images are not those that were "
+            f"imported:\n{_shortened(faults)}"
+        )
+
+
+def _images_in_file(split: str, record: dict) -> set[str]:
+    """Names of the images in a file that is complete."""
+    summary = record["files"].get(split)
+    return set(record["fingerprints"][split]) - set(summary["bad"]) if summary else set()
+
+
+def _part(output_dir, split: str, image: str) -> str:
+    return os.path.join(output_dir, PARTS, split, f"{image}.h5")
 
 
 def _plan(
@@ -232,7 +274,7 @@ def _plan(
         try:
             images = images_of(folders[instance], image_numbers)
         except ValueError as fault:
-            plan.bad[folders[instance]] = str(fault)
+            plan.bad[os.path.basename(folders[instance])] = str(fault)
             continue
         for image in images:
             if image.iso not in iso_levels:
@@ -241,7 +283,7 @@ def _plan(
             try:
                 checked = check_image(image)
             except FAULTS as fault:
-                plan.bad[image.noisy] = str(fault)
+                plan.bad[image.name] = str(fault)
                 continue
             plan.images.append(checked)
             plan.patches += len(patches.corners(checked.shape, image))
@@ -251,13 +293,15 @@ def _plan(
 
 def _refuse(bad: Mapping[str, str]) -> None:
     if bad:
-        reasons = list(bad.values())
-        more = f"\nand {len(bad) - LONGEST_LIST} more" if len(bad) > LONGEST_LIST else ""
         raise ValueError(
             f"{len(bad)} images cannot be read (skip_bad leaves them out):\n"
-            + "\n".join(reasons[:LONGEST_LIST])
-            + more
+            + _shortened(list(bad.values()))
         )
+
+
+def _shortened(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - LONGEST_LIST} more"] if len(lines) > LONGEST_LIST else []
+    return "\n".join([*lines[:LONGEST_LIST], *more])
 
 
 def _check_space(output_dir, plans: Iterable[SplitPlan]) -> None:
@@ -286,15 +330,14 @@ def _make_parts(
     plan: SplitPlan, output_dir, patches, compression, skip_bad, processes, on_progress
 ) -> dict[CheckedImage, str]:
     """The parts of a split by image, in its order; images that turn out bad go to `plan.bad`."""
-    folder = os.path.join(output_dir, PARTS, plan.name)
-    parts = {checked: os.path.join(folder, f"{checked.image.name}.h5") for checked in plan.images}
+    parts = {checked: _part(output_dir, plan.name, checked.image.name) for checked in plan.images}
     waiting = [checked for checked, path in parts.items() if not os.path.exists(path)]
     jobs = [(checked, patches, parts[checked], compression) for checked in waiting]
     for done, (checked, fault) in enumerate(_in_processes(jobs, processes), start=1):
         if fault is not None:
             if not skip_bad:
-                _refuse({checked.image.noisy: fault})
-            plan.bad[checked.image.noisy] = fault
+                _refuse({checked.image.name: fault})
+            plan.bad[checked.image.name] = fault
             del parts[checked]
         if on_progress is not None:
             on_progress(plan.name, done, len(jobs))
