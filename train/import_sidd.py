@@ -86,6 +86,8 @@ def main(argv: list[str]) -> None:
         )
         for reason in summary["bad"].values():
             print(f"  left out: {reason}")
+        if summary["bad"]:
+            print("  Once they can be read, the same command writes the file again with them.")
 
 
 if __name__ == "__main__":

@@ -548,6 +548,61 @@ def test_a_bad_file_is_named_and_stops_the_import_or_is_skipped(small_tree, tmp_
     assert len(captures) == summary["captures"] >= 12
 
 
+def repaired(small_tree, root):
+    shutil.rmtree(root)
+    shutil.copytree(small_tree, root)
+
+
+# One that its metadata tell, one that its name does, one that only reading its pixels does.
+@pytest.mark.parametrize(
+    "case", ["no ISO", "a name of another form", "damaged pixels", "truncated ground truth"]
+)
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_images_that_were_left_out_are_added_once_they_can_be_read(
+    small_tree, tmp_path, case, skip_bad
+):
+    root, out = tmp_path / "sidd", tmp_path / "out"
+    shutil.copytree(small_tree, root)
+    change, message = BAD[case]
+    change(root / sidd_form.folder_name(4, "S6", 100))
+    options = {"splits": {"train": (4, 11)}, "patches": SMALL}
+    left_out = import_sidd(root, out, **options, skip_bad=True)
+    assert left_out["files"]["train"]["bad"]
+    if skip_bad:
+        # As long as nothing is repaired, nothing is done.
+        before = (out / "train.h5").stat().st_mtime_ns
+        assert import_sidd(root, out, **options, skip_bad=True) == left_out
+        assert (out / "train.h5").stat().st_mtime_ns == before
+    else:
+        with pytest.raises(ValueError, match=rf"(?s)cannot be read.*{message}"):
+            import_sidd(root, out, **options)
+    repaired(small_tree, root)
+    record = import_sidd(root, out, **options, skip_bad=skip_bad)
+    assert record["files"]["train"]["bad"] == {}
+    assert json.loads((out / "import.json").read_text()) == record
+    assert len(nf.read_captures(out / "train.h5")) == record["files"]["train"]["captures"] == 24
+
+
+def test_a_file_that_left_images_out_is_not_written_again_from_a_tree_that_lacks_others(
+    small_tree, tmp_path
+):
+    root, out = tmp_path / "sidd", tmp_path / "out"
+    shutil.copytree(small_tree, root)
+    metadata_of(ISOSpeedRatings=None)(root / sidd_form.folder_name(4, "S6", 100))
+    options = {"splits": {"train": (4, 11)}, "patches": SMALL}
+    left_out = import_sidd(root, out, **options, skip_bad=True)
+    repaired(small_tree, root)
+    shutil.rmtree(root / sidd_form.folder_name(11, "S6", 100))
+    assert import_sidd(root, out, **options, skip_bad=True) == left_out
+    with pytest.raises(ValueError, match=r"train.h5 left out images .*lacks:\n0011_010\n0011_011$"):
+        import_sidd(root, out, **options)
+    shutil.rmtree(root)
+    assert import_sidd(root, out, **options, skip_bad=True) == left_out
+    with pytest.raises(FileNotFoundError, match="sidd: no such folder"):
+        import_sidd(root, out, **options)
+    assert len(nf.read_captures(out / "train.h5")) == 18
+
+
 def test_a_tree_of_bad_files_alone_is_refused_even_when_they_are_skipped(small_tree, tmp_path):
     root = tmp_path / "sidd"
     shutil.copytree(small_tree, root)

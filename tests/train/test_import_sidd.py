@@ -57,6 +57,7 @@ def test_import_tells_what_it_found(folder):
     assert "ETA" in text or "/image" in text
     assert "train.h5: 240 captures of 40 images; beta2 set to its floor in 8" in text
     assert "left out: " in text and "received 'S8'" in text
+    assert "Once they can be read, the same command writes the file again with them." in text
 
 
 def test_model_knows_the_cameras_and_isos_of_the_tree(folder):

@@ -110,7 +110,8 @@ def import_sidd(
       iso_levels: images at other ISOs are left out.
       patches: which patches of an image, and how they are stored.
       compression: None, "gzip" or "lzf".
-      skip_bad: leave out damaged images and say so in the result; else they stop the import.
+      skip_bad: leave out damaged images and say so in the result; else they stop the import. A
+        split that left images out is done again once they can be read, or without skip_bad.
       processes: images at a time, each some 0.3 GB; None: one a processor, 8 at most.
       on_plan: called with each split's plan before it is begun.
       on_progress: called with (split, images done, images to do) after each image.
@@ -134,14 +135,18 @@ def import_sidd(
         **asdict(patches),
     }
     record = _claim(output_dir, settings)
-    if all(name in record["files"] for name in splits) and not os.path.isdir(sidd_root):
+    is_done = all(
+        name in record["files"] and (skip_bad or not record["files"][name]["bad"])
+        for name in splits
+    )
+    if is_done and not os.path.isdir(sidd_root):
         return record
     instances = find_instances(sidd_root)
     plans = [
         _plan(name, instances, splits[name], image_numbers, iso_levels, patches) for name in splits
     ]
     _check_fingerprints(output_dir, record, plans)
-    plans = [plan for plan in plans if plan.name not in record["files"]]
+    plans = [plan for plan in plans if _is_to_do(plan, output_dir, record, skip_bad)]
     if not plans:
         return record
     if not skip_bad:
@@ -157,6 +162,7 @@ def import_sidd(
     if compression is None:
         _check_space(output_dir, plans)
     for plan in plans:
+        record["files"].pop(plan.name, None)
         # Those of earlier runs stay, their parts may be there.
         record["fingerprints"].setdefault(plan.name, {}).update(plan.fingerprints)
     write_json(os.path.join(output_dir, RECORD), record)
@@ -252,6 +258,28 @@ def _images_in_file(split: str, record: dict) -> set[str]:
     """Names of the images in a file that is complete."""
     summary = record["files"].get(split)
     return set(record["fingerprints"][split]) - set(summary["bad"]) if summary else set()
+
+
+def _is_to_do(plan: SplitPlan, output_dir, record: dict, skip_bad: bool) -> bool:
+    """Whether a split is to be written: it is not there, or left out images that can be had now."""
+    summary = record["files"].get(plan.name)
+    if summary is None:
+        return True
+    if not summary["bad"]:
+        return False
+    # The tree may have been thinned out since: what the file holds is not given up.
+    lost = _images_in_file(plan.name, record) - set(plan.fingerprints)
+    if skip_bad:
+        known = record["fingerprints"][plan.name]  # Also of images whose pixels are damaged.
+        is_repaired = any(known.get(name) != found for name, found in plan.fingerprints.items())
+        return is_repaired and not lost
+    if lost - set(plan.bad):
+        raise ValueError(
+            f"{os.path.join(output_dir, plan.name)}.h5 left out images that could not be read "
+            f"(skip_bad keeps it so). To write it again, expected all images that it holds, the "
+            f"tree lacks:\n{_shortened(sorted(lost - set(plan.bad)))}"
+        )
+    return True
 
 
 def _part(output_dir, split: str, image: str) -> str:
