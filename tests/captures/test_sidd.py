@@ -94,7 +94,8 @@ def test_sixteen_bit_codes_are_the_values_to_half_a_step(tmp_path, dtype):
 
 
 def test_conditions_come_from_the_metadata(tmp_path):
-    sidd_form.write_tree(tmp_path / "sidd" / "Data", SPLITS["train"][:5])
+    instances = (*SPLITS["train"][:3], *SPLITS["train"][-2:])  # 4, 11, 13, 196, 197
+    sidd_form.write_tree(tmp_path / "sidd" / "Data", instances)
     record = import_sidd(
         tmp_path / "sidd", tmp_path / "out", splits={"train": SPLITS["train"]}, patches=SMALL
     )
@@ -112,8 +113,9 @@ def test_conditions_come_from_the_metadata(tmp_path):
     # Two images of the camera that reports a beta2 of 0.
     assert summary["floored_nlf"] == 2
     assert summary["captures"] == len(captures) == 60
-    assert summary["missing_instances"] == list(SPLITS["train"][5:])
-    assert set(captures.scene) == {"001"}
+    assert summary["missing_instances"] == list(SPLITS["train"][3:-2])
+    # Six patches of each of an instance's two images.
+    assert captures.scene.tolist() == ["001"] * 36 + ["010"] * 24
     assert "SIDD" in captures.origin and "MIT" in captures.licence
 
 

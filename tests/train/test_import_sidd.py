@@ -1,6 +1,7 @@
 """The documented commands from a SIDD tree to a report, and a camera added to the model."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -72,6 +73,22 @@ def test_report_compares_with_the_noise_level_functions_of_the_files(folder):
         assert np.isfinite(report["models"][name]["nll"]), name
     # The noise in the tree is what its files report, clipped at black and white.
     assert report["models"]["camera_nlf"]["nll"] < report["models"]["gaussian"]["nll"] - 0.3
+
+
+def test_paper_experiment_splits_validation_off_by_scene(folder, tmp_path):
+    captures = nf.read_captures(folder / "captures" / "train.h5")
+    assert sorted(set(captures.scene)) == ["001", "002", "003"]
+    done(
+        "paper_experiment",
+        captures=folder / "captures",
+        output_dir=tmp_path,
+        architectures="S-G",
+        seeds=0,
+        epochs=1,
+    )
+    table = (tmp_path / "tables.md").read_text()
+    assert re.search(r"^\| *S-G *\|", table, re.MULTILINE), table
+    assert sorted(path.name for path in tmp_path.glob("report-*")) == ["report-0"]
 
 
 def test_a_camera_is_added_by_its_command(folder, tmp_path):
