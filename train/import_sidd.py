@@ -56,10 +56,11 @@ def main(argv: list[str]) -> None:
             f"{plan.name}: {len(plan.images)} images, {plan.patches} patches, "
             f"{plan.bytes / 1e9:.3f} GB"
         )
+        # Its clock starts here. How many images are to do is known later.
+        bars[plan.name] = tf_keras.utils.Progbar(None, unit_name="image")
 
     def show_progress(split, done, total):
-        if split not in bars:
-            bars[split] = tf_keras.utils.Progbar(total, unit_name="image")
+        bars[split].target = total
         bars[split].update(done)
 
     record = import_sidd(

@@ -55,7 +55,9 @@ def folder(tmp_path_factory):
 def test_import_tells_what_it_found(folder):
     text = (folder / "import.txt").read_text()
     assert "train: 40 images, 240 patches, 0.001 GB" in text
-    assert "ETA" in text or "/image" in text
+    # The first of 40 images takes at least the 1/39 of a second that makes a second left.
+    assert re.search(r"\b1/40 \[[^]]*\] - ETA: (?!0s)[0-9]", text), text
+    assert re.search(r"\b40/40 \[=+\] - [0-9]+s [0-9]+\w+/image", text), text
     assert "train.h5: 240 captures of 40 images; beta2 set to its floor in 8" in text
     assert "left out: " in text and "received 'S8'" in text
     assert "Once they can be read, the same command writes the file again with them." in text
