@@ -5,8 +5,12 @@ import errno
 import functools
 import json
 import os
+import pathlib
+import re
 import resource
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 
 import h5py
@@ -17,6 +21,7 @@ import scipy.io
 import tfp_noiseflow as nf
 from tests.captures import sidd_form
 from tfp_noiseflow.captures import sidd_import
+from tfp_noiseflow.captures.capture_file import CHUNK_BYTES
 from tfp_noiseflow.captures.sidd import STORAGES, Patches
 from tfp_noiseflow.captures.sidd_layout import SPLITS, SiddImage
 from tfp_noiseflow.captures.sidd_metadata import read_metadata
@@ -34,6 +39,8 @@ POSITIONS = {
     "GBRG": [(1, 0), (1, 1), (0, 0), (0, 1)],
     "BGGR": [(1, 1), (1, 0), (0, 1), (0, 0)],
 }
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 IMAGE = SiddImage(4, "001", "S6", 100, 10, "", "", "")
 
@@ -698,3 +705,39 @@ def test_a_full_disk_leaves_no_capture_file_that_looks_whole(small_tree, tmp_pat
     # With room again it goes on.
     import_sidd(small_tree, out, **options)
     assert len(nf.read_captures(out / "train.h5")) == 1600
+
+
+# Processes have the limit of the server that forks them, so that this needs an import of its own.
+FULL_DISK_IN_PROCESSES = """
+import resource, sys
+from tfp_noiseflow.captures.sidd import Patches
+from tfp_noiseflow.captures.sidd_import import import_sidd
+
+root, out, limit = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+import_sidd(root, out, splits={"train": (4, 11)}, patches=Patches(16), processes=2)
+"""
+
+
+def test_a_full_disk_leaves_no_capture_file_that_looks_whole_with_two_processes(tmp_path):
+    root, out = tmp_path / "sidd", tmp_path / "out"
+    # Parts of a chunk for each of two images, 1 MiB, fit on the disk, those of two chunks do not.
+    sidd_form.write_instance(root, 4, camera="S6", iso=100, shape=(192, 192))
+    sidd_form.write_instance(root, 11, camera="S6", iso=100, shape=(832, 832))
+    options = {"splits": {"train": (4, 11)}, "patches": SMALL}
+    import_sidd(root, tmp_path / "whole", **options)
+    limit = str(4 * CHUNK_BYTES)
+    command = [sys.executable, "-c", FULL_DISK_IN_PROCESSES, root, out, limit]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"OSError: .*cannot be written whole \(File too large\).*0011", done.stderr)
+    left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert left - {f"parts/train/0004_{number}.h5" for number in ("010", "011")} == {"import.json"}
+    for part in out.glob("parts/train/*"):
+        assert len(nf.read_captures(part)) == 36
+    # With room again it goes on.
+    import_sidd(root, out, **options)
+    assert_equal_files(
+        {"train": written_files(out, "train")},
+        {"train": written_files(tmp_path / "whole", "train")},
+    )
