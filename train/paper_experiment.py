@@ -4,7 +4,8 @@
 
 C is a folder with train.h5, test.h5 and, if there is one, validation.h5 (`train.simulate_captures`
 and `train.import_sidd` write such folders), or one capture file. What is missing is split off by
-scene. Goes on where it was stopped: trained models are kept in O/<architecture>-<seed>.
+scene. Goes on where it was stopped: trained models are kept in O/<architecture>-<seed>, reports in
+O/report-<seed>.
 
 O/tables.md: tables 1 and 2. O/training_of_models.png: figure 4. O/report-<seed>: patches.png is
 figure 5, beta.png figure 6, gain.png figure 7.
@@ -12,17 +13,27 @@ figure 5, beta.png figure 6, gain.png figure 7.
 
 from __future__ import annotations
 
+import json
 import os
 
-import numpy as np
 from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_json, write_text
+from tfp_noiseflow.captures.about import about_captures
+from tfp_noiseflow.captures.dataset import epoch_steps
 from tfp_noiseflow.captures.split import split_by_scene
-from tfp_noiseflow.evaluation import measure, paper_tables, plots, write_report
+from tfp_noiseflow.evaluation import (
+    measure,
+    negative_log_likelihood,
+    paper_tables,
+    plots,
+    write_report,
+)
+from tfp_noiseflow.evaluation.paper_tables import TABLE_1
 from tfp_noiseflow.models import load_baselines, untrained_model
-from tfp_noiseflow.models.model_directory import read_history
+from tfp_noiseflow.models.model_directory import model_digest, read_history
+from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS
 
 FLAGS = flags.FLAGS
 
@@ -36,20 +47,37 @@ flags.DEFINE_list(
 )
 flags.DEFINE_list("compare", [], "Trained models beside them: NAME=MODEL_DIR.")
 flags.DEFINE_list("seeds", ["0", "1"], "Of the initial weights and of the order of the data.")
-flags.DEFINE_integer("epochs", None, "As in train.noise_flow.")
+flags.DEFINE_integer(
+    "epochs", None, "As in train.noise_flow, but by default at least 10: the figures' points."
+)
 flags.DEFINE_integer("batch_size", 138, "As in train.noise_flow.")
 flags.DEFINE_float("learning_rate", 3e-2, "As in train.noise_flow.")
+flags.DEFINE_enum("decay", "cosine", ["cosine", "constant"], "As in train.noise_flow.")
+flags.DEFINE_bool(
+    "validate_on_test",
+    False,
+    "Whether the test captures pick the best epochs, as in the paper, and all others are trained "
+    "on.",
+)
+
+FEWEST_EPOCHS = 10
 
 
 def read_splits() -> dict[str, nf.Captures]:
     """Training, validation and test captures; what is missing is split off by scene."""
     if not os.path.isdir(FLAGS.captures):
-        splits = split_by_scene(nf.read_captures(FLAGS.captures), (0.7, 0.1, 0.2))
+        captures = nf.read_captures(FLAGS.captures)
+        if FLAGS.validate_on_test:
+            train, test = split_by_scene(captures, (0.8, 0.2))
+            return {"train": train, "validation": test, "test": test}
+        splits = split_by_scene(captures, (0.7, 0.1, 0.2))
         return dict(zip(("train", "validation", "test"), splits, strict=True))
     train, validation, test = (
         os.path.join(FLAGS.captures, f"{split}.h5") for split in ("train", "validation", "test")
     )
     captures = {"train": nf.read_captures(train), "test": nf.read_captures(test)}
+    if FLAGS.validate_on_test:
+        return {**captures, "validation": captures["test"]}
     if os.path.exists(validation):
         return {**captures, "validation": nf.read_captures(validation)}
     parts = split_by_scene(captures["train"], (7 / 8, 1 / 8))
@@ -68,10 +96,12 @@ def train(architecture: str, seed: int, splits: dict[str, nf.Captures]) -> str:
     )
     model_dir = os.path.join(FLAGS.output_dir, f"{model.architecture}-{seed}")
     print(f"{model_dir}: {model}", flush=True)
+    steps = epoch_steps(captures, FLAGS.batch_size)
     schedule = nf.Schedule(
-        epochs=FLAGS.epochs,
+        epochs=FLAGS.epochs or max(FEWEST_EPOCHS, round(DEFAULT_STEPS / steps)),
         batch_size=FLAGS.batch_size,
         learning_rate=FLAGS.learning_rate,
+        decay=FLAGS.decay,
         seed=seed,
     )
     nf.train_noise_model(model, captures, splits["validation"], model_dir, schedule, verbose=2)
@@ -79,28 +109,71 @@ def train(architecture: str, seed: int, splits: dict[str, nf.Captures]) -> str:
 
 
 def compare(seed: int, splits: dict[str, nf.Captures]) -> tuple[dict, dict, dict[str, str]]:
-    """Trains all architectures with a seed and writes a report.
+    """Trains all architectures with a seed and writes a report, or finds it written.
 
     Returns:
-      The report, the figures of the best model by KL, and the model directories.
+      The report, that of the best models by KL, and the model directories.
     """
     folders = {name: train(name, seed, splits) for name in FLAGS.architectures}
-    own = folders[FLAGS.architectures[-1]]
-    others = {name: nf.load_model(folders[name]) for name in FLAGS.architectures[:-1]}
-    others |= {name: nf.load_model(path) for name, path in map(_name_and_path, FLAGS.compare)}
-    test = splits["test"]
-    measurement = measure(nf.load_model(own), test, baselines={**load_baselines(own), **others})
-    by_kl = measure(nf.load_model(own, kind="best_kl"), test).report["models"]["noise_flow"]
+    last = FLAGS.architectures[-1]
+    to_compare = models_to_compare()
     output_dir = os.path.join(FLAGS.output_dir, f"report-{seed}")
-    write_report(measurement, output_dir, model_dir=own)
-    write_json(os.path.join(output_dir, "best_kl.json"), by_kl)
+    by_kl_path = os.path.join(output_dir, "best_kl.json")
+    about = {
+        "test": about_captures(splits["test"]),
+        "models": [
+            model_digest(nf.load_model(folder, kind=kind))
+            for folder in folders.values()
+            for kind in ("best", "best_kl")
+        ],
+        "compared": {name: model_digest(model) for name, model in to_compare.items()},
+    }
+    # The last file to be written: where it is, the report is whole.
+    if os.path.exists(by_kl_path):
+        with open(by_kl_path, encoding="utf-8") as file:
+            found = json.load(file)
+        if found["about"] == about:
+            with open(os.path.join(output_dir, "report.json"), encoding="utf-8") as file:
+                return json.load(file), found["report"], folders
+        os.remove(by_kl_path)
+
+    def measured(kind, baselines):
+        models = {name: nf.load_model(folders[name], kind=kind) for name in FLAGS.architectures}
+        own = models.pop(last)
+        return measure(own, splits["test"], baselines={**baselines, **models})
+
+    measurement = measured("best", {**load_baselines(folders[last]), **to_compare})
+    write_report(measurement, output_dir, model_dir=folders[last])
+    by_kl = measured("best_kl", {}).report
+    write_json(by_kl_path, {"about": about, "report": by_kl})
     return measurement.report, by_kl, folders
 
 
-def _name_and_path(text: str) -> list[str]:
-    if text.count("=") != 1:
-        raise ValueError(f"expected --compare=NAME=MODEL_DIR, received {text!r}.")
-    return text.split("=")
+def models_to_compare() -> dict[str, nf.NoiseModel]:
+    """The models of --compare by name."""
+    taken = {*FLAGS.architectures, *TABLE_1, "true_nlf", "noise_flow"}
+    models = {}
+    for text in FLAGS.compare:
+        name, _, path = text.partition("=")
+        if not path or name in taken:
+            raise ValueError(
+                f"expected --compare=NAME=MODEL_DIR, each of another NAME than {sorted(taken)}, "
+                f"received {text!r}."
+            )
+        models[name] = nf.load_model(path)
+        taken.add(name)
+    return models
+
+
+def baseline_levels(folder: str, validation: nf.Captures) -> dict[str, float]:
+    """NLL of the baselines on the validation captures, by name."""
+    models = load_baselines(folder)
+    if validation.nlf is not None:
+        models["camera_nlf"] = nf.CameraNLF.from_reported(validation)
+    return {
+        name: float(negative_log_likelihood(model, validation).mean())
+        for name, model in models.items()
+    }
 
 
 def main(argv: list[str]) -> None:
@@ -108,17 +181,20 @@ def main(argv: list[str]) -> None:
     splits = read_splits()
     results = [compare(int(seed), splits) for seed in FLAGS.seeds]
     reports, by_kl, folders = zip(*results, strict=True)
-    architecture = nf.load_model(folders[0][FLAGS.architectures[-1]]).architecture
-    figures = {figure: np.mean([entry[figure] for entry in by_kl]) for figure in by_kl[0]
-               if isinstance(by_kl[0][figure], float)}  # fmt: skip
-    text = "# Noise Flow's experiment\n\n" + paper_tables(reports, architecture, by_kl=figures)
+    own = folders[0][FLAGS.architectures[-1]]
+    architecture = nf.load_model(own).architecture
+    text = "# Noise Flow's experiment\n\n" + paper_tables(reports, architecture, by_kl=by_kl)
     path = os.path.join(FLAGS.output_dir, "tables.md")
     write_text(path, text)
     histories = {
         os.path.basename(folder): plots.history_columns(read_history(folder))
         for folder in folders[0].values()
     }
-    plots.plot_trainings(histories, os.path.join(FLAGS.output_dir, "training_of_models.png"))
+    plots.plot_trainings(
+        histories,
+        os.path.join(FLAGS.output_dir, "training_of_models.png"),
+        levels=baseline_levels(own, splits["validation"]),
+    )
     print(f"{text}\nWrote {path} and a report a seed in {FLAGS.output_dir}.")
 
 

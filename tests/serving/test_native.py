@@ -17,9 +17,7 @@ def program(tmp_path_factory):
     return native.build(tmp_path_factory.mktemp("native"))
 
 
-def test_every_signature_answers_as_the_model_in_python(
-    served, signatures, program, tmp_path
-):
+def test_every_signature_answers_as_the_model_in_python(served, signatures, program, tmp_path):
     requests = [
         (signature, good(signature, rows, height, width))
         for signature in SIGNATURES

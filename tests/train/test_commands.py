@@ -173,11 +173,20 @@ def test_paper_experiment_writes_tables_and_figures_and_resumes(demo, tmp_path):
     written = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")}
     assert {"training_of_models.png", "report-3/gain.png", "report-3/beta.png",
             "report-3/patches.png"} <= written  # fmt: skip
-    before = (tmp_path / "out" / "S-G-3" / "history.csv").stat().st_mtime_ns
+    kept = [tmp_path / "out" / name for name in ("S-G-3/history.csv", "report-3/report.json")]
+    before = [path.stat().st_mtime_ns for path in kept]
     again = run("paper_experiment", **flags)
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "out" / "S-G-3" / "history.csv").stat().st_mtime_ns == before
+    assert [path.stat().st_mtime_ns for path in kept] == before
     assert (tmp_path / "out" / "tables.md").read_text() == text
+    # A model beside them makes another report; its name must be free.
+    one = tmp_path / "out" / "S-G-3"
+    flags |= {"output_dir": tmp_path / "out", "compare": f"before={one}"}
+    assert run("paper_experiment", **flags).returncode == 0
+    assert "| before | 7 |" in (tmp_path / "out" / "tables.md").read_text()
+    for wrong in (f"S-G={one}", f"gaussian={one}", "no path"):
+        done = run("paper_experiment", **(flags | {"compare": wrong}))
+        assert done.returncode != 0 and "NAME=MODEL_DIR" in done.stderr
 
 
 def test_captures_of_an_unknown_camera_are_an_error_that_lists_both_sets(demo, tmp_path):

@@ -14,14 +14,13 @@ TABLE_1 = ("gaussian", "camera_nlf", "recalibrated_nlf")
 FIGURES = ("nll", "kl", "kl_paper")
 
 
-def paper_tables(reports: Sequence[dict], architecture: str, *, by_kl: dict | None = None) -> str:
+def paper_tables(reports: Sequence[dict], architecture: str, *, by_kl: Sequence[dict] = ()) -> str:
     """Tables 1 and 2 as Markdown: means over seeds.
 
     Args:
       reports: of `evaluate`, one a seed, of the same captures and the same models.
       architecture: of the reports' own model.
-      by_kl: figure ("nll", "kl", "kl_paper") to its mean over seeds for the checkpoints that were
-        picked by validation KL instead of NLL, of the same architecture.
+      by_kl: the same of the checkpoints that were picked by validation KL instead of NLL.
 
     Returns:
       The text.
@@ -42,7 +41,7 @@ def paper_tables(reports: Sequence[dict], architecture: str, *, by_kl: dict | No
                 "## Table 1: Noise Flow and its baselines",
                 _table_1(reports, means, labels),
                 "## Table 2: the layers",
-                _table_2(reports, means, labels, architecture, by_kl),
+                _table_2(reports, means, labels, by_kl),
                 _truth(reports, means),
             ]
         ).rstrip()
@@ -69,8 +68,8 @@ def _table_1(reports, means, labels) -> str:
         cells = [labels[name], f"{nll:.4f}", "", f"{kl:.4f}", "", f"{kl_paper:.4f}", ""]
         if name != MODEL:
             cells[2] = f"{100 * np.expm1(nll - own['nll'][0]):.1f} %"
-            cells[4] = f"{100 * (1 - own['kl'][0] / kl):.1f} %"
-            cells[6] = f"{100 * (1 - own['kl_paper'][0] / kl_paper):.1f} %"
+            cells[4] = _reduction(own["kl"][0], kl)
+            cells[6] = _reduction(own["kl_paper"][0], kl_paper)
         lines.append(f"| {' | '.join(cells)} |")
     floor = reports[0]["floor"]
     if floor["kl"] is not None:
@@ -80,7 +79,12 @@ def _table_1(reports, means, labels) -> str:
     return "\n".join(lines) + ("\n\nNot compared: " + "; ".join(reasons) if missing else "")
 
 
-def _table_2(reports, means, labels, architecture, by_kl) -> str:
+def _reduction(own: float, other: float) -> str:
+    # kl_paper is 0 where all noise is in one of its bins.
+    return f"{100 * (1 - own / other):.1f} %" if other > 0 else ""
+
+
+def _table_2(reports, means, labels, by_kl) -> str:
     lines = [
         "| model | parameters | NLL | minus the last, ± paired standard error | kl | kl_paper |",
         "|---|---|---|---|---|---|",
@@ -99,11 +103,11 @@ def _table_2(reports, means, labels, architecture, by_kl) -> str:
             f"| {labels[name]} | {reports[0]['models'][name]['parameters']} | {nll:.4f} "
             f"({spread:.4f}) | {difference} | {kl:.4f} | {kl_paper:.4f} |"
         )
-    if by_kl:
-        lines.append(
-            f"| {architecture}, epoch picked by KL | | {by_kl['nll']:.4f} | | {by_kl['kl']:.4f} | "
-            f"{by_kl['kl_paper']:.4f} |"
-        )
+        if by_kl and name in by_kl[0]["models"]:
+            picked = " | ".join(
+                f"{_over_seeds(by_kl, name, figure)[0]:.4f}" for figure in FIGURES
+            ).replace(" | ", " | | ", 1)
+            lines.append(f"| {labels[name]}, epoch picked by KL | | {picked} |")
     return "\n".join(lines)
 
 

@@ -69,11 +69,19 @@ def plot_training(history: dict[str, np.ndarray], path: str) -> bool:
     return _save(figure, path)
 
 
-def plot_trainings(histories: dict[str, dict[str, np.ndarray]], path: str) -> bool:
+def plot_trainings(
+    histories: dict[str, dict[str, np.ndarray]],
+    path: str,
+    *,
+    levels: dict[str, float] | None = None,
+) -> bool:
     """NLL and KL of several models on the validation captures (the paper's figure 4).
 
     Args:
-      histories: name to columns of a training log. path: of the picture.
+      histories: name to columns of a training log; of `loss`, the NLL on the training captures, a
+        thin line is drawn.
+      path: of the picture.
+      levels: NLL of models that were not trained by steps, by name: horizontal lines.
 
     Returns:
       False if there is nothing to draw.
@@ -89,9 +97,11 @@ def plot_trainings(histories: dict[str, dict[str, np.ndarray]], path: str) -> bo
         for number, (name, history) in enumerate(drawn.items()):
             values = history.get(column, np.full(len(history["val_loss"]), np.nan))
             line = ("-", "--", "-.", ":")[number % 4]
-            axes.plot(
-                _steps(history), values, color=palette[number % len(palette)], ls=line, label=name
-            )
+            color, steps = palette[number % len(palette)], _steps(history)
+            marker = "o" if len(steps) < 25 else None
+            axes.plot(steps, values, color=color, ls=line, marker=marker, ms=3, label=name)
+            if column == "val_loss" and "loss" in history:
+                axes.plot(steps, history["loss"], color=color, ls=line, lw=0.6)
             finite = values[np.isfinite(values)]
             if len(finite):
                 lowest = min(lowest, finite.min())
@@ -99,9 +109,17 @@ def plot_trainings(histories: dict[str, dict[str, np.ndarray]], path: str) -> bo
                 highest = max(highest, np.median(finite))
         if column == "val_kl":
             axes.set_yscale("log")
-        elif highest > lowest:
-            margin = 0.1 * (highest - lowest)
-            axes.set_ylim(lowest - margin, highest + margin)
+        else:
+            for name, level in (levels or {}).items():
+                axes.axhline(level, color="0.6", lw=0.8, zorder=0)
+                axes.annotate(
+                    style(name)["label"], (1, level), xycoords=("axes fraction", "data"),
+                    ha="right", va="bottom", fontsize=8, color="0.4",
+                )  # fmt: skip
+                lowest, highest = min(lowest, level), max(highest, level)
+            if highest > lowest:
+                margin = 0.1 * (highest - lowest)
+                axes.set_ylim(lowest - margin, highest + margin)
         axes.set_title("Validation captures during training")
         axes.set_xlabel("optimiser step")
         axes.set_ylabel(label)
