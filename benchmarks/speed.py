@@ -34,10 +34,12 @@ CASES = {
 OPERATIONS = {"train": "training step", "nll": "NLL", "sample": "sample"}
 # A training step takes about three times the operations of a forward pass.
 PASSES = {"train": 3, "nll": 1, "sample": 1}
+# Two images of four float32: what an NLL reads, what a sample reads and writes.
+BYTES_PER_PIXEL = 32
 
 flags.DEFINE_integer("rounds", 3, "Fresh processes for each form and case.", lower_bound=1)
 flags.DEFINE_list("cases", list(CASES), "Which.")
-flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which; stock has no frame.")
+flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which.")
 flags.DEFINE_integer("seconds", 4, "Time to spend on a figure in a process.", lower_bound=1)
 flags.DEFINE_string("output_dir", None, "speed.md goes there too.")
 flags.DEFINE_string("model_dir", None, "The library's flow; default: an untrained one.")
@@ -97,6 +99,11 @@ def _seconds(function) -> float:
 
 
 def _peak_bytes() -> int:
+    """Of the process so far; on a GPU, of its memory."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     # Kilobytes on Linux, bytes on macOS.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
         1 if sys.platform == "darwin" else 1024
@@ -124,9 +131,6 @@ def _measurements() -> dict[tuple[str, str, str], list[dict]]:
     for _ in range(FLAGS.rounds):
         for case in FLAGS.cases:
             for form in FLAGS.forms:
-                # An LU solve for each of 3 million pixels takes minutes.
-                if form == "stock" and CASES[case][0] == 1:
-                    continue
                 for operation, result in _run_child(form, case).items():
                     results.setdefault((case, operation, form), []).append(result)
                 print(f"{case}, {form}", flush=True, file=sys.stderr)
@@ -171,6 +175,8 @@ def _table(results, machine) -> str:
 
 
 def main(argv: list[str]) -> None:
+    from benchmarks.forms import FLOPS_PER_PIXEL
+
     del argv
     if FLAGS.child:
         what = FLAGS.child
@@ -193,7 +199,11 @@ def main(argv: list[str]) -> None:
             f"{machine['bandwidth'] / 1e9:.1f} GB/s (float32, TensorFlow, best of 8). Medians of "
             f"{FLAGS.rounds} fresh processes. Megapixels are of the mosaic, four to a packed "
             "pixel. `times library`: time over this library's, median over rounds. The last "
-            "column counts the convolutions' useful operations.",
+            "column counts the convolutions' useful operations. An NLL or a sample has to move "
+            f"{BYTES_PER_PIXEL} bytes a pixel and to do {FLOPS_PER_PIXEL} operations, "
+            f"{FLOPS_PER_PIXEL / BYTES_PER_PIXEL:.0f} a byte, where this machine does "
+            f"{machine['flops'] / machine['bandwidth']:.0f} a byte at most: if layers needed no "
+            "memory in between, the matrix product would be the roof.",
             _table(results, machine),
             f"First training step, tracing included: {statistics.median(first_steps):.1f} s."
             if first_steps
