@@ -33,10 +33,13 @@ FOLD = 4
 
 
 def can_fold(layer: ConditionalBijector) -> bool:
-    """Whether a layer has a folded form: flow steps with the default network, and gains."""
-    if isinstance(layer, AffineCoupling):
-        return isinstance(layer.conditioner, ConvolutionalConditioner)
-    return isinstance(layer, (InvertibleConv1x1, Gain))
+    """Whether a layer has a folded form: flow steps with the default network, and gains.
+
+    Not their subclasses, which may compute something else.
+    """
+    if type(layer) is AffineCoupling:
+        return type(layer.conditioner) is ConvolutionalConditioner
+    return type(layer) in (InvertibleConv1x1, Gain)
 
 
 def run_inverse(
@@ -73,8 +76,12 @@ def _run(layers, images, conditions, folded, method):
     def fast():
         return _run_folded(layers, images, conditions, folded)
 
-    if not any(isinstance(layer, AffineCoupling) for layer in layers):
+    couplings = [layer for layer in layers if isinstance(layer, AffineCoupling)]
+    if not couplings:
         return plain()  # Nothing to gain.
+    if images.shape[-1] is None:
+        channels = couplings[0].parameters["channels"]
+        images = tf.ensure_shape(images, [*images.shape[:-1], channels])
     width = images.shape[-2]
     if width is not None:
         return plain() if width % FOLD else fast()
@@ -106,8 +113,7 @@ def _run_folded(layers, images, conditions, folded):
     total = tf.zeros([], images.dtype)
     for layer, given in zip(layers, conditions, strict=True):
         state.is_at_end = layer is layers[-1]
-        function = next(f for kind, f in folded.items() if isinstance(layer, kind))
-        total += function(layer, state, **given)
+        total += folded[type(layer)](layer, state, **given)
     state.reorder(in_halves=False)
     result = tf.reshape(state.values, tf.concat([tf.shape(state.values)[:1], shape[1:]], axis=0))
     result.set_shape([state.values.shape[0], *images.shape[1:3], channels])
