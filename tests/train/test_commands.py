@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_noiseflow as nf
+from tfp_noiseflow.imaging.picture import read_picture, write_png
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -187,6 +188,85 @@ def test_paper_experiment_writes_tables_and_figures_and_resumes(demo, tmp_path):
     for wrong in (f"S-G={one}", f"gaussian={one}", "no path"):
         done = run("paper_experiment", **(flags | {"compare": wrong}))
         assert done.returncode != 0 and "NAME=MODEL_DIR" in done.stderr
+
+
+def test_a_model_is_shipped_with_its_report(demo, tmp_path):
+    folder, _ = demo
+    done = run(
+        "ship_model",
+        model_dir=folder / "model",
+        report_dir=folder / "report",
+        output_dir=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "README.md",
+        "noise_flow",
+        "noise_flow_model",
+    }
+    assert nf.load_model(tmp_path / "noise_flow_model").iso_levels == (100, 400, 800, 1600, 3200)
+
+
+def test_the_gallery_is_made(demo, tmp_path):
+    pytest.importorskip("PIL")
+    folder, _ = demo
+    photograph = np.random.default_rng(0).uniform(size=(40, 60, 3))
+    write_png(photograph, tmp_path / "photograph.png")
+    done = run(
+        "gallery",
+        model_dir=folder / "model",
+        captures=folder / "captures" / "test.h5",
+        photograph=tmp_path / "photograph.png",
+        cameras="Pixel,Nexus 6",
+        isos="100,3200",
+        crop=20,
+        output_dir=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("noise.png", "contact_sheet.png"):
+        assert read_picture(tmp_path / name).std() > 0.05
+
+
+def test_denoisers_are_trained_compared_and_exported(demo, tmp_path):
+    pytest.importorskip("PIL")
+    folder, _ = demo
+    flags = {
+        "model_dir": folder / "model",
+        "train_captures": folder / "captures" / "train.h5",
+        "test_captures": folder / "captures" / "test.h5",
+        "output_dir": tmp_path,
+        "sources": "gaussian,noise_flow,real",
+        "seeds": 0,
+        "depth": 3,
+        "filters": 8,
+        "batch_size": 20,
+    }
+    done = run("denoiser", **flags)
+    assert done.returncode == 0, done.stderr
+    assert "not checked" not in done.stdout, "the model directory names its scenes"
+    table = (tmp_path / "table.md").read_text()
+    assert all(f"| {source} |" in table for source in ("Noise Flow", "the captures' own pairs"))
+    assert read_picture(tmp_path / "figure.png").std() > 0.05
+    assert (tmp_path / "saved_models" / "real" / "1" / "saved_model.pb").exists()
+    done = run("denoiser", **(flags | {"test_captures": folder / "captures" / "validation.h5"}))
+    assert done.returncode != 0 and "no noise model is trained on" in done.stderr
+
+
+@pytest.mark.slow  # The fine-tuning alone is 1000 steps for each number of captures.
+def test_a_camera_is_left_out_added_and_compared(demo, tmp_path):
+    folder, _ = demo
+    captures = {
+        f"{split}_captures": folder / "captures" / f"{split}.h5"
+        for split in ("train", "validation", "test")
+    }
+    flags = {**captures, "output_dir": tmp_path, "cameras": "Nexus 6", "patches": "8,16"}
+    done = run("new_camera_experiment", **flags, epochs=1)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "new_camera.json").read_text())
+    assert [(row["camera"], row["patches"]) for row in rows] == [("Nexus 6", 8), ("Nexus 6", 16)]
+    assert all(np.isfinite(row["from_the_start"]["nll"]) for row in rows)
+    assert nf.load_model(tmp_path / "Nexus_6-8").cameras[-1] == "Nexus 6"
+    assert (tmp_path / "table.md").read_text().count("| Nexus 6 |") == 2
 
 
 def test_captures_of_an_unknown_camera_are_an_error_that_lists_both_sets(demo, tmp_path):

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -145,8 +146,11 @@ def save_model(model: NoiseModel, model_dir: str | os.PathLike, training_data: d
       model_dir: the folder.
       training_data: as for `write_config`.
     """
+    manager = checkpoint_manager(model_dir, "best", tf.train.Checkpoint(noise_model=model))
+    # Beside the one that may be there, which goes when the new one is whole.
+    before = re.search(r"-(\d+)$", manager.latest_checkpoint or "-0")
+    manager.save(checkpoint_number=1 + int(before[1]))
     write_config(model_dir, model, training_data)
-    checkpoint_manager(model_dir, "best", tf.train.Checkpoint(noise_model=model)).save()
 
 
 def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseModel:
