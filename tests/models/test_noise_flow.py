@@ -288,3 +288,16 @@ def test_model_directory_stands_for_its_flow_untrained(tmp_path):
     nf.save_model(nf.GaussianNoise(0.1), tmp_path / "g", {})
     with pytest.raises(ValueError, match="expected a NoiseFlow, received GaussianNoise"):
         untrained_model(str(tmp_path / "g"))
+
+
+def test_saving_again_writes_beside_what_was_there(tmp_path):
+    # A process that is killed in between leaves the one or the other, whole.
+    for by in (0.1, 0.2):
+        flow = moved(nf.NoiseFlow("S-G", iso_levels=(100, 400), seed=0), by=by)
+        nf.save_model(flow, tmp_path / "m", {})
+    for variable, saved in zip(
+        nf.load_model(tmp_path / "m").variables, flow.variables, strict=True
+    ):
+        np.testing.assert_array_equal(variable, saved)
+    names = {path.name for path in (tmp_path / "m" / "checkpoints" / "best").iterdir()}
+    assert names == {"checkpoint", "ckpt-2.index", "ckpt-2.data-00000-of-00001"}
