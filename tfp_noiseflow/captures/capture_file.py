@@ -429,9 +429,12 @@ class Captures:
         return CaptureBlock(index, noise, clean, self.iso[index], self.camera[index], repeat)
 
     def _normalised(self, name: str, index: np.ndarray) -> np.ndarray:
-        values = self._stored(name, index).astype(np.float32)
-        is_bad = ~np.isfinite(values)
-        if is_bad.any():
+        # Every pass over the values counts here: training reads on the processors it trains on.
+        stored = self._stored(name, index)
+        values = stored.astype(np.float32, copy=False)
+        # The sum of finite values is finite: float64 has room for as many.
+        if stored.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
+            is_bad = ~np.isfinite(values)
             captures = index[is_bad.any(axis=(1, 2, 3))]
             raise ValueError(
                 f"{self.path}: expected finite pixels, data set {name!r} holds "
@@ -440,8 +443,10 @@ class Captures:
             )
         black = self.black_level[index]
         scale = 1.0 / (self.white_level[index] - black)
-        values -= black.astype(np.float32)[:, None, None, None]
-        values *= scale.astype(np.float32)[:, None, None, None]
+        if np.any(black != 0):
+            values -= black.astype(np.float32)[:, None, None, None]
+        if np.any(scale != 1):
+            values *= scale.astype(np.float32)[:, None, None, None]
         return values
 
     def _stored(self, name: str, index: np.ndarray) -> np.ndarray:
@@ -471,9 +476,10 @@ class Captures:
                 # A generator a capture: its draw does not depend on how captures are grouped.
                 counter = (0, 0, IMAGES.index(name), int(capture))
                 generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
-                value += np.float32(step) * (
-                    generator.random(value.shape, np.float32) - np.float32(0.5)
-                )
+                offset = generator.random(value.shape, np.float32)
+                offset -= np.float32(0.5)
+                offset *= np.float32(step)
+                value += offset
         return values
 
     def _check_data_sets(self) -> None:

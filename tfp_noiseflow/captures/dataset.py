@@ -125,15 +125,18 @@ class _ShuffledReader:
 
     def take(self, count: int) -> CaptureBlock:
         """The next `count` captures; fewer at the end."""
-        parts, held = [self._rest], len(self._rest)
-        while held < count and (block := next(self._blocks, None)) is not None:
-            parts.append(block)
-            held += len(block)
-        joined = CaptureBlock(
+        parts, lacking = [], count
+        while True:
+            # Views: only what is handed out is copied, once.
+            parts.append(_rows(self._rest, slice(lacking)))
+            self._rest = _rows(self._rest, slice(lacking, None))
+            lacking -= len(parts[-1])
+            if not lacking or (block := next(self._blocks, None)) is None:
+                break
+            self._rest = block
+        return CaptureBlock(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS)
         )
-        self._rest = _rows(joined, slice(count, None))
-        return _rows(joined, slice(count))
 
 
 FIELDS = ("index", "noise", "clean", "iso", "camera")

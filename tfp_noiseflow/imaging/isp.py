@@ -2,6 +2,10 @@
 
 White balance and exposure, demosaicking, colour matrix, sRGB transfer curve, tone curve: the
 inverse of `inverse_isp.py`, step by step, with the same colour metadata.
+
+A photograph that is unprocessed and processed comes back with 33 to 40 dB (scikit-image's coffee,
+astronaut, chelsea; tests/imaging/test_isp.py): the mosaic holds a third of the colours, and
+interpolating the others is all that is lost; without the mosaic it comes back to rounding.
 """
 
 from __future__ import annotations
