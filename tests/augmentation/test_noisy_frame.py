@@ -87,6 +87,30 @@ def test_pictures_have_stronger_noise_in_shadows_and_no_color_cast():
         assert np.ptp(half.mean(axis=(0, 1))) < 1 / 255
 
 
+def test_a_camera_frame_with_the_shipped_models_noise(shared_data):
+    clean = read_raw(shared_data / "clean_frames" / "nikon_dsc1339_14bit.npz")
+    flow = nf.load_model(ROOT / "saved_models" / "noise_flow_model")
+    before = clean.picture()
+    brightness = before.mean(axis=-1)
+    shadows = brightness < np.quantile(brightness, 0.3)
+    lights = (brightness > np.quantile(brightness, 0.7)) & (before.max(axis=-1) < 0.98)
+    deviations = []
+    for iso in (100, 800, 3200):
+        noisy = noisy_frame(flow, clean, "Pixel", iso)
+        difference = noisy.picture() - before
+        deviations.append(difference.std())
+        # Relative to what is there, noise is strongest in the dark.
+        relative = [difference[part].std() / before[part].mean() for part in (shadows, lights)]
+        assert relative[0] > 2 * relative[1]
+        # Of the raw noise, by colour, in standard deviations: the flow's mean is known to be up to
+        # 0.09 (saved_models/README.md).
+        noise = noisy.mosaic - clean.mosaic
+        for position in np.ndindex(2, 2):
+            of_color = noise[position[0] :: 2, position[1] :: 2]
+            assert abs(of_color.mean()) < 0.15 * of_color.std()
+    assert deviations[0] < deviations[1] / 1.5 and deviations[1] < deviations[2] / 1.5
+
+
 def run(**flags):
     command = [sys.executable, "-m", "train.add_noise"]
     command += [f"--{name}={value}" for name, value in flags.items()]
