@@ -13,9 +13,11 @@ figure 5, beta.png figure 6, gain.png figure 7.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
+import tensorflow as tf
 from absl import app, flags
 
 import tfp_noiseflow as nf
@@ -166,14 +168,16 @@ def models_to_compare() -> dict[str, nf.NoiseModel]:
 
 
 def baseline_levels(folder: str, validation: nf.Captures) -> dict[str, float]:
-    """NLL of the baselines on the validation captures, by name."""
+    """NLL on the validation captures by name, of the baselines that know all of them."""
     models = load_baselines(folder)
     if validation.nlf is not None:
         models["camera_nlf"] = nf.CameraNLF.from_reported(validation)
-    return {
-        name: float(negative_log_likelihood(model, validation).mean())
-        for name, model in models.items()
-    }
+    levels = {}
+    for name, model in models.items():
+        # A fitted NLF knows the pairs of camera and ISO that it was fitted on.
+        with contextlib.suppress(ValueError, tf.errors.InvalidArgumentError):
+            levels[name] = float(negative_log_likelihood(model, validation).mean())
+    return levels
 
 
 def main(argv: list[str]) -> None:

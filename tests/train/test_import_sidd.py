@@ -77,7 +77,9 @@ def test_report_compares_with_the_noise_level_functions_of_the_files(folder):
     assert report["models"]["camera_nlf"]["nll"] < report["models"]["gaussian"]["nll"] - 0.3
 
 
-def test_paper_experiment_splits_validation_off_by_scene(folder, tmp_path):
+@pytest.mark.parametrize("validate_on_test", [False, True])
+def test_paper_experiment_runs_on_an_import(folder, tmp_path, validate_on_test):
+    # Validation captures are split off by scene, or are those of the test as in the paper.
     captures = nf.read_captures(folder / "captures" / "train.h5")
     assert sorted(set(captures.scene)) == ["001", "002", "003"]
     done(
@@ -87,7 +89,10 @@ def test_paper_experiment_splits_validation_off_by_scene(folder, tmp_path):
         architectures="S-G",
         seeds=0,
         epochs=1,
+        validate_on_test=validate_on_test,
     )
+    config = json.loads((tmp_path / "S-G-0" / "config.json").read_text())["training_data"]
+    assert (config["captures"] == len(captures)) == validate_on_test
     table = (tmp_path / "tables.md").read_text()
     assert re.search(r"^\| *S-G *\|", table, re.MULTILINE), table
     assert sorted(path.name for path in tmp_path.glob("report-*")) == ["report-0"]
