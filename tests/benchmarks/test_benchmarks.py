@@ -58,5 +58,5 @@ def test_import_sidd():
 
 
 def test_serving(tmp_path):
-    export = nf.export_saved_model(nf.GaussianNoise(), tmp_path / "gaussian")
-    assert "alone" in run("serving", f"--export={export}", "--rounding")
+    export = nf.export_saved_model(nf.NoiseFlow("S-G-CAM"), tmp_path / "small")
+    assert "up to 256 x 256" in run("serving", f"--export={export}", "--rounding")
