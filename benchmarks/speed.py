@@ -3,8 +3,10 @@
     python -m benchmarks.speed [--rounds=3] [--output_dir=O]
 
 Every figure comes from processes of its own, in turn; times are medians over rounds of a median
-within a process, and what counts are the ratios of one run. On a machine with a GPU TensorFlow
-uses it; nothing here asks for one. `--cases` and `--forms` leave something out.
+within a process, and what counts are the ratios of one run. All forms are timed twice: with
+TensorFlow as it comes and with the settings of this library's scripts (`train.SETTINGS`), because
+these make the other forms faster too. On a machine with a GPU TensorFlow uses it; nothing here asks
+for one. `--cases`, `--forms` and `--settings` leave something out.
 """
 
 from __future__ import annotations
@@ -34,12 +36,15 @@ CASES = {
 OPERATIONS = {"train": "training step", "nll": "NLL", "sample": "sample"}
 # A training step takes about three times the operations of a forward pass.
 PASSES = {"train": 3, "nll": 1, "sample": 1}
+# Whose the environment's variables are that TensorFlow reads.
+SETTINGS = ("TensorFlow's", "scripts'")
 # Two images of four float32: what an NLL reads, what a sample reads and writes.
 BYTES_PER_PIXEL = 32
 
 flags.DEFINE_integer("rounds", 3, "Fresh processes for each form and case.", lower_bound=1)
 flags.DEFINE_list("cases", list(CASES), "Which.")
 flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which.")
+flags.DEFINE_list("settings", list(SETTINGS), "Which.")
 flags.DEFINE_integer("seconds", 4, "Time to spend on a figure in a process.", lower_bound=1)
 flags.DEFINE_string("output_dir", None, "speed.md goes there too.")
 flags.DEFINE_string("model_dir", None, "The library's flow; default: an untrained one.")
@@ -47,7 +52,7 @@ flags.DEFINE_list("child", None, "What a child process measures: form, case.")
 
 
 def measure(form: str, case: str) -> dict[str, dict]:
-    """For each operation seconds of a call, of the first call, and the peak memory so far."""
+    """For each operation seconds of a call, and the peak memory so far and before the first."""
     import tensorflow as tf
 
     from benchmarks.forms import FORMS, batch
@@ -55,19 +60,20 @@ def measure(form: str, case: str) -> dict[str, dict]:
     number, height, width, operations = CASES[case]
     options = {"model_dir": FLAGS.model_dir} if form == "library" else {}
     made = FORMS[form](*batch(number, height, width), **options)
+    before = _peak_bytes()
     results = {}
     for operation in operations:
         function = getattr(made, operation)
-        first = _seconds(function)
-        _seconds(function)
+        for _ in range(2):
+            _seconds(function)
         times = []
         while sum(times) < FLAGS.seconds or len(times) < 3:
             times.append(_seconds(function))
         results[operation] = {
             "seconds": statistics.median(times),
-            "first_seconds": first,
             "peak_bytes": _peak_bytes(),
-            "devices": [d.device_type for d in tf.config.list_physical_devices()],
+            "bytes_above": _peak_bytes() - before,
+            "devices": [_name(device) for device in tf.config.list_physical_devices()],
         }
     return results
 
@@ -76,7 +82,8 @@ def measure_machine() -> dict:
     """FLOP/s of a matrix product and bytes/s of an addition in memory, the best of several."""
     import tensorflow as tf
 
-    size = 2048
+    # A GPU is done with a small product before the host has asked for it.
+    size = 8192 if tf.config.list_physical_devices("GPU") else 2048
     matrix = tf.random.stateless_normal([size, size], (0, 0))
     images = tf.random.stateless_normal([1 << 26], (0, 1))
     product = tf.function(lambda: tf.reduce_sum((matrix @ matrix)[0]))
@@ -98,6 +105,13 @@ def _seconds(function) -> float:
     return time.perf_counter() - start
 
 
+def _name(device) -> str:
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details(device)
+    return details.get("device_name", device.device_type)
+
+
 def _peak_bytes() -> int:
     """Of the process so far; on a GPU, of its memory."""
     import tensorflow as tf
@@ -110,36 +124,37 @@ def _peak_bytes() -> int:
     )
 
 
-def _run_child(*what: str) -> dict:
+def _run_child(settings: str, *what: str) -> dict:
     command = [sys.executable, "-m", "benchmarks.speed", f"--child={','.join(what)}"]
     command += [f"--seconds={FLAGS.seconds}"]
     command += [f"--model_dir={FLAGS.model_dir}"] if FLAGS.model_dir else []
-    environment = {
-        **os.environ,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        # As this library's scripts set it (train/__init__.py), and the same for all forms.
-        "TF_CPU_ALLOCATOR_USE_BFC": "true",
-    }
+    # Not by the child, whose settings importing it would change.
+    from train import SETTINGS as SCRIPTS
+
+    environment = {k: v for k, v in os.environ.items() if k not in SCRIPTS}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", **(SCRIPTS if settings == SETTINGS[1] else {})}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(what)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _measurements() -> dict[tuple[str, str, str], list[dict]]:
+def _measurements() -> dict[tuple[str, str, str, str], list[dict]]:
     results = {}
     for _ in range(FLAGS.rounds):
         for case in FLAGS.cases:
             for form in FLAGS.forms:
-                for operation, result in _run_child(form, case).items():
-                    results.setdefault((case, operation, form), []).append(result)
-                print(f"{case}, {form}", flush=True, file=sys.stderr)
+                for settings in FLAGS.settings:
+                    for operation, result in _run_child(settings, form, case).items():
+                        results.setdefault((case, operation, form, settings), []).append(result)
+                    print(f"{case}, {form}, {settings} settings", flush=True, file=sys.stderr)
     return dict(sorted(results.items(), key=_place))
 
 
-def _place(item) -> tuple[int, int, int]:
-    case, operation, form = item[0]
-    return list(CASES).index(case), list(OPERATIONS).index(operation), FLAGS.forms.index(form)
+def _place(item) -> tuple[int, int, int, int]:
+    case, operation, form, settings = item[0]
+    places = (list(CASES), list(OPERATIONS), FLAGS.forms, FLAGS.settings)
+    return tuple(map(list.index, places, (case, operation, form, settings)))
 
 
 def _table(results, machine) -> str:
@@ -148,27 +163,31 @@ def _table(results, machine) -> str:
     def median(key, figure):
         return statistics.median(result[figure] for result in results[key])
 
-    header = (
-        "| | | ms | patches/s | megapixels/s | times library | peak memory, GB | ns a pixel | "
-        "of peak FLOP/s |"
-    )
-    lines = [header, "|" + "---|" * 9]
-    for case, operation, form in results:
+    def ratio(key, other):
+        """Round by round: the machine's speed drifts."""
+        if other not in results:
+            return ""
+        pairs = zip(results[key], results[other], strict=True)
+        return f"{statistics.median(a['seconds'] / b['seconds'] for a, b in pairs):.2f}"
+
+    lines = [
+        "| | form | settings | ms | patches/s | megapixels/s | times library, same settings "
+        "| times library, scripts' | peak memory, GB | above the images, GB | ns a pixel "
+        "| of peak FLOP/s |",
+        "|" + "---|" * 12,
+    ]
+    for key in results:
+        case, operation, form, settings = key
         number, height, width, _ = CASES[case]
         pixels = number * height * width
-        seconds = median((case, operation, form), "seconds")
-        ratios = "1"
-        if form != "library" and (case, operation, "library") in results:
-            pairs = zip(
-                results[case, operation, form], results[case, operation, "library"], strict=True
-            )
-            # Round by round: the machine's speed drifts.
-            ratios = f"{statistics.median(a['seconds'] / b['seconds'] for a, b in pairs):.2f}"
+        seconds = median(key, "seconds")
         flops = FLOPS_PER_PIXEL * PASSES[operation] * pixels / seconds
         lines.append(
-            f"| {case}, {OPERATIONS[operation]} | {form} | {1e3 * seconds:.0f} "
-            f"| {number / seconds:.3g} | {4e-6 * pixels / seconds:.2f} | {ratios} "
-            f"| {median((case, operation, form), 'peak_bytes') / 1e9:.2f} "
+            f"| {case}, {OPERATIONS[operation]} | {form} | {settings} | {1e3 * seconds:.0f} "
+            f"| {number / seconds:.3g} | {4e-6 * pixels / seconds:.2f} "
+            f"| {ratio(key, (case, operation, 'library', settings))} "
+            f"| {ratio(key, (case, operation, 'library', SETTINGS[1]))} "
+            f"| {median(key, 'peak_bytes') / 1e9:.2f} | {median(key, 'bytes_above') / 1e9:.2f} "
             f"| {1e9 * seconds / pixels:.0f} | {flops / machine['flops']:.1%} |"
         )
     return "\n".join(lines)
@@ -182,15 +201,12 @@ def main(argv: list[str]) -> None:
         what = FLAGS.child
         print(json.dumps(measure_machine() if what == ["machine"] else measure(*what)))
         return
-    machine = _run_child("machine")
+    from train import SETTINGS as SCRIPTS
+
+    machine = _run_child(FLAGS.settings[-1], "machine")
     results = _measurements()
-    first_steps = [
-        result["first_seconds"]
-        for (_, operation, form), rounds in results.items()
-        if (operation, form) == ("train", "library")
-        for result in rounds
-    ]
     devices = sorted({d for rs in results.values() for r in rs for d in r["devices"]})
+    settings = ", ".join(f"{name}={value}" for name, value in SCRIPTS.items())
     text = "\n\n".join(
         [
             "# Speed",
@@ -198,16 +214,15 @@ def main(argv: list[str]) -> None:
             f"{', '.join(devices)}. Matrix product {machine['flops'] / 1e9:.0f} GFLOP/s, memory "
             f"{machine['bandwidth'] / 1e9:.1f} GB/s (float32, TensorFlow, best of 8). Medians of "
             f"{FLAGS.rounds} fresh processes. Megapixels are of the mosaic, four to a packed "
-            "pixel. `times library`: time over this library's, median over rounds. The last "
-            "column counts the convolutions' useful operations. An NLL or a sample has to move "
-            f"{BYTES_PER_PIXEL} bytes a pixel and to do {FLOPS_PER_PIXEL} operations, "
+            "pixel. `times library`: time over this library's, median over rounds. The scripts' "
+            f"settings are {settings}. Memory above the images is what an operation takes in a "
+            "process that holds its images and the variables already, on a GPU of its memory. The "
+            "last column counts the convolutions' useful operations. An NLL or a sample has to "
+            f"move {BYTES_PER_PIXEL} bytes a pixel and to do {FLOPS_PER_PIXEL} operations, "
             f"{FLOPS_PER_PIXEL / BYTES_PER_PIXEL:.0f} a byte, where this machine does "
             f"{machine['flops'] / machine['bandwidth']:.0f} a byte at most: if layers needed no "
             "memory in between, the matrix product would be the roof.",
             _table(results, machine),
-            f"First training step, tracing included: {statistics.median(first_steps):.1f} s."
-            if first_steps
-            else "",
         ]
     )
     print(text)
