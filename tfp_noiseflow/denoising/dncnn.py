@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import tf_keras
 
+# Raw images of everyday scenes average a fifteenth of full scale; times this they have the range of
+# the photographs that initial weights and Adam's rate are made for.
+BRIGHTENING = 8.0
+
 
 def dncnn(
     depth: int = 9, filters: int = 32, channels: int = 4, has_batch_normalization: bool = False
@@ -45,13 +49,15 @@ def dncnn(
         )
 
     noisy = tf_keras.Input([None, None, channels], name="noisy")
-    x = convolution(activation="relu")(noisy)
+    x = layers.Rescaling(BRIGHTENING, name="brightened")(noisy)
+    x = convolution(activation="relu")(x)
     for _ in range(depth - 2):
         x = convolution(use_bias=not has_batch_normalization)(x)
         if has_batch_normalization:
             x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
-    noise = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="noise")(x)
+    x = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros")(x)
+    noise = layers.Rescaling(1 / BRIGHTENING, name="noise")(x)
     # The sum is in float32 under mixed precision too: 16 bits would round the image itself.
     denoised = layers.Subtract(name="denoised", dtype="float32")([noisy, noise])
     return tf_keras.Model(noisy, denoised, name="dncnn")
