@@ -146,12 +146,12 @@ def test_likelihood_of_an_export_has_gradients(served):
 
 
 def test_malformed_requests_are_errors_in_python_too(signatures):
-    for wrong, request, message in malformed("log_prob"):
+    for wrong, request, error_parts in malformed("log_prob"):
         # Python sees wrong shapes and dtypes before the graph does.
         with pytest.raises((tf.errors.InvalidArgumentError, TypeError, ValueError)) as error:
             signatures["log_prob"](**tensors(request))
-        if message.startswith("row"):
-            assert message in str(error.value), wrong
+        if error_parts[0].startswith("row"):
+            assert all(part in str(error.value) for part in error_parts), (wrong, error.value)
 
 
 def test_a_camera_that_is_no_text_and_endless_is_shown_shortened(signatures):
@@ -162,16 +162,33 @@ def test_a_camera_that_is_no_text_and_endless_is_shown_shortened(signatures):
     assert len(error.value.message.encode()) < 1000
 
 
+def test_a_message_shows_row_and_value_before_a_long_list_of_what_is_known(tmp_path):
+    cameras = [f"カメラ {number}" for number in range(200)]
+    beta = np.full((200, 2), 1e-4)
+    beta[7, 1] = np.nan
+    model = nf.CameraNLF(cameras, (100, 400), beta, beta)
+    call = tf.saved_model.load(nf.export_saved_model(model, tmp_path / "nlf")).signatures
+    request = dict(good("sample_noise", 2), iso=np.float32([100, 400]))
+    for camera, received in (("雑音", "雑音"), ("カメラ 7", "カメラ 7\\' at ISO 400")):
+        request["camera"] = np.array(["カメラ 7", camera], object)
+        with pytest.raises(tf.errors.InvalidArgumentError) as error:
+            call["sample_noise"](**tensors(request))
+        # A model server cuts messages after 1024 bytes.
+        said = error.value.message[error.value.message.index("row 1: expected camera") :]
+        assert f"received \\'{received}" in said.encode()[:200].decode(errors="ignore")
+        assert said.index("received") < said.index("; known: カメラ 0") < said.index("カメラ 199")
+
+
 def test_valid_output_marks_wrong_rows_and_leaves_the_others(served_with_valid):
     call = tf.saved_model.load(served_with_valid.path).signatures
     for signature in SIGNATURES:
         expected = served_with_valid.expected(signature, good(signature))
         right = call[signature](**tensors(good(signature)))
         assert right["valid"].numpy().tolist() == [True] * 3
-        for wrong, request, message in malformed(signature):
-            if not message.startswith("row"):
+        for wrong, request, (first, *_) in malformed(signature):
+            if not first.startswith("row"):
                 continue
-            row = int(message[4])
+            row = int(first[4])
             answer = call[signature](**tensors(request))
             valid = answer["valid"].numpy()
             assert valid.tolist() == [k != row for k in range(3)], (signature, wrong)
@@ -208,7 +225,8 @@ def test_a_pair_of_camera_and_iso_that_is_not_known_is_named(tmp_path):
         good("sample_noise", 2), iso=np.float32([100, 400]), camera=np.array(["B", "A"], object)
     )
     message = (
-        r"row 1: .* known together \(A at ISO 100, B at ISO 100, B at ISO 400\).*A.* at ISO 400"
+        r"row 1: .* known together, received .*A.* at ISO 400; "
+        r"known: A at ISO 100, B at ISO 100, B at ISO 400\]"
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         call["sample_noise"](**tensors(request))
