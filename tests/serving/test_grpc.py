@@ -213,6 +213,35 @@ def test_a_request_of_more_rows_than_a_batch_may_have_is_refused_alone(served, b
     assert_same(answered["noise"], served.expected("sample_noise", requests[1])["noise"])
 
 
+def test_requests_that_do_not_fit_into_one_batch_make_two(served, batching):
+    requests = [good("sample_noise", 5, seed=seed) for seed in (1, 2)]
+    answers = in_parallel(batching.address, requests)
+    assert batching.batches == [[5], [5]]
+    for request, answer in zip(requests, answers, strict=True):
+        expected = served.expected("sample_noise", request)["noise"]
+        # Padded to 8 rows: see above.
+        rounding = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(answer["noise"], expected, rtol=0, atol=rounding)
+
+
+def test_a_batch_of_different_dtypes_is_an_error_and_not_converted(served, batching):
+    requests = [good("sample_noise", 1, seed=seed) for seed in (1, 2)]
+    wrong = {**requests[1], "clean": requests[1]["clean"].astype(np.float64)}
+    answers = in_parallel(batching.address, [requests[0], wrong])
+    assert batching.batches == [[1, 1]]
+    for answer in answers:
+        assert answer.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "different data types" in answer.details()
+    (again,) = in_parallel(batching.address, requests[:1])
+    assert_same(again["noise"], served.expected("sample_noise", requests[0])["noise"])
+
+
+def test_a_request_without_rows_is_refused_by_a_batching_server(batching):
+    (answer,) = in_parallel(batching.address, [{"dummy": np.float32(0)}], "describe")
+    assert answer.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "at least one dimension" in answer.details()
+
+
 def test_a_batch_of_images_of_different_sizes_fails_as_on_a_model_server(batching):
     requests = [good("sample_noise", 1, 8, width) for width in (8, 12)]
     answers = in_parallel(batching.address, requests)
