@@ -1,12 +1,14 @@
 """What an export holds, and that it computes what the noise model computes."""
 
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, moved
@@ -14,6 +16,8 @@ from tests.serving.conftest import TRAINING_DATA
 from tests.serving.graphs import check_ops, nodes, saved_graph
 from tests.serving.requests import SIGNATURES, good, malformed
 from tests.serving.rounding import assert_same
+from tests.serving.warm_up import run_warm_up_requests
+from tfp_noiseflow.serving.compact import compact_saved_model
 
 # Rows of a batch of another size: the same numbers but for the order of sums in convolutions. The
 # largest difference that was seen is 4e-6 of the noise's standard deviation and 5e-7 nats/dim
@@ -123,6 +127,22 @@ def test_names_of_the_graph_are_short_and_equal_functions_are_there_once(served)
         bodies.add(function.SerializeToString(deterministic=True))
     assert len(bodies) == len(library)
     assert os.path.getsize(os.path.join(served.path, "saved_model.pb")) < 2**20
+
+
+def test_a_graph_that_lacks_a_function_is_not_written(served, tmp_path):
+    content = saved_model_pb2.SavedModel()
+    content.meta_graphs.append(saved_graph(served.path))
+    library = content.meta_graphs[0].graph_def.library
+    public = content.meta_graphs[0].object_graph_def.concrete_functions
+    lost = next(f.signature.name for f in library.function if f.signature.name not in public)
+    kept = [function for function in library.function if function.signature.name != lost]
+    del library.function[:]
+    library.function.extend(kept)
+    written = content.SerializeToString()
+    (tmp_path / "saved_model.pb").write_bytes(written)
+    with pytest.raises(ValueError, match=rf"holds its functions.*{re.escape(lost)}"):
+        compact_saved_model(tmp_path)
+    assert (tmp_path / "saved_model.pb").read_bytes() == written
 
 
 @pytest.mark.slow
