@@ -6,12 +6,14 @@ import numpy as np
 
 from tests.registry import CAMERAS, ISO_LEVELS
 
-# The signatures that take conditions.
+# The signatures that take conditions; `describe` takes none.
 SIGNATURES = ("serving_default", "sample_noise", "log_prob")
 
 
 def good(signature: str, rows: int = 3, height: int = 8, width: int = 8, seed: int = 0) -> dict:
     """A request of mixed cameras and ISOs."""
+    if signature == "describe":
+        return {"dummy": np.zeros(rows, np.float32)}
     generator = np.random.default_rng(seed)
     shape = (rows, height, width, 4)
     request = {
@@ -82,7 +84,7 @@ def malformed(signature: str) -> list[tuple[str, dict, tuple[str, ...]]]:
         case(f"{name} of rank + 1", "compatible", **{name: value[..., np.newaxis]})
         case(f"{name} of rank - 1", "compatible", **{name: value[0]})
         case(f"{name} a scalar", "compatible", **{name: value.flat[0]})
-        for rows in (1, 2, 4):
+        for rows in (1, 2, 4) if len(request) > 1 else ():
             changed = np.resize(value, (rows, *value.shape[1:]))
             case(f"{name} of {rows} rows", "same number of rows", **{name: changed})
         for dtype in (np.float64, np.int64, np.uint8, np.float16, bool):
@@ -93,6 +95,8 @@ def malformed(signature: str) -> list[tuple[str, dict, tuple[str, ...]]]:
     case("no rows", "at least 1", **{name: value[:0] for name, value in request.items()})
     for axis, what in ((1, "height"), (2, "width"), (3, "channels")):
         for size in (0, 3):
+            if not images:
+                continue
             shape = list(request["clean"].shape)
             shape[axis] = size
             wrong = {name: np.full(shape, 0.5, np.float32) for name in images}

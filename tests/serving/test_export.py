@@ -165,11 +165,12 @@ def test_likelihood_of_an_export_has_gradients(served):
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
-def test_malformed_requests_are_errors_in_python_too(signatures):
-    for wrong, request, error_parts in malformed("log_prob"):
+@pytest.mark.parametrize("signature", ["log_prob", "describe"])
+def test_malformed_requests_are_errors_in_python_too(signatures, signature):
+    for wrong, request, error_parts in malformed(signature):
         # Python sees wrong shapes and dtypes before the graph does.
         with pytest.raises((tf.errors.InvalidArgumentError, TypeError, ValueError)) as error:
-            signatures["log_prob"](**tensors(request))
+            signatures[signature](**tensors(request))
         if error_parts[0].startswith("row"):
             assert all(part in str(error.value) for part in error_parts), (wrong, error.value)
 

@@ -107,6 +107,17 @@ def test_200_malformed_requests_get_an_error_each_and_the_next_good_one_its_answ
             assert_same(answer[name], value, f"after {wrong}")
 
 
+def test_malformed_requests_to_describe_get_an_error_each(client):
+    told = client.describe()
+    for wrong, request, error_parts in malformed("describe"):
+        with pytest.raises(grpc.RpcError) as error:
+            client.predict("describe", **request)
+        details = error.value.details()
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT, (wrong, details)
+        assert all(part in details for part in error_parts), (wrong, details)
+        assert client.describe() == told
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [

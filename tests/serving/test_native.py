@@ -40,13 +40,14 @@ def test_every_signature_answers_as_the_model_in_python(served, signatures, prog
 def test_malformed_requests_get_an_error_each_and_the_next_good_one_its_answer(
     served, program, tmp_path
 ):
-    cases = [(s, *case) for s in SIGNATURES for case in malformed(s)]
+    cases = [(s, *case) for s in (*SIGNATURES, "describe") for case in malformed(s)]
     assert len(cases) >= 200
     requests = []
     for signature, _, request, _ in cases:
         requests += [(signature, request), (signature, good(signature))]
     answers = native.answers(program, served.path, requests, tmp_path)
     expected = {s: served.expected(s, good(s)) for s in SIGNATURES}
+    expected["describe"] = {"iso_levels": np.float32([served.model.iso_levels] * 3)}
     for k, (signature, wrong, _, error_parts) in enumerate(cases):
         error, answer = answers[2 * k : 2 * k + 2]
         assert isinstance(error, str), f"{signature}, {wrong}: no error"
