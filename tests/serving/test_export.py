@@ -278,6 +278,35 @@ def test_models_without_cameras_and_isos_take_any(tmp_path):
         call["sample_noise"](**tensors(request))
 
 
+def test_a_loaded_model_tells_licence_and_origin_of_its_training_data(tmp_path):
+    nf.save_model(nf.GaussianNoise(), tmp_path / "model", TRAINING_DATA)
+    model = nf.load_model(tmp_path / "model")
+
+    def told(**options):
+        path = nf.export_saved_model(model, tmp_path / "served", **options)
+        answer = tf.saved_model.load(path).signatures["describe"](dummy=tf.zeros(1))
+        return [answer[name].numpy()[0].decode() for name in ("licence", "origin")]
+
+    assert told() == [TRAINING_DATA["licence"], TRAINING_DATA["origin"]]
+    assert told(training_data={"licence": "other"}) == ["other", TRAINING_DATA["origin"]]
+
+
+def test_channels_are_those_of_the_model_or_as_asked_for(tmp_path):
+    flow = nf.NoiseFlow("S-G", cameras=CAMERAS, iso_levels=ISO_LEVELS, channels=1)
+    with pytest.raises(ValueError, match=r"expected channels=1.*received 4"):
+        nf.export_saved_model(flow, tmp_path / "flow", channels=4)
+    assert not (tmp_path / "flow").exists()
+    for model, asked, channels in (
+        (flow, None, 1),
+        (flow, 1, 1),
+        (nf.GaussianNoise(), None, 4),
+        (nf.GaussianNoise(), 3, 3),
+    ):
+        path = nf.export_saved_model(model, tmp_path / "served", channels=asked)
+        call = tf.saved_model.load(path).signatures["sample_noise"]
+        assert call.structured_input_signature[1]["clean"].shape[-1] == channels
+
+
 def test_versions_count_up_and_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
     base_dir = tmp_path / "gaussian"
     (base_dir / "7").mkdir(parents=True)

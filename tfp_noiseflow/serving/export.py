@@ -32,7 +32,8 @@ def export_saved_model(
       base_dir: the served model's folder; the next free integer becomes the version under it.
       channels: of the images, for models that take any number (a NoiseFlow has its own).
       training_data: `licence` and `origin` of what it was trained on, which clients can ask for:
-        the entry `training_data` of a model directory's config.json.
+        the entry `training_data` of a model directory's config.json. By default those that the
+        model was loaded with; a model that was then trained on other data has others.
       has_valid_output: rows with a wrong value give `valid` = false and zeros, instead of failing
         the batch that they are in.
 
@@ -43,8 +44,9 @@ def export_saved_model(
     versions = os.listdir(base_dir) if os.path.isdir(base_dir) else []
     version = 1 + max((int(name) for name in versions if name.isdecimal()), default=0)
     path = os.path.join(base_dir, str(version))
-    channels = model.channels or channels
-    served = ServedNoiseModel(model, channels, training_data, has_valid_output)
+    channels = model.channels or channels or 4
+    about = {"licence": model.licence, "origin": model.origin, **(training_data or {})}
+    served = ServedNoiseModel(model, channels, about, has_valid_output)
     with written_beside(path) as partial:
         tf.saved_model.save(served, partial, signatures=served.signatures)
         compact_saved_model(partial)
