@@ -1,6 +1,7 @@
 """saved_models/ as it is in the repository, and what the README says of it."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -133,12 +134,13 @@ def test_grpc_example_of_the_readme_runs():
     assert names["answer"]["noisy"].shape == (1, 64, 64, 4)
 
 
-def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkeypatch):
+def write_trained(folder):
+    """A model directory and a report, as training and evaluation write them."""
     model = nf.NoiseFlow("S-G", cameras=("A", "B"), iso_levels=(100,))
     data = {"captures": 8, "licence": "CC0", "origin": "Made up.", "description": "Two\nlines."}
-    save_model(model, tmp_path / "model", data)
-    write_baselines(tmp_path / "model", {"gaussian": nf.GaussianNoise()})
-    (tmp_path / "model" / "history.csv").write_text("epoch\n1\n")
+    save_model(model, folder / "model", data)
+    write_baselines(folder / "model", {"gaussian": nf.GaussianNoise()})
+    (folder / "model" / "history.csv").write_text("epoch\n1\n")
     report = {
         "captures": {"patches": 2, "description": "Others."},
         "models": {"noise_flow": figures(-3.0), "recalibrated_nlf": figures(-2.9)},
@@ -157,8 +159,12 @@ def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkey
             for source in ("real", "noise_flow")
         },
     }
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "report.json").write_text(json.dumps(report))
+    (folder / "report").mkdir()
+    (folder / "report" / "report.json").write_text(json.dumps(report))
+
+
+def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkeypatch):
+    write_trained(tmp_path)
     output_dir = tmp_path / "shipped"
     (output_dir / "flow" / "1").mkdir(parents=True)
     (output_dir / "flow" / "1" / "of_before").touch()
@@ -179,6 +185,39 @@ def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkey
     assert "best A at ISO 100 (+0.200), B at ISO 100 (-0.100)" in card
     assert "a mean of up to 0.123 of its standard deviation" in card
     assert "Two lines." in card
+    assert "Licence: CC0\n\nThe model: not stated. The library" in card
+    assert "make demo" not in card
+
+
+def test_shipping_puts_everything_back_when_it_cannot_move_all(tmp_path, monkeypatch):
+    write_trained(tmp_path)
+    output_dir = tmp_path / "shipped"
+    arguments = (tmp_path / "model", tmp_path / "report", output_dir)
+    ship_model(*arguments, name="flow", licence="MIT", made_by="By `make model`.")
+    card = (output_dir / "README.md").read_text()
+    assert "The model: MIT. The library" in card and "By `make model`." in card
+
+    def files():
+        return {p: p.read_bytes() for p in sorted(output_dir.rglob("*")) if p.is_file()}
+
+    before = files()
+    replace = os.replace
+
+    def full(source, target):
+        # The card comes last: the folders are in their places by then.
+        if target == str(output_dir / "README.md") and "before_" not in source:
+            assert not (output_dir / "README.md").exists()
+            raise OSError("full")
+        replace(source, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", full)
+        with pytest.raises(OSError, match="full"):
+            ship_model(*arguments, name="flow", licence="BSD")
+    assert files() == before
+    assert sorted(p.name for p in output_dir.iterdir()) == ["README.md", "flow", "flow_model"]
+    ship_model(*arguments, name="flow", licence="BSD")
+    assert "The model: BSD." in (output_dir / "README.md").read_text()
 
 
 def figures(nll):
