@@ -1,9 +1,11 @@
 """The export in C++ (tests/native/served_model.cc), against the model in Python."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.native import program as native
 from tests.serving.requests import SIGNATURES, good, malformed
@@ -35,6 +37,27 @@ def test_every_signature_answers_as_the_model_in_python(served, signatures, prog
     expected = signatures["describe"](dummy=np.zeros(2, np.float32))
     for name, value in expected.items():
         np.testing.assert_array_equal(told[name], value.numpy())
+
+
+def test_shipped_model_answers_as_it_does_in_python(program, tmp_path):
+    path = str(pathlib.Path(__file__).resolve().parents[2] / "saved_models" / "noise_flow" / "1")
+    loaded = tf.saved_model.load(path)
+    requests = [("describe", {"dummy": np.zeros(2, np.float32)})]
+    for signature in SIGNATURES:
+        request = good(signature, 2, 12, 16)
+        request["iso"] = np.float32([800, 3200])
+        request["camera"] = np.array(["Pixel", "Nexus 6"], object)
+        requests.append((signature, request))
+    answers = native.answers(program, path, requests, tmp_path)
+    for (signature, inputs), answer in zip(requests, answers, strict=True):
+        call = loaded.signatures[signature]
+        expected = call(**{name: tf.constant(value) for name, value in inputs.items()})
+        assert set(answer) == set(expected), f"{signature}: {answer}"
+        for name, value in expected.items():
+            if value.dtype == tf.string:
+                np.testing.assert_array_equal(answer[name], value)
+            else:
+                assert_same(answer[name], value, f"{signature} {name}")
 
 
 def test_malformed_requests_get_an_error_each_and_the_next_good_one_its_answer(

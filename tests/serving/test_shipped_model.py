@@ -13,7 +13,9 @@ import tf_keras
 from google.protobuf import text_format
 
 import tfp_noiseflow as nf
-from tests.serving.requests import good
+from tests.serving.graphs import check_ops
+from tests.serving.requests import SIGNATURES, good
+from tests.serving.warm_up import run_warm_up_requests
 from tfp_noiseflow.models import load_baselines, save_model
 from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.serving.shipping import ship_model
@@ -57,6 +59,17 @@ def test_served_and_loaded_model_are_the_same(shipped):
     nll = shipped["log_prob"](noise=noise, **given)["nll_per_dim"]
     expected = -model(**given).log_prob(noise) / expected[0].size
     np.testing.assert_allclose(nll, expected, rtol=0, atol=2e-6)
+
+
+def test_graph_has_no_python_no_state_of_chance_and_no_custom_op():
+    check_ops(SAVED_MODELS / "noise_flow" / "1")
+
+
+def test_warm_up_requests_run(shipped):
+    ran = run_warm_up_requests(SAVED_MODELS / "noise_flow" / "1", shipped)
+    assert sorted(ran) == sorted(
+        ("noise_flow", name, rows) for name in (*SIGNATURES, "describe") for rows in BATCH_SIZES
+    )
 
 
 def test_loaded_model_can_be_fine_tuned():
