@@ -80,10 +80,34 @@ def test_malformed_requests_get_an_error_each_and_the_next_good_one_its_answer(
             assert_same(answer[name], value, f"after {wrong}")
 
 
+def test_an_input_that_is_no_tensor_is_an_error_and_the_next_request_has_its_answer(
+    served, program, tmp_path
+):
+    request = good("log_prob", 1)
+    (tmp_path / "00000-log_prob").mkdir()
+    (tmp_path / "00000-log_prob" / "iso.input").write_bytes(b"\xff\xff no tensor")
+    # A proto that can be read, of a dtype that there is not.
+    (tmp_path / "00001-log_prob").mkdir()
+    (tmp_path / "00001-log_prob" / "iso.input").write_bytes(b"\x08\x7f")
+    native.write_request(tmp_path / "00002-log_prob", request)
+    native.run(program, served.path, "run", tmp_path)
+    for folder in ("00000-log_prob", "00001-log_prob"):
+        assert native.answer(tmp_path / folder) == "3 iso.input is not a tensor"
+    expected = served.expected("log_prob", request)["log_prob"]
+    assert_same(native.answer(tmp_path / "00002-log_prob")["log_prob"], expected)
+
+
+def test_a_program_that_does_not_compile_shows_what_the_compiler_says(tmp_path):
+    source = tmp_path / "broken.cc"
+    source.write_text("int main() { return nonsense; }\n")
+    with pytest.raises(AssertionError, match=r"error:.*nonsense"):
+        native.build(tmp_path, source)
+
+
 def test_measurement_and_soak_run(served, program):
     measured = json.loads(native.run(program, served.path, "measure", "log_prob", 2, 16, 16, 5))
     assert measured["p50_ms"] <= measured["p99_ms"]
-    assert measured["peak_mb"] > 10
+    assert 10 < measured["before_mb"] <= measured["peak_mb"]
     soaked = json.loads(native.run(program, served.path, "soak", 300, 1, 8, 8))
     assert soaked["errors"] == 3  # The wrong camera of every hundredth request.
     assert len(soaked["resident_mb"]) >= 20
