@@ -51,6 +51,34 @@ def test_client_takes_scalars_and_lists(served, client):
     )
 
 
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        [[0.5, 1]],
+        np.ones([1, 2], np.float32),
+        [[True, False]],
+        [["1", "2"]],
+        [[0, 2**31]],
+        np.array([[-(2**31) - 1, 0]]),
+        np.array([[0, 2**32 + 1]], np.uint64),
+        [[0, 2**70]],
+    ],
+)
+def test_client_refuses_seeds_that_int32_does_not_hold(client, seeds):
+    clean = good("sample_noise", 1)["clean"]
+    for call in (client.add_noise, client.sample_noise):
+        with pytest.raises(ValueError, match=r"expected seeds .*from -2147483648 to 2147483647"):
+            call(clean, 400, "Beta", seeds)
+
+
+def test_client_takes_integers_of_any_type_as_seeds(client):
+    clean = good("sample_noise", 1)["clean"]
+    seeds = [[-(2**31), 2**31 - 1]]
+    noise = client.sample_noise(clean, 400, "Beta", seeds)
+    again = client.sample_noise(clean, 400, "Beta", np.array(seeds, np.int64))
+    np.testing.assert_array_equal(again, noise)
+
+
 def test_client_is_told_what_the_model_knows(client):
     told = client.describe()
     assert tuple(told["cameras"]) == CAMERAS
