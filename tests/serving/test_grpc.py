@@ -3,6 +3,7 @@
 The server stands in for TensorFlow's model server, which was not run.
 """
 
+import pathlib
 import threading
 
 import numpy as np
@@ -18,6 +19,8 @@ pytest.importorskip("tensorflow_serving", reason="the protos are in the extra `s
 
 from tests.serving.prediction_server import PredictionServer, running  # noqa: E402
 from tfp_noiseflow.serving.client import NoiseClient  # noqa: E402
+
+README = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -98,24 +101,33 @@ def test_metadata_declares_every_tensor_batched(client):
     assert [d.size for d in clean.dim] == [-1, -1, -1, 4]
 
 
-def test_answers_of_more_than_4_mb_need_the_option_that_the_client_sets(client):
+def test_answers_of_more_than_4_mib_need_the_option_that_the_client_sets(client):
     clean = np.full((1, 600, 600, 4), 0.2, np.float32)
     assert clean.nbytes > 4 * 2**20
     assert client.sample_noise(clean, 100, "Alpha", [[1, 2]]).shape == clean.shape
 
+
+@pytest.mark.parametrize(("signature", "side"), [("serving_default", 362), ("sample_noise", 511)])
+def test_the_largest_answer_without_the_option_is_what_the_readme_says(client, signature, side):
+    import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    request = predict_pb2.PredictRequest()
+    assert f"{side}x{side}x4" in README
     with grpc.insecure_channel(client.address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        request.model_spec.name = "flow"
-        request.model_spec.signature_name = "sample_noise"
-        import tensorflow as tf
 
-        for name, value in good("sample_noise", 1, 600, 600).items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        def answer(height):
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "flow"
+            request.model_spec.signature_name = signature
+            for name, value in good(signature, 1, height, side).items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            return stub.Predict(request)
+
+        # Two rows more: 512x511x4 still fits.
+        assert answer(side).outputs["noise"].tensor_shape.dim[1].size == side
         with pytest.raises(grpc.RpcError) as error:
-            stub.Predict(request)
+            answer(side + 2)
     assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-# gRPC lets a client receive 4 MB unless told otherwise, one float32 image of 512x512x4. The model
-# server takes requests up to protobuf's own limit, which is this.
+# gRPC lets a client receive 4 MiB unless told otherwise, less than one float32 image of 512x512x4.
+# The model server takes requests up to protobuf's own limit, which is this.
 LARGEST_MESSAGE = 2**31 - 1
 
 
