@@ -45,7 +45,8 @@ demo: $(READY)
 # After `make demo`.
 ship: $(READY)
 	$(RUN) -m train.ship_model --model_dir=$(DEMO)/model --report_dir=$(DEMO)/report \
-	  --output_dir=saved_models
+	  --output_dir=saved_models --licence=Apache-2.0 \
+	  --made_by='`make demo` trains and evaluates the model, `make ship` writes this folder.'
 
 # Larger patches than the demo's, of its test split, and a photograph that no split trains on.
 gallery: $(READY)

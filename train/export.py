@@ -28,7 +28,11 @@ flags.DEFINE_string(
     "baseline", None, "A model of the directory's baselines.json instead: gaussian, ..."
 )
 flags.DEFINE_integer(
-    "channels", 4, "Of the images, for models that take any number.", lower_bound=1
+    "channels",
+    None,
+    "Of the images, for models that take any number. Default: those of the directory's model, or "
+    "4.",
+    lower_bound=1,
 )
 
 
@@ -47,11 +51,13 @@ def chosen_model() -> NoiseModel:
 
 def main(argv: list[str]) -> None:
     del argv
+    config = read_config(FLAGS.model_dir)
     path = nf.export_saved_model(
         chosen_model(),
         FLAGS.output_dir,
-        channels=FLAGS.channels,
-        training_data=read_config(FLAGS.model_dir).get("training_data"),
+        # A baseline takes any number, but was fitted on images of the directory's model.
+        channels=FLAGS.channels or config.get("channels"),
+        training_data=config.get("training_data"),
         has_valid_output=FLAGS.valid_output,
     )
     print(f"Wrote {path}.")

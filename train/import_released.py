@@ -17,6 +17,7 @@ from tfp_noiseflow.interop.noise_strength import (
     noise_strength_markdown,
     read_noise_parameters,
 )
+from tfp_noiseflow.interop.released_checkpoint import TRAINING_DATA
 
 FLAGS = flags.FLAGS
 
@@ -39,12 +40,7 @@ flags.DEFINE_string(
 def main(argv: list[str]) -> None:
     del argv
     model = nf.load_released_checkpoint(FLAGS.checkpoint, cfa=FLAGS.cfa)
-    training_data = {
-        "description": "SIDD raw, as the released code of Noise Flow loads it",
-        "origin": "Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, the released checkpoint",
-        "licence": "CC BY-NC-SA 4.0",
-    }
-    nf.save_model(model, FLAGS.model_dir, training_data)
+    nf.save_model(model, FLAGS.model_dir, TRAINING_DATA)
     if FLAGS.noise_parameters:
         nlf = read_noise_parameters(FLAGS.noise_parameters)
         clean, _ = clean_patches("test", 64)

@@ -1,6 +1,7 @@
 """Writes saved_models/: a trained model as this repository ships it.
 
 python -m train.ship_model --model_dir=demo/model --report_dir=demo/report --output_dir=saved_models
+  --licence=Apache-2.0
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)
 flags.DEFINE_string("report_dir", None, "What train.evaluate wrote of it.", required=True)
 flags.DEFINE_string("output_dir", None, "The folder of shipped models.", required=True)
+flags.DEFINE_string("licence", None, "Of the model itself. Default: the card says not stated.")
+flags.DEFINE_string("made_by", None, "For the card: how to make the model again.")
 
 
 def main(argv: list[str]) -> None:
     del argv
-    print(f"Wrote {', '.join(ship_model(FLAGS.model_dir, FLAGS.report_dir, FLAGS.output_dir))}.")
+    paths = ship_model(
+        FLAGS.model_dir,
+        FLAGS.report_dir,
+        FLAGS.output_dir,
+        licence=FLAGS.licence,
+        made_by=FLAGS.made_by,
+    )
+    print(f"Wrote {', '.join(paths)}.")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import tfp_noiseflow as nf
+from tests.native.program import compiler
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Minutes together, and nothing of the library depends on them.
@@ -57,6 +58,29 @@ def test_import_sidd():
     assert "megapixels" in text
 
 
+def exports(folder):
+    """A flow, a model that takes any camera and ISO, and one that does not know its first pair."""
+    beta = [[float("nan"), 1e-4]]
+    models = {
+        "flow": nf.NoiseFlow("S-G-CAM"),
+        "gaussian": nf.GaussianNoise(0.01),
+        "nlf": nf.CameraNLF(("A",), (100, 400), beta, beta),
+    }
+    return [nf.export_saved_model(model, folder / name) for name, model in models.items()]
+
+
 def test_serving(tmp_path):
-    export = nf.export_saved_model(nf.NoiseFlow("S-G-CAM"), tmp_path / "small")
-    assert "up to 256 x 256" in run("serving", f"--export={export}", "--rounding")
+    for export in exports(tmp_path):
+        assert "up to 256 x 256" in run("serving", f"--export={export}", "--rounding")
+
+
+@pytest.mark.skipif(compiler() is None, reason="there is no C++ compiler")
+def test_serving_in_cpp(tmp_path):
+    for export in exports(tmp_path):
+        text = run("serving", f"--export={export}", "--shapes=2x8x8x100,1x16x16x5")
+        for signature in ("serving_default", "sample_noise", "log_prob"):
+            assert re.search(rf"\| `{signature}` \| 2 \| 8 x 8 \| 100 \| [\d.]+ \| \d", text), text
+            assert re.search(rf"\| `{signature}` \| 1 \| 16 x 16 \| 5 \| [\d.]+ \| max \d", text)
+    text = run("serving", f"--export={export}", "--soak=4000")
+    assert "4000 requests" in text and "40 errors" in text
+    assert re.search(r"from 5 % of the requests to the end: [+-]\d+\.\d MB", text)

@@ -6,6 +6,10 @@ import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.interop.synthetic_checkpoint import layer_names, variables, write_checkpoint
+from tests.serving.conftest import Served
+from tests.serving.graphs import check_ops
+from tests.serving.requests import SIGNATURES, good
+from tests.serving.rounding import assert_same
 from tfp_noiseflow.interop.noise_strength import (
     noise_strength,
     noise_strength_markdown,
@@ -153,7 +157,21 @@ def test_import_can_be_trained_on_and_exported(tmp_path):
         log_prob = tf.reduce_sum(model(clean, iso=ISO, camera="S6").log_prob(noise))
     gradients = tape.gradient(log_prob, model.trainable_variables)
     assert all(gradient is not None for gradient in gradients)
-    assert nf.export_saved_model(model, tmp_path / "served").endswith("1")
+    exported = Served(model, nf.export_saved_model(model, tmp_path / "served"))
+    check_ops(exported.path)
+    signatures = tf.saved_model.load(exported.path).signatures
+    for signature in SIGNATURES:
+        request = good(signature)
+        request["iso"] = np.float32([100, 800, 3200])
+        request["camera"] = np.array(["IP", "S6", "G4"], object)
+        answer = signatures[signature](**{k: tf.constant(v) for k, v in request.items()})
+        for name, expected in exported.expected(signature, request).items():
+            assert_same(answer[name], expected, f"{signature} {name}")
+    told = signatures["describe"](dummy=tf.zeros(1))
+    assert told["cameras"].numpy().tolist() == [[b"IP", b"GP", b"S6", b"N6", b"G4"]]
+    assert told["architecture"].numpy().tolist() == [b"N-Ax4-C-Ax4"]
+    assert told["licence"].numpy().tolist() == [b"CC BY-NC-SA 4.0"]
+    assert b"released checkpoint" in told["origin"].numpy()[0]
 
 
 def test_noise_strength_table(tmp_path):

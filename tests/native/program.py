@@ -19,17 +19,17 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
 
 
-def build(folder: str | os.PathLike) -> pathlib.Path:
+def build(folder: str | os.PathLike, source: pathlib.Path = SOURCE) -> pathlib.Path:
     """Compiles the program into a folder.
 
     Raises:
-      subprocess.CalledProcessError: it does not compile; the output says why.
+      AssertionError: it does not compile; the text is the compiler's.
     """
     program = pathlib.Path(folder) / "served_model"
     libraries = tf.sysconfig.get_lib()
     command = [
         compiler(),
-        str(SOURCE),
+        str(source),
         *tf.sysconfig.get_compile_flags(),
         "-O1",
         "-w",
@@ -42,7 +42,8 @@ def build(folder: str | os.PathLike) -> pathlib.Path:
         "-o",
         str(program),
     ]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stderr}"
     return program
 
 
@@ -71,15 +72,21 @@ def answers(program: pathlib.Path, export: str, requests, folder: pathlib.Path) 
     folders = []
     for number, (signature, inputs) in enumerate(requests):
         folders.append(folder / REQUEST_FOLDERS.format(number=number, signature=signature))
-        folders[-1].mkdir(parents=True)
-        for name, value in inputs.items():
-            proto = tf.make_tensor_proto(value)
-            (folders[-1] / f"{name}.input").write_bytes(proto.SerializeToString())
+        write_request(folders[-1], inputs)
     run(program, export, "run", folder)
-    return [_answer(of_request) for of_request in folders]
+    return [answer(of_request) for of_request in folders]
 
 
-def _answer(folder: pathlib.Path) -> dict[str, np.ndarray] | str:
+def write_request(folder: pathlib.Path, inputs: dict) -> None:
+    """Writes the inputs of a request (input name -> array) as the program reads them."""
+    folder.mkdir(parents=True)
+    for name, value in inputs.items():
+        proto = tf.make_tensor_proto(value)
+        (folder / f"{name}.input").write_bytes(proto.SerializeToString())
+
+
+def answer(folder: pathlib.Path) -> dict[str, np.ndarray] | str:
+    """What the program answered to a request: see `answers`."""
     error = folder / "error"
     if error.exists():
         return error.read_text(errors="replace")

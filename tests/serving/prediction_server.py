@@ -129,6 +129,11 @@ class PredictionServer(PredictionServiceServicer):
                 grpc.StatusCode.INVALID_ARGUMENT,
                 "Batching session Run() input tensors must have equal 0th-dimension size",
             )
+        if any(np.ndim(value) == 0 for value in inputs.values()):
+            raise ServedError(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "Batching session Run() input tensors must have at least one dimension",
+            )
         rows = len(next(iter(inputs.values())))
         if rows > max(self._sizes):
             raise ServedError(
@@ -141,12 +146,18 @@ class PredictionServer(PredictionServiceServicer):
 
     def _run_batches(self, name):
         waiting = self._queues[name]
+        next_one = None
         while True:
-            batch = [waiting.get()]
+            batch = [next_one or waiting.get()]
+            next_one = None
             deadline = time.monotonic() + self._timeout
             with contextlib.suppress(queue.Empty):
                 while _rows(batch) < max(self._sizes):
-                    batch.append(waiting.get(timeout=max(0, deadline - time.monotonic())))
+                    task = waiting.get(timeout=max(0, deadline - time.monotonic()))
+                    if _rows([*batch, task]) > max(self._sizes):
+                        next_one = task
+                        break
+                    batch.append(task)
             self.batches.append([_rows([task]) for task in batch])
             try:
                 outputs = self._run(name, self._padded([inputs for inputs, _ in batch]))
@@ -171,6 +182,11 @@ class PredictionServer(PredictionServiceServicer):
                     grpc.StatusCode.FAILED_PRECONDITION,
                     f"Tensors with name '{key}' from different tasks have different shapes and "
                     "padding is turned off.",
+                )
+            if len({value.dtype for value in values}) > 1:
+                raise ServedError(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    "Cannot concatenate tensors that have different data types.",
                 )
             merged[key] = np.concatenate([*values, *[values[-1][:1]] * padding])
         return merged

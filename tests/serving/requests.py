@@ -6,12 +6,14 @@ import numpy as np
 
 from tests.registry import CAMERAS, ISO_LEVELS
 
-# The signatures that take conditions.
+# The signatures that take conditions; `describe` takes none.
 SIGNATURES = ("serving_default", "sample_noise", "log_prob")
 
 
 def good(signature: str, rows: int = 3, height: int = 8, width: int = 8, seed: int = 0) -> dict:
     """A request of mixed cameras and ISOs."""
+    if signature == "describe":
+        return {"dummy": np.zeros(rows, np.float32)}
     generator = np.random.default_rng(seed)
     shape = (rows, height, width, 4)
     request = {
@@ -26,13 +28,16 @@ def good(signature: str, rows: int = 3, height: int = 8, width: int = 8, seed: i
     return {**request, **draws}
 
 
-def malformed(signature: str) -> list[tuple[str, dict, str]]:
-    """(what is wrong, request, what the error says) of every kind."""
+def malformed(signature: str) -> list[tuple[str, dict, tuple[str, ...]]]:
+    """(what is wrong, request, all that the error says) of every kind.
+
+    Of a wrong value that is its row, first, then the value and what is known or expected.
+    """
     request = good(signature)
     images = [name for name in ("clean", "noise") if name in request]
     cases = []
 
-    def case(wrong: str, error: str, **changed):
+    def case(wrong: str, *error: str, **changed):
         cases.append((wrong, {**request, **changed}, error))
 
     def in_row(row: int, name: str, value) -> np.ndarray:
@@ -40,21 +45,38 @@ def malformed(signature: str) -> list[tuple[str, dict, str]]:
         changed[(row, 3, 3, 2) if name in images else row] = value
         return changed
 
+    # Texts are shown without control characters, as valid UTF-8, and cut after 64 characters.
+    texts = {
+        "": "",
+        "alpha": "alpha",
+        " Alpha": " Alpha",
+        "Zeta\n" * 100_000: "Zeta\ufffd" * 12 + "Zeta",
+        b"\xff\x00\xfe": "\ufffd" * 3,
+        "雑音" * 99: "雑音" * 32,
+    }
     values = {
         "iso": (np.nan, np.inf, 0, -100, 150, 1e38, 1e-30),
-        "camera": ("", "alpha", " Alpha", "Zeta\n" * 100_000, b"\xff\x00\xfe", "雑音" * 99),
+        "camera": texts,
         "clean": (np.nan, np.inf, -np.inf, 1.5, 65535),
         "noise": (np.nan, np.inf, -np.inf, 1e30),
         "temperature": (np.nan, np.inf, -1, 3e38),
+    }
+    known = {
+        "iso": "; known: 100, 400, 1600]",
+        "camera": "; known: Alpha, Beta, Gamma]",
+        "clean": "NaN, infinite or above 1.001 of full scale",
     }
     for name, of_name in values.items():
         for row, value in enumerate(of_name):
             if name in request:
                 row %= 3
-                shown = repr(value)[:20]
+                # TensorFlow escapes the quotation marks of what an assertion shows.
+                shown = f"\\'{texts[value]}\\'" if name == "camera" else f"{value:g}"
                 case(
-                    f"{name} {shown} in row {row}",
-                    f"row {row}: ",
+                    f"{name} {value!r:.20} in row {row}",
+                    f"row {row}: expected ",
+                    f", received {shown}",
+                    known.get(name, "finite"),
                     **{name: in_row(row, name, value)},
                 )
 
@@ -62,7 +84,7 @@ def malformed(signature: str) -> list[tuple[str, dict, str]]:
         case(f"{name} of rank + 1", "compatible", **{name: value[..., np.newaxis]})
         case(f"{name} of rank - 1", "compatible", **{name: value[0]})
         case(f"{name} a scalar", "compatible", **{name: value.flat[0]})
-        for rows in (1, 2, 4):
+        for rows in (1, 2, 4) if len(request) > 1 else ():
             changed = np.resize(value, (rows, *value.shape[1:]))
             case(f"{name} of {rows} rows", "same number of rows", **{name: changed})
         for dtype in (np.float64, np.int64, np.uint8, np.float16, bool):
@@ -73,6 +95,8 @@ def malformed(signature: str) -> list[tuple[str, dict, str]]:
     case("no rows", "at least 1", **{name: value[:0] for name, value in request.items()})
     for axis, what in ((1, "height"), (2, "width"), (3, "channels")):
         for size in (0, 3):
+            if not images:
+                continue
             shape = list(request["clean"].shape)
             shape[axis] = size
             wrong = {name: np.full(shape, 0.5, np.float32) for name in images}

@@ -3,6 +3,7 @@
 The server stands in for TensorFlow's model server, which was not run.
 """
 
+import pathlib
 import threading
 
 import numpy as np
@@ -18,6 +19,8 @@ pytest.importorskip("tensorflow_serving", reason="the protos are in the extra `s
 
 from tests.serving.prediction_server import PredictionServer, running  # noqa: E402
 from tfp_noiseflow.serving.client import NoiseClient  # noqa: E402
+
+README = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,34 @@ def test_client_takes_scalars_and_lists(served, client):
     )
 
 
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        [[0.5, 1]],
+        np.ones([1, 2], np.float32),
+        [[True, False]],
+        [["1", "2"]],
+        [[0, 2**31]],
+        np.array([[-(2**31) - 1, 0]]),
+        np.array([[0, 2**32 + 1]], np.uint64),
+        [[0, 2**70]],
+    ],
+)
+def test_client_refuses_seeds_that_int32_does_not_hold(client, seeds):
+    clean = good("sample_noise", 1)["clean"]
+    for call in (client.add_noise, client.sample_noise):
+        with pytest.raises(ValueError, match=r"expected seeds .*from -2147483648 to 2147483647"):
+            call(clean, 400, "Beta", seeds)
+
+
+def test_client_takes_integers_of_any_type_as_seeds(client):
+    clean = good("sample_noise", 1)["clean"]
+    seeds = [[-(2**31), 2**31 - 1]]
+    noise = client.sample_noise(clean, 400, "Beta", seeds)
+    again = client.sample_noise(clean, 400, "Beta", np.array(seeds, np.int64))
+    np.testing.assert_array_equal(again, noise)
+
+
 def test_client_is_told_what_the_model_knows(client):
     told = client.describe()
     assert tuple(told["cameras"]) == CAMERAS
@@ -70,24 +101,33 @@ def test_metadata_declares_every_tensor_batched(client):
     assert [d.size for d in clean.dim] == [-1, -1, -1, 4]
 
 
-def test_answers_of_more_than_4_mb_need_the_option_that_the_client_sets(client):
+def test_answers_of_more_than_4_mib_need_the_option_that_the_client_sets(client):
     clean = np.full((1, 600, 600, 4), 0.2, np.float32)
     assert clean.nbytes > 4 * 2**20
     assert client.sample_noise(clean, 100, "Alpha", [[1, 2]]).shape == clean.shape
 
+
+@pytest.mark.parametrize(("signature", "side"), [("serving_default", 362), ("sample_noise", 511)])
+def test_the_largest_answer_without_the_option_is_what_the_readme_says(client, signature, side):
+    import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    request = predict_pb2.PredictRequest()
+    assert f"{side}x{side}x4" in README
     with grpc.insecure_channel(client.address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        request.model_spec.name = "flow"
-        request.model_spec.signature_name = "sample_noise"
-        import tensorflow as tf
 
-        for name, value in good("sample_noise", 1, 600, 600).items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        def answer(height):
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "flow"
+            request.model_spec.signature_name = signature
+            for name, value in good(signature, 1, height, side).items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            return stub.Predict(request)
+
+        # Two rows more: 512x511x4 still fits.
+        assert answer(side).outputs["noise"].tensor_shape.dim[1].size == side
         with pytest.raises(grpc.RpcError) as error:
-            stub.Predict(request)
+            answer(side + 2)
     assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -96,14 +136,26 @@ def test_200_malformed_requests_get_an_error_each_and_the_next_good_one_its_answ
     assert len(cases) >= 200
     requests = {signature: good(signature) for signature in SIGNATURES}
     expected = {s: served.expected(s, requests[s]) for s in SIGNATURES}
-    for signature, wrong, request, message in cases:
+    for signature, wrong, request, error_parts in cases:
         with pytest.raises(grpc.RpcError) as error:
             client.predict(signature, **request)
         assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT, (signature, wrong)
-        assert message in error.value.details(), (signature, wrong, error.value.details())
+        details = error.value.details()
+        assert all(part in details for part in error_parts), (signature, wrong, details)
         answer = client.predict(signature, **requests[signature])
         for name, value in expected[signature].items():
             assert_same(answer[name], value, f"after {wrong}")
+
+
+def test_malformed_requests_to_describe_get_an_error_each(client):
+    told = client.describe()
+    for wrong, request, error_parts in malformed("describe"):
+        with pytest.raises(grpc.RpcError) as error:
+            client.predict("describe", **request)
+        details = error.value.details()
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT, (wrong, details)
+        assert all(part in details for part in error_parts), (wrong, details)
+        assert client.describe() == told
 
 
 @pytest.mark.parametrize(
@@ -183,7 +235,7 @@ def test_a_merged_batch_shares_its_error_and_the_next_request_is_right(served, b
     assert batching.batches == [[1, 1, 1]]
     for answer in answers:
         assert answer.code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert "known cameras (Alpha, Beta, Gamma), received \\'Unknown\\'" in answer.details()
+        assert "received \\'Unknown\\'; known: Alpha, Beta, Gamma" in answer.details()
     (again,) = in_parallel(batching.address, requests[:1])
     assert_same(again["noise"], served.expected("sample_noise", requests[0])["noise"])
 
@@ -210,6 +262,35 @@ def test_a_request_of_more_rows_than_a_batch_may_have_is_refused_alone(served, b
     assert refused.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "Task size 9 is larger" in refused.details()
     assert_same(answered["noise"], served.expected("sample_noise", requests[1])["noise"])
+
+
+def test_requests_that_do_not_fit_into_one_batch_make_two(served, batching):
+    requests = [good("sample_noise", 5, seed=seed) for seed in (1, 2)]
+    answers = in_parallel(batching.address, requests)
+    assert batching.batches == [[5], [5]]
+    for request, answer in zip(requests, answers, strict=True):
+        expected = served.expected("sample_noise", request)["noise"]
+        # Padded to 8 rows: see above.
+        rounding = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(answer["noise"], expected, rtol=0, atol=rounding)
+
+
+def test_a_batch_of_different_dtypes_is_an_error_and_not_converted(served, batching):
+    requests = [good("sample_noise", 1, seed=seed) for seed in (1, 2)]
+    wrong = {**requests[1], "clean": requests[1]["clean"].astype(np.float64)}
+    answers = in_parallel(batching.address, [requests[0], wrong])
+    assert batching.batches == [[1, 1]]
+    for answer in answers:
+        assert answer.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "different data types" in answer.details()
+    (again,) = in_parallel(batching.address, requests[:1])
+    assert_same(again["noise"], served.expected("sample_noise", requests[0])["noise"])
+
+
+def test_a_request_without_rows_is_refused_by_a_batching_server(batching):
+    (answer,) = in_parallel(batching.address, [{"dummy": np.float32(0)}], "describe")
+    assert answer.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "at least one dimension" in answer.details()
 
 
 def test_a_batch_of_images_of_different_sizes_fails_as_on_a_model_server(batching):

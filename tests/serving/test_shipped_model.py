@@ -1,6 +1,7 @@
 """saved_models/ as it is in the repository, and what the README says of it."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -8,10 +9,13 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from google.protobuf import text_format
 
 import tfp_noiseflow as nf
-from tests.serving.requests import good
+from tests.serving.graphs import check_ops
+from tests.serving.requests import SIGNATURES, good
+from tests.serving.warm_up import run_warm_up_requests
 from tfp_noiseflow.models import load_baselines, save_model
 from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.serving.shipping import ship_model
@@ -57,14 +61,32 @@ def test_served_and_loaded_model_are_the_same(shipped):
     np.testing.assert_allclose(nll, expected, rtol=0, atol=2e-6)
 
 
+def test_graph_has_no_python_no_state_of_chance_and_no_custom_op():
+    check_ops(SAVED_MODELS / "noise_flow" / "1")
+
+
+def test_warm_up_requests_run(shipped):
+    ran = run_warm_up_requests(SAVED_MODELS / "noise_flow" / "1", shipped)
+    assert sorted(ran) == sorted(
+        ("noise_flow", name, rows) for name in (*SIGNATURES, "describe") for rows in BATCH_SIZES
+    )
+
+
 def test_loaded_model_can_be_fine_tuned():
     model = nf.load_model(SAVED_MODELS / "noise_flow_model")
-    request = request_of(model, "log_prob")
-    with tf.GradientTape() as tape:
-        noise = model(request["clean"], iso=request["iso"], camera=request["camera"])
-        loss = -tf.reduce_mean(noise.log_prob(request["noise"]))
-    gradients = tape.gradient(loss, model.trainable_variables)
-    assert len(gradients) > 50 and all(gradient is not None for gradient in gradients)
+    request = request_of(model, "log_prob", rows=5)
+    given = {name: request[name] for name in ("clean", "iso", "camera")}
+    noise = nf.sample_noise(model, **given, seeds=np.arange(10).reshape(5, 2))
+    # Of twice the strength: something that it does not know yet.
+    captures = tf.data.Dataset.from_tensors({**given, "noise": 2 * noise}).repeat(10)
+    before = [variable.numpy() for variable in model.trainable_variables]
+    assert len(before) > 50
+    trainer = nf.LikelihoodTrainer(model)
+    trainer.compile(tf_keras.optimizers.Adam(1e-2))
+    losses = [trainer.fit(captures, verbose=0).history["loss"][0] for _ in range(2)]
+    assert losses[1] < losses[0] - 0.1
+    for variable, value in zip(model.trainable_variables, before, strict=True):
+        assert np.any(variable.numpy() != value), variable.name
     assert set(load_baselines(SAVED_MODELS / "noise_flow_model")) == {
         "gaussian",
         "recalibrated_nlf",
@@ -133,12 +155,13 @@ def test_grpc_example_of_the_readme_runs():
     assert names["answer"]["noisy"].shape == (1, 64, 64, 4)
 
 
-def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkeypatch):
+def write_trained(folder):
+    """A model directory and a report, as training and evaluation write them."""
     model = nf.NoiseFlow("S-G", cameras=("A", "B"), iso_levels=(100,))
     data = {"captures": 8, "licence": "CC0", "origin": "Made up.", "description": "Two\nlines."}
-    save_model(model, tmp_path / "model", data)
-    write_baselines(tmp_path / "model", {"gaussian": nf.GaussianNoise()})
-    (tmp_path / "model" / "history.csv").write_text("epoch\n1\n")
+    save_model(model, folder / "model", data)
+    write_baselines(folder / "model", {"gaussian": nf.GaussianNoise()})
+    (folder / "model" / "history.csv").write_text("epoch\n1\n")
     report = {
         "captures": {"patches": 2, "description": "Others."},
         "models": {"noise_flow": figures(-3.0), "recalibrated_nlf": figures(-2.9)},
@@ -157,8 +180,12 @@ def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkey
             for source in ("real", "noise_flow")
         },
     }
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "report.json").write_text(json.dumps(report))
+    (folder / "report").mkdir()
+    (folder / "report" / "report.json").write_text(json.dumps(report))
+
+
+def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkeypatch):
+    write_trained(tmp_path)
     output_dir = tmp_path / "shipped"
     (output_dir / "flow" / "1").mkdir(parents=True)
     (output_dir / "flow" / "1" / "of_before").touch()
@@ -179,6 +206,39 @@ def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkey
     assert "best A at ISO 100 (+0.200), B at ISO 100 (-0.100)" in card
     assert "a mean of up to 0.123 of its standard deviation" in card
     assert "Two lines." in card
+    assert "Licence: CC0\n\nThe model: not stated. The library" in card
+    assert "make demo" not in card
+
+
+def test_shipping_puts_everything_back_when_it_cannot_move_all(tmp_path, monkeypatch):
+    write_trained(tmp_path)
+    output_dir = tmp_path / "shipped"
+    arguments = (tmp_path / "model", tmp_path / "report", output_dir)
+    ship_model(*arguments, name="flow", licence="MIT", made_by="By `make model`.")
+    card = (output_dir / "README.md").read_text()
+    assert "The model: MIT. The library" in card and "By `make model`." in card
+
+    def files():
+        return {p: p.read_bytes() for p in sorted(output_dir.rglob("*")) if p.is_file()}
+
+    before = files()
+    replace = os.replace
+
+    def full(source, target):
+        # The card comes last: the folders are in their places by then.
+        if target == str(output_dir / "README.md") and "before_" not in source:
+            assert not (output_dir / "README.md").exists()
+            raise OSError("full")
+        replace(source, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", full)
+        with pytest.raises(OSError, match="full"):
+            ship_model(*arguments, name="flow", licence="BSD")
+    assert files() == before
+    assert sorted(p.name for p in output_dir.iterdir()) == ["README.md", "flow", "flow_model"]
+    ship_model(*arguments, name="flow", licence="BSD")
+    assert "The model: BSD." in (output_dir / "README.md").read_text()
 
 
 def figures(nll):

@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.imaging.picture import read_picture, write_png
+from tfp_noiseflow.models.model_directory import write_baselines
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -128,6 +129,19 @@ def test_a_baseline_is_exported_with_its_channels_and_valid_output(demo, tmp_pat
     assert answer["valid"].numpy().tolist() == [True, False]
     done = run("export", **flags, baseline="other")
     assert done.returncode != 0 and "recalibrated_nlf" in done.stderr
+
+
+def test_exported_channels_are_those_of_the_directory_s_model(tmp_path):
+    flow = nf.NoiseFlow("S-G", cameras=("A",), iso_levels=(100,), channels=1)
+    nf.save_model(flow, tmp_path / "model", {"licence": "CC0"})
+    write_baselines(tmp_path / "model", {"gaussian": nf.GaussianNoise()})
+    flags = {"model_dir": tmp_path / "model", "output_dir": tmp_path / "served"}
+    done = run("export", **flags, baseline="gaussian")
+    assert done.returncode == 0, done.stderr
+    served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures["sample_noise"]
+    assert served.structured_input_signature[1]["clean"].shape[-1] == 1
+    done = run("export", **flags, channels=4)
+    assert done.returncode != 0 and "expected channels=1" in done.stderr
 
 
 def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):

@@ -88,6 +88,7 @@ def test_training_moves_the_row_of_the_camera_alone(architecture, captures, tmp_
             assert (after[2] != np.mean(before, axis=0)).numpy().all()
         else:
             assert after.numpy().tobytes() == before.numpy().tobytes()
+    assert (model.origin, model.licence) == ("of new", "free")
 
 
 def test_model_directory_names_what_both_were_trained_on(tuned):

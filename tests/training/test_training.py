@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -167,6 +169,39 @@ def test_killed_and_resumed_run_ends_as_one_that_was_not(captures, tmp_path, mon
         nf.load_model(tmp_path / "whole", kind="last"),
     )
     assert read_history(tmp_path / "model") == read_history(tmp_path / "whole")
+
+
+def test_a_saved_model_is_not_replaced_by_a_training(captures, tmp_path):
+    model_dir = tmp_path / "model"
+    nf.train_noise_model(flow(), *captures, model_dir, SCHEDULE, verbose=0)
+    # What is shipped of a model, and what `save_model` writes.
+    shutil.rmtree(model_dir / "checkpoints" / "last")
+    shutil.rmtree(model_dir / "checkpoints" / "best_kl")
+    before = {path: path.read_bytes() for path in model_dir.rglob("*") if path.is_file()}
+    message = rf"last checkpoint.*--start_from={re.escape(str(model_dir))}"
+    with pytest.raises(ValueError, match=message):
+        nf.train_noise_model(flow(), *captures, model_dir, SCHEDULE, verbose=0)
+    after = {path: path.read_bytes() for path in model_dir.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_kill_between_the_first_best_and_the_first_last_checkpoint_can_be_resumed(
+    captures, tmp_path, monkeypatch
+):
+    whole = nf.train_noise_model(flow(), *captures, tmp_path / "whole", SCHEDULE, verbose=0)
+    save = tf.train.CheckpointManager.save
+
+    def killed(self, *args, checkpoint_number, **kwargs):
+        if checkpoint_number == 1 and self.directory.endswith("last"):
+            raise Kill
+        return save(self, *args, checkpoint_number=checkpoint_number, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(Kill):
+        patch.setattr(tf.train.CheckpointManager, "save", killed)
+        nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    assert (tmp_path / "model" / "checkpoints" / "best").exists()
+    resumed = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    assert_equal_weights(resumed, whole)
 
 
 def test_kill_between_history_and_checkpoint_repeats_the_epoch(captures, tmp_path, monkeypatch):

@@ -33,6 +33,12 @@ from tfp_noiseflow.models.noise_flow import NoiseFlow
 CAMERAS = ("IP", "GP", "S6", "N6", "G4")
 ISO_LEVELS = (100, 400, 800, 1600, 3200)
 
+TRAINING_DATA = {
+    "description": "SIDD raw, as the released code of Noise Flow loads it",
+    "origin": "Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, the released checkpoint",
+    "licence": "CC BY-NC-SA 4.0",
+}
+
 # What the released code adds to the variance in its batch normalisation.
 BATCH_NORMALISATION_EPSILON = 1e-4
 
@@ -71,7 +77,8 @@ def load_released_checkpoint(
       dtype: float32 or float64.
 
     Returns:
-      `NoiseFlow` of the cameras IP, GP, S6, N6, G4 at ISO 100, 400, 800, 1600, 3200.
+      `NoiseFlow` of the cameras IP, GP, S6, N6, G4 at ISO 100, 400, 800, 1600, 3200, with the
+      checkpoint's licence and origin.
 
     Raises:
       FileNotFoundError: there is no checkpoint.
@@ -108,6 +115,7 @@ def load_released_checkpoint(
         else:
             _assign_coupling(layer, variables, number, couplings, hidden_channels)
             couplings += 1
+    model.licence, model.origin = TRAINING_DATA["licence"], TRAINING_DATA["origin"]
     return model
 
 

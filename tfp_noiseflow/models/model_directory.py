@@ -161,7 +161,7 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
       kind: "best" by validation NLL, "best_kl" by validation KL, or "last".
 
     Returns:
-      A noise model.
+      A noise model, with the licence and origin of its training data.
 
     Raises:
       FileNotFoundError: no config.json or no such checkpoint.
@@ -173,6 +173,8 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
     if path is None:
         raise FileNotFoundError(f"{directory}: expected a checkpoint, there is none.")
     restore_checkpoint(tf.train.Checkpoint(noise_model=model), path)
+    training_data = read_config(model_dir).get("training_data") or {}
+    model.licence, model.origin = training_data.get("licence"), training_data.get("origin")
     return model
 
 

@@ -42,7 +42,12 @@ class NoiseModel(tf.Module, abc.ABC):
       bijector: the conditional `tfb.Bijector`, with clean=, iso=, camera= (indices) as keyword
         arguments.
       cameras, iso_levels, channels: as given. dtype: of noise and clean images.
+      licence, origin: of what it was trained on, where it was loaded with that; else None. Exports
+        tell them.
     """
+
+    licence: str | None = None
+    origin: str | None = None
 
     def __init__(
         self,

@@ -17,8 +17,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-# gRPC lets a client receive 4 MB unless told otherwise, one float32 image of 512x512x4. The model
-# server takes requests up to protobuf's own limit, which is this.
+# gRPC lets a client receive 4 MiB unless told otherwise, less than one float32 image of 512x512x4.
+# The model server takes requests up to protobuf's own limit, which is this.
 LARGEST_MESSAGE = 2**31 - 1
 
 
@@ -32,6 +32,7 @@ class NoiseClient:
       timeout: of a call, in seconds.
 
     Raises:
+      ValueError: at a call: seeds that are no integers of int32's range.
       grpc.RpcError: at a call: INVALID_ARGUMENT where an input is wrong (its details name the
         row, the value and what is known), NOT_FOUND for an unknown model or version, UNAVAILABLE
         where no server answers.
@@ -62,7 +63,7 @@ class NoiseClient:
         Args:
           clean: [B, H, W, C], fractions of full scale.
           iso, camera, temperature: scalar or [B].
-          seeds: int [B, 2], one a row.
+          seeds: int [B, 2], one a row, of int32's range.
 
         Returns:
           `noisy`, clipped to [0, 1], and `noise` [B, H, W, C].
@@ -133,6 +134,23 @@ def _conditions(clean, iso, camera) -> dict[str, np.ndarray]:
 def _draws(clean, seeds, temperature) -> dict[str, np.ndarray]:
     rows = np.shape(clean)[:1]
     return {
-        "seed": np.asarray(seeds, np.int32),
+        "seed": _int32(seeds),
         "temperature": np.broadcast_to(np.asarray(temperature, np.float32), rows),
     }
+
+
+def _int32(seeds) -> np.ndarray:
+    """Seeds as they are: another number would give other noise, and the caller not know it."""
+    given = np.asarray(seeds)
+    of_int32 = np.iinfo(np.int32)
+    if given.dtype.kind not in "iu":
+        raise ValueError(
+            f"expected seeds as integers from {of_int32.min} to {of_int32.max}, received "
+            f"{given.dtype} {given.ravel()[:4].tolist()}."
+        )
+    outside = given[(given < of_int32.min) | (given > of_int32.max)]
+    if outside.size:
+        raise ValueError(
+            f"expected seeds from {of_int32.min} to {of_int32.max}, received {outside[0]}."
+        )
+    return given.astype(np.int32)

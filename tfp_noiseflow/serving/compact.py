@@ -11,18 +11,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from tensorflow.core.framework import attr_value_pb2, function_pb2
+from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 
 def compact_saved_model(path: str | os.PathLike) -> None:
-    """Rewrites `saved_model.pb` of a folder; `fingerprint.pb`, which is of the old one, goes."""
+    """Rewrites `saved_model.pb` of a folder; `fingerprint.pb`, which is of the old one, goes.
+
+    Raises:
+      ValueError: the graph would refer to a function that it does not hold; nothing is written.
+    """
     file_name = os.path.join(path, "saved_model.pb")
     saved_model = saved_model_pb2.SavedModel()
     with open(file_name, "rb") as file:
         saved_model.ParseFromString(file.read())
     for meta_graph in saved_model.meta_graphs:
         _compact(meta_graph)
+        _check_references(meta_graph)
     with open(file_name, "wb") as file:
         file.write(saved_model.SerializeToString(deterministic=True))
     fingerprint = os.path.join(path, "fingerprint.pb")
@@ -49,6 +54,18 @@ def _compact(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
         kept = [f for f in library.function if f.signature.name not in same]
         del library.function[:]
         library.function.extend(kept)
+
+
+def _check_references(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+    """Raises ValueError unless every function that something refers to is there.
+
+    A loader finds out at the first call that needs it, which may be a client's.
+    """
+    functions = {f.signature.name for f in meta_graph.graph_def.library.function}
+    referred = {attribute.name for attribute in _function_attributes(meta_graph)}
+    referred |= {*meta_graph.object_graph_def.concrete_functions}
+    if missing := sorted(referred - functions):
+        raise ValueError(f"expected a graph that holds its functions, without {missing}.")
 
 
 def _duplicates(library: function_pb2.FunctionDefLibrary, public: set[str]) -> dict[str, str]:
@@ -120,10 +137,15 @@ def _function_attributes(
     meta_graph: meta_graph_pb2.MetaGraphDef,
 ) -> Iterator[attr_value_pb2.NameAttrList]:
     """Every reference to a function by an attribute of a node."""
-    library = meta_graph.graph_def.library
-    nodes = [*meta_graph.graph_def.node, *(n for f in library.function for n in f.node_def)]
-    for node in nodes:
+    for node in _nodes(meta_graph):
         for value in node.attr.values():
             if value.HasField("func"):
                 yield value.func
             yield from value.list.func
+
+
+def _nodes(meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[node_def_pb2.NodeDef]:
+    """All nodes, those of functions too."""
+    yield from meta_graph.graph_def.node
+    for function in meta_graph.graph_def.library.function:
+        yield from function.node_def

@@ -18,7 +18,7 @@ def export_saved_model(
     model: NoiseModel,
     base_dir: str | os.PathLike,
     *,
-    channels: int = 4,
+    channels: int | None = None,
     training_data: Mapping[str, str] | None = None,
     has_valid_output: bool = False,
 ) -> str:
@@ -30,21 +30,31 @@ def export_saved_model(
     Args:
       model: any noise model.
       base_dir: the served model's folder; the next free integer becomes the version under it.
-      channels: of the images, for models that take any number (a NoiseFlow has its own).
+      channels: of the images, for models that take any number (a NoiseFlow has its own); by
+        default 4.
       training_data: `licence` and `origin` of what it was trained on, which clients can ask for:
-        the entry `training_data` of a model directory's config.json.
+        the entry `training_data` of a model directory's config.json. By default those that the
+        model was loaded with; a model that was then trained on other data has others.
       has_valid_output: rows with a wrong value give `valid` = false and zeros, instead of failing
         the batch that they are in.
 
     Returns:
       The folder of the new version. It is whole: written beside and renamed.
+
+    Raises:
+      ValueError: other channels than the model's, or a model that knows no camera at any ISO.
     """
+    if None not in (channels, model.channels) and channels != model.channels:
+        raise ValueError(
+            f"expected channels={model.channels}, which the model has, received {channels}."
+        )
     base_dir = os.fspath(base_dir)
     versions = os.listdir(base_dir) if os.path.isdir(base_dir) else []
     version = 1 + max((int(name) for name in versions if name.isdecimal()), default=0)
     path = os.path.join(base_dir, str(version))
-    channels = model.channels or channels
-    served = ServedNoiseModel(model, channels, training_data, has_valid_output)
+    channels = model.channels or channels or 4
+    about = {"licence": model.licence, "origin": model.origin, **(training_data or {})}
+    served = ServedNoiseModel(model, channels, about, has_valid_output)
     with written_beside(path) as partial:
         tf.saved_model.save(served, partial, signatures=served.signatures)
         compact_saved_model(partial)

@@ -28,11 +28,13 @@ class RowCheck:
       expected: in words, the input's name first.
       is_valid: [B] bool.
       received: a row's number -> a string that shows what the row holds.
+      known: the values that are known, where they can be listed.
     """
 
     expected: str
     is_valid: tf.Tensor
     received: Callable[[tf.Tensor], tf.Tensor]
+    known: str = ""
 
 
 def are_valid(checks: Sequence[RowCheck]) -> tf.Tensor:
@@ -44,8 +46,8 @@ def require_rows(checks: Sequence[RowCheck], given: dict[str, tf.Tensor]) -> dic
     """`given`, as tensors that exist once all checks hold.
 
     Raises:
-      InvalidArgumentError: when the graph runs: `row 2: expected .., received ..`, of the first
-        row that is wrong and its first wrong value.
+      InvalidArgumentError: when the graph runs: `row 2: expected .., received ..; known: ..`, of
+        the first row that is wrong and its first wrong value.
     """
     is_valid = are_valid(checks)
 
@@ -54,6 +56,8 @@ def require_rows(checks: Sequence[RowCheck], given: dict[str, tf.Tensor]) -> dic
         row = tf.argmin(tf.cast(is_valid, tf.int32), output_type=tf.int32)
         of_row = tf.stack([check.is_valid[row] for check in checks])
         first = tf.argmin(tf.cast(of_row, tf.int32))
+        # Last, as it may be long: a model server cuts messages after 1024 bytes.
+        known = [f"; known: {check.known}" if check.known else "" for check in checks]
         return tf.strings.join(
             [
                 "row ",
@@ -62,6 +66,7 @@ def require_rows(checks: Sequence[RowCheck], given: dict[str, tf.Tensor]) -> dic
                 tf.constant([check.expected for check in checks])[first],
                 ", received ",
                 tf.stack([check.received(row) for check in checks])[first],
+                tf.constant(known)[first],
             ]
         )
 
@@ -96,16 +101,18 @@ def checks_of_inputs(model: NoiseModel, given: Mapping[str, tf.Tensor]) -> list[
     if model.cameras is not None:
         checks.append(
             RowCheck(
-                f"camera to be one of the known cameras ({', '.join(model.cameras)})",
+                "camera to be one of the known cameras",
                 tf.reduce_any(equals_names(camera, model.cameras), axis=-1),
                 lambda row: _shortened(camera[row]),
+                ", ".join(model.cameras),
             )
         )
-    checks.append(number_check("iso to be positive and finite", iso_rule.is_positive(iso), iso))
+    levels = ", ".join(f"{level:g}" for level in model.iso_levels or ())
+    expected = "iso to be positive and finite"
+    checks.append(number_check(expected, iso_rule.is_positive(iso), iso, levels))
     if model.iso_levels is not None:
-        levels = ", ".join(f"{level:g}" for level in model.iso_levels)
-        expected = f"iso to be one of the known levels ({levels})"
-        checks.append(number_check(expected, iso_rule.is_known(iso), iso))
+        expected = "iso to be one of the known levels"
+        checks.append(number_check(expected, iso_rule.is_known(iso), iso, levels))
     known = known_pairs(model)
     if len(known) < len(model.cameras or [None]) * len(model.iso_levels or [None]):
         checks.append(_pair_check(known, iso, camera))
@@ -139,10 +146,12 @@ def known_pairs(model: NoiseModel) -> list[tuple[str | None, float | None]]:
     return pairs
 
 
-def number_check(expected: str, is_valid: tf.Tensor, numbers: tf.Tensor) -> RowCheck:
+def number_check(
+    expected: str, is_valid: tf.Tensor, numbers: tf.Tensor, known: str = ""
+) -> RowCheck:
     """Of numbers [B]."""
     return RowCheck(
-        expected, is_valid, lambda row: tf.strings.as_string(numbers[row], shortest=True)
+        expected, is_valid, lambda row: tf.strings.as_string(numbers[row], shortest=True), known
     )
 
 
@@ -167,13 +176,13 @@ def _pair_check(known: list[tuple[str, float]], iso: tf.Tensor, camera: tf.Tenso
         Iso(tuple(level for _, level in known)).is_level(iso),
         equals_names(camera, tuple(name for name, _ in known)),
     )
-    names = ", ".join(f"{name} at ISO {level:g}" for name, level in known)
     return RowCheck(
-        f"camera and iso to be known together ({names})",
+        "camera and iso to be known together",
         tf.reduce_any(is_pair, axis=-1),
         lambda row: tf.strings.join(
             [_shortened(camera[row]), " at ISO ", tf.strings.as_string(iso[row], shortest=True)]
         ),
+        ", ".join(f"{name} at ISO {level:g}" for name, level in known),
     )
 
 

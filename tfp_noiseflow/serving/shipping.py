@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,27 +29,36 @@ def ship_model(
     output_dir: str | os.PathLike,
     *,
     name: str = "noise_flow",
+    licence: str | None = None,
+    made_by: str | None = None,
 ) -> list[str]:
     """Writes what a repository ships of a trained model.
 
     `NAME/1/` is its export, `NAME_model/` the model directory without what only resuming its
-    training needs, `README.md` its card. What stood there goes when all three are written.
+    training needs, `README.md` its card. What stood there goes when all three are in place.
+
+    The version is 1 each time: a repository holds one model under one path, and its history the
+    ones before. A model server does not load a number again that it has: it is started anew, or
+    watches a folder of `export_saved_model`'s, where every export has a number of its own.
 
     Args:
       model_dir: what `train.noise_flow` wrote.
       report_dir: what `train.evaluate` wrote of it.
       output_dir: the folder of shipped models.
       name: of the model.
+      licence: of the model itself, for the card; that of the training data is in config.json.
+      made_by: for the card, how to make it again (Markdown).
 
     Returns:
       The three paths.
 
     Raises:
       FileNotFoundError: no model or no report there.
+      OSError: it cannot be written; then what stood there is there as before.
     """
     config = read_config(model_dir)
     with open(os.path.join(report_dir, "report.json"), encoding="utf-8") as file:
-        card = model_card(name, config, json.load(file))
+        card = model_card(name, config, json.load(file), licence=licence, made_by=made_by)
     os.makedirs(output_dir, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output_dir) as beside:
         export_saved_model(
@@ -61,22 +72,43 @@ def ship_model(
         for file_name in ("config.json", "baselines.json", HISTORY):
             shutil.copy(os.path.join(model_dir, file_name), kept)
         write_text(os.path.join(beside, CARD), card)
-        paths = [os.path.join(output_dir, each) for each in (name, f"{name}_model", CARD)]
-        # Folders cannot be replaced: what stood there is moved away, and removed with `beside`.
-        for path in paths:
+        names = (name, f"{name}_model", CARD)
+        _move(names, beside, os.fspath(output_dir))
+    return [os.path.join(output_dir, each) for each in names]
+
+
+def _move(names: Sequence[str], beside: str, output_dir: str) -> None:
+    """Moves files and folders from `beside` to `output_dir`, all of them or none.
+
+    Folders cannot be replaced: what stood there is moved away, and is removed with `beside`.
+    """
+    with contextlib.ExitStack() as undo:
+        for name in names:
+            new, path = os.path.join(beside, name), os.path.join(output_dir, name)
             if os.path.exists(path):
-                os.replace(path, os.path.join(beside, f"before_{os.path.basename(path)}"))
-            os.replace(os.path.join(beside, os.path.basename(path)), path)
-    return paths
+                before = os.path.join(beside, f"before_{name}")
+                os.replace(path, before)
+                undo.callback(os.replace, before, path)
+            os.replace(new, path)
+            undo.callback(os.replace, path, new)
+        undo.pop_all()
 
 
-def model_card(name: str, config: dict, report: dict) -> str:
+def model_card(
+    name: str,
+    config: dict,
+    report: dict,
+    *,
+    licence: str | None = None,
+    made_by: str | None = None,
+) -> str:
     """A model's card: what it is, its data, figures and limits.
 
     Args:
       name: of the model.
       config: of its model directory.
       report: of its evaluation (`report.json`).
+      licence, made_by: as for `ship_model`.
 
     Returns:
       Markdown.
@@ -95,8 +127,8 @@ def model_card(name: str, config: dict, report: dict) -> str:
         f"- ISO: {', '.join(f'{iso:g}' for iso in config['iso_levels'] or []) or 'any'}",
         "## Data",
         f"{data.get('captures', '')} captures. {_one_line(data.get('description'))}\n\n"
-        f"Origin: {_one_line(data.get('origin'))}\n\nLicence: {_one_line(data.get('licence'))} "
-        "The model and its code: Apache-2.0.",
+        f"Origin: {_one_line(data.get('origin'))}\n\nLicence: {_one_line(data.get('licence'))}\n\n"
+        f"The model: {licence or 'not stated'}. The library that it needs: Apache-2.0.",
         "## Figures",
         f"On {captures['patches']} other captures ({_one_line(captures.get('description'))}) NLL "
         "is in nats per dimension, lower is better; `kl` and `kl_paper` compare histograms of real "
@@ -105,9 +137,9 @@ def model_card(name: str, config: dict, report: dict) -> str:
         _strengths(report),
         "## Limits",
         _limits(report),
-        "## How it was made",
-        "`make demo` trains and evaluates the model, `make ship` writes this folder.",
     ]
+    if made_by:
+        sections += ["## How it was made", made_by]
     return "\n\n".join(sections) + "\n"
 
 

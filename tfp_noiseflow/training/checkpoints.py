@@ -35,6 +35,7 @@ class Checkpoints(tf_keras.callbacks.Callback):
         trained: Mapping[str, tf.Module] | None = None,
     ):
         super().__init__()
+        self._model_dir = os.fspath(model_dir)
         trained = trained or {"noise_model": trainer.noise_model}
         trainer.optimizer.build(trainer.trainable_variables)
         self._epochs_done = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -64,12 +65,27 @@ class Checkpoints(tf_keras.callbacks.Callback):
           The number of epochs done, 0 for a new run.
 
         Raises:
-          ValueError: the checkpoint is damaged or of another model or optimizer.
+          ValueError: the checkpoint is damaged or of another model or optimizer; or there is none
+            but a best one, of a model that was shipped, imported or saved: a new run would replace
+            it.
         """
         path = self._last.latest_checkpoint
         if path is not None:
             restore_checkpoint(self._last.checkpoint, path)
+        elif not os.path.isdir(self._last.directory) and any(
+            manager.latest_checkpoint for _, _, manager in self._bests.values()
+        ):
+            raise ValueError(
+                f"{self._model_dir}: expected a last checkpoint to go on from, found a best one "
+                "alone, which a new training would replace. Train in another folder; "
+                f"train.noise_flow --start_from={self._model_dir} begins with its variables."
+            )
         return int(self._epochs_done)
+
+    def on_train_begin(self, logs=None):
+        # By its folder, a run that was killed between its first best checkpoint and its first last
+        # one is known from a model that was saved.
+        os.makedirs(self._last.directory, exist_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = dict(logs or {})

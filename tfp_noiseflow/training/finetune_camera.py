@@ -94,6 +94,7 @@ def finetune_camera(
         read_config(model_dir)["training_data"], captures, camera, schedule
     )
     save_model(joined, output_model_dir, training_data)
+    joined.licence, joined.origin = training_data["licence"], training_data["origin"]
     return joined
 
 
