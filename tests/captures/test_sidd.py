@@ -513,6 +513,22 @@ BAD = {
     ),
     "codes": (image("NOISY", np.ones((70, 102), np.uint16)), r"NOISY.*floating point.*uint16"),
     "not normalised": (image("NOISY", np.full((70, 102), 800.0)), r"NOISY.*in \[0, 1\].*800"),
+    "no pixels but NaN": (
+        image("NOISY", np.full((70, 102), np.nan)),
+        r"NOISY.*in \[0, 1\], received 6720 NaN among 6720 pixels",
+    ),
+    "mostly NaN": (
+        image("GT", np.where(np.arange(102) < 60, np.nan, np.full((70, 102), 0.5))),
+        r"GT.*in \[0, 1\], received 4200 NaN among 6720 pixels",
+    ),
+    "infinite pixels": (
+        image("NOISY", np.where(np.arange(102) == 60, np.inf, np.full((70, 102), 0.5))),
+        r"NOISY.*in \[0, 1\], 70 of its pixels are infinite",
+    ),
+    "pixels of minus infinity": (
+        image("GT", np.where(np.arange(102) == 60, -np.inf, np.full((70, 102), 0.5))),
+        r"GT.*in \[0, 1\], 70 of its pixels are infinite",
+    ),
     "unknown camera": (
         renamed("0004_001_S7_00100_00060_3200_L"),
         r"expected a camera among \['IP', 'GP', 'S6', 'N6', 'G4'\], received 'S7'",
