@@ -652,6 +652,22 @@ def test_a_split_without_instances_in_the_tree_is_refused(small_tree, tmp_path):
         import_sidd(small_tree, tmp_path, patches=SMALL)
 
 
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        (
+            {"train": (4,), "validation": (11, 13), "test": (13,)},
+            "13 in 'validation' and in 'test'",
+        ),
+        ({"train": (4, 11, 4)}, "4 in 'train' and in 'train'"),
+    ],
+)
+def test_an_instance_in_two_splits_is_refused(small_tree, tmp_path, splits, message):
+    with pytest.raises(ValueError, match=f"each instance in one split.*{message}"):
+        import_sidd(small_tree, tmp_path / "out", splits=splits, patches=SMALL)
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_instance_that_is_there_twice_is_refused(small_tree, tmp_path):
     root = tmp_path / "sidd"
     shutil.copytree(small_tree, root)

@@ -123,10 +123,12 @@ def import_sidd(
 
     Raises:
       FileNotFoundError: no sidd_root.
-      ValueError: damaged images, which are named; a split without images; an output_dir that
-        holds another import, one of other files, or an import.json that is none of these.
+      ValueError: damaged images, which are named; a split without images, or an instance that is
+        in two; an output_dir that holds another import, one of other files, or an import.json that
+        is none of these.
       OSError: the disk is full, or is too small for what is planned.
     """
+    _check_disjoint(splits)
     settings = {
         "splits": {name: list(instances) for name, instances in splits.items()},
         "image_numbers": list(image_numbers),
@@ -189,6 +191,19 @@ def import_sidd(
     with contextlib.suppress(OSError):
         os.rmdir(os.path.join(output_dir, PARTS))
     return record
+
+
+def _check_disjoint(splits: Mapping[str, Sequence[int]]) -> None:
+    """Raises ValueError where an instance is listed twice: a test must not see what is trained."""
+    split_of: dict[int, str] = {}
+    for name, instances in splits.items():
+        for instance in instances:
+            if instance in split_of:
+                raise ValueError(
+                    f"expected each instance in one split, once; received instance {instance} in "
+                    f"{split_of[instance]!r} and in {name!r}."
+                )
+            split_of[instance] = name
 
 
 def _claim(output_dir, settings: dict) -> dict:
