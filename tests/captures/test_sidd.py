@@ -534,6 +534,10 @@ BAD = {
         r"expected a camera among \['IP', 'GP', 'S6', 'N6', 'G4'\], received 'S7'",
     ),
     "a name of another form": (renamed("0004_001_S6_100"), r"expected a folder's name such as"),
+    "a name of ISO 0": (
+        renamed("0004_001_S6_00000_00060_3200_L"),
+        r"expected a positive ISO in the folder's name .*received 00000",
+    ),
     "a name that says another ISO": (
         renamed("0004_001_S6_00400_00060_3200_L"),
         r"ISO 400 that the folder's name says, received 100",
@@ -571,6 +575,45 @@ def test_a_bad_file_is_named_and_stops_the_import_or_is_skipped(small_tree, tmp_
     # The other instance is whole.
     captures = nf.read_captures(tmp_path / "skipped" / "train.h5")
     assert len(captures) == summary["captures"] >= 12
+
+
+@pytest.mark.parametrize("kind", ["METADATA", "NOISY", "GT"])
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "denied"), OSError(errno.EIO, "")])
+def test_a_file_that_the_system_does_not_give_is_no_bad_file(
+    small_tree, tmp_path, monkeypatch, kind, error
+):
+    def refuses(function):
+        def wrapper(file, *args, **options):
+            if f"_{kind}_" in str(getattr(file, "name", file)):
+                raise error
+            return function(file, *args, **options)
+
+        return wrapper
+
+    monkeypatch.setattr(h5py, "File", refuses(h5py.File))
+    monkeypatch.setattr(scipy.io, "loadmat", refuses(scipy.io.loadmat))
+    with pytest.raises(type(error)) as raised:
+        import_sidd(small_tree, tmp_path, splits={"train": (4, 11)}, patches=SMALL, skip_bad=True)
+    assert raised.value.errno == error.errno
+    assert not list(tmp_path.glob("*.h5"))
+
+
+def test_a_folder_in_the_place_of_a_file_stops_the_import(small_tree, tmp_path):
+    root = tmp_path / "sidd"
+    shutil.copytree(small_tree, root)
+    path = root / sidd_form.folder_name(4, "S6", 100) / "0004_METADATA_RAW_010.MAT"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError, match=r"0004_METADATA_RAW_010\.MAT"):
+        import_sidd(root, tmp_path / "out", splits={"train": (4,)}, patches=SMALL, skip_bad=True)
+
+
+def test_an_error_tells_how_bad_files_are_left_out(small_tree, tmp_path):
+    root = tmp_path / "sidd"
+    shutil.copytree(small_tree, root)
+    (root / sidd_form.folder_name(4, "S6", 100) / "0004_METADATA_RAW_010.MAT").unlink()
+    with pytest.raises(ValueError, match=r"\(skip_bad=True, or --on_bad_file=skip, leaves"):
+        import_sidd(root, tmp_path / "out", splits={"train": (4, 11)}, patches=SMALL)
 
 
 def repaired(small_tree, root):

@@ -143,6 +143,7 @@ def check_image(image: SiddImage) -> CheckedImage:
 
     Raises:
       FileNotFoundError: one of its three files is missing.
+      OSError: a file cannot be read for another reason than its content.
       ValueError: one of them is damaged, the metadata lack something or contradict the folder's
         name, or the ground truth is of another size.
     """
@@ -179,6 +180,7 @@ def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]
 
     Raises:
       ValueError: an image is damaged or not in [0, 1], or too small for a patch.
+      OSError: a file cannot be read for another reason than its content.
     """
     image, metadata = checked.image, checked.metadata
     corners = patches.corners(checked.shape, image)
@@ -260,8 +262,12 @@ def _in_storage(values: np.ndarray, storage: Storage) -> np.ndarray:
 
 def _with_array(path: str, function):
     """`function` of the first array of a MATLAB 7.3 file."""
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path}: no such file.")
+    try:
+        # Tells a file that is not there from one that may not be read.
+        with open(path, "rb"):
+            pass
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: no such file.") from error
     try:
         with h5py.File(path, "r") as file:
             arrays = [entry for entry in file.values() if isinstance(entry, h5py.Dataset)]
@@ -269,7 +275,9 @@ def _with_array(path: str, function):
                 return function(arrays[0])
             found = [(entry.name, entry.shape, entry.dtype.name) for entry in arrays]
     # What h5py makes of a damage depends on where it is.
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, LookupError, ValueError) as error:
+        if getattr(error, "errno", None):
+            raise  # The operating system's: the file may be whole.
         raise ValueError(
             f"{path}: expected a MATLAB 7.3 file, but it cannot be read; it is truncated or of "
             f"another format ({error})."

@@ -51,6 +51,9 @@ SUMMARY_KEYS = ("captures", "images", "floored_nlf", "other_isos", "missing_inst
 # A damaged file is one of these two; what else goes wrong stops an import in any case.
 FAULTS = (FileNotFoundError, ValueError)
 
+# How they are left out, for callers of the function and of the command.
+SKIP = "skip_bad=True, or --on_bad_file=skip,"
+
 # Of names in a message.
 LONGEST_LIST = 10
 
@@ -126,7 +129,8 @@ def import_sidd(
       ValueError: damaged images, which are named; a split without images, or an instance that is
         in two; an output_dir that holds another import, one of other files, or an import.json that
         is none of these.
-      OSError: the disk is full, or is too small for what is planned.
+      OSError: the disk is full, or is too small for what is planned; a file that may not be read,
+        or cannot be for another reason than its content, which says nothing of the file.
     """
     _check_disjoint(splits)
     settings = {
@@ -291,7 +295,7 @@ def _is_to_do(plan: SplitPlan, output_dir, record: dict, skip_bad: bool) -> bool
     if lost - set(plan.bad):
         raise ValueError(
             f"{os.path.join(output_dir, plan.name)}.h5 left out images that could not be read "
-            f"(skip_bad keeps it so). To write it again, expected all images that it holds, the "
+            f"({SKIP} keeps it so). To write it again, expected all images that it holds, the "
             f"tree lacks:\n{_shortened(sorted(lost - set(plan.bad)))}"
         )
     return True
@@ -337,7 +341,7 @@ def _plan(
 def _refuse(bad: Mapping[str, str]) -> None:
     if bad:
         raise ValueError(
-            f"{len(bad)} images cannot be read (skip_bad leaves them out):\n"
+            f"{len(bad)} images cannot be read ({SKIP} leaves them out):\n"
             + _shortened(list(bad.values()))
         )
 
