@@ -190,6 +190,45 @@ def test_paper_experiment_writes_tables_and_figures_and_resumes(demo, tmp_path):
         assert done.returncode != 0 and "NAME=MODEL_DIR" in done.stderr
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_paper_experiment_takes_captures_without_scenes(tmp_path, is_folder):
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(0, 0.5, (40, 8, 8, 4)).astype(np.float32)
+    noisy = clean + rng.normal(0, 0.02, clean.shape).astype(np.float32)
+    (tmp_path / "captures").mkdir()
+    for name in ("train", "test"):
+        path = tmp_path / "captures" / f"{name}.h5"
+        nf.write_captures(path, noisy, clean, iso=100, camera="mine")
+    done = run(
+        "paper_experiment",
+        captures=tmp_path / "captures" if is_folder else path,
+        output_dir=tmp_path / "out",
+        architectures="S-G",
+        seeds=0,
+        epochs=1,
+    )
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "tables.md").read_text()
+    what = (
+        "Validation captures were split off the training captures"
+        if is_folder
+        else ("Training, validation and test captures were split")
+    )
+    assert f"{what} at random (the file names no scenes; " in text
+    assert f"test.h5, {40 if is_folder else 8} patches." in text
+    config = json.loads((tmp_path / "out" / "S-G-0" / "config.json").read_text())
+    assert config["training_data"]["captures"] == (35 if is_folder else 28)
+
+
+def test_paper_experiment_leaves_no_validation_captures_out(demo, tmp_path):
+    folder, _ = demo
+    flags = {"captures": folder / "captures", "output_dir": tmp_path, "validate_on_test": True}
+    done = run("paper_experiment", **flags)
+    assert done.returncode != 0 and "validation.h5: expected none with --validate" in done.stderr
+    done = run("paper_experiment", captures=folder / "captures", output_dir=tmp_path, epochs=0)
+    assert done.returncode != 0 and "epochs" in done.stderr
+
+
 def test_a_model_is_shipped_with_its_report(demo, tmp_path):
     folder, _ = demo
     done = run(

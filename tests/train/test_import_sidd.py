@@ -92,6 +92,9 @@ def test_paper_experiment_runs_on_an_import(folder, tmp_path, validate_on_test):
         validate_on_test=validate_on_test,
     )
     config = json.loads((tmp_path / "S-G-0" / "config.json").read_text())["training_data"]
+    text = (tmp_path / "tables.md").read_text()
+    assert ("split off the training captures by scene." in text) != validate_on_test
+    assert ("The test captures validate." in text) == validate_on_test
     assert (config["captures"] == len(captures)) == validate_on_test
     table = (tmp_path / "tables.md").read_text()
     assert re.search(r"^\| *S-G *\|", table, re.MULTILINE), table
