@@ -291,7 +291,7 @@ def test_denoisers_are_trained_compared_and_exported(demo, tmp_path):
     assert done.returncode != 0 and "no noise model is trained on" in done.stderr
 
 
-@pytest.mark.slow  # The fine-tuning alone is 1000 steps for each number of captures.
+@pytest.mark.slow  # The fine-tuning alone is 300 steps for each number of captures.
 def test_a_camera_is_left_out_added_and_compared(demo, tmp_path):
     folder, _ = demo
     captures = {
