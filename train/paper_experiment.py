@@ -36,6 +36,7 @@ from tfp_noiseflow.evaluation.paper_tables import TABLE_1
 from tfp_noiseflow.models import load_baselines, untrained_model
 from tfp_noiseflow.models.model_directory import model_digest, read_history
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS
+from tfp_noiseflow.training.validation_kl import ValidationKl
 
 FLAGS = flags.FLAGS
 
@@ -179,16 +180,23 @@ def models_to_compare() -> dict[str, nf.NoiseModel]:
     return models
 
 
-def baseline_levels(folder: str, validation: nf.Captures) -> dict[str, float]:
-    """NLL on the validation captures by name, of the baselines that know all of them."""
+def baseline_levels(folder: str, validation: nf.Captures) -> dict[str, dict[str, float]]:
+    """Figure 4's levels of the baselines that know all of the validation captures.
+
+    Returns:
+      `val_loss` and `val_kl`, as a training logs them: the figure by baseline.
+    """
     models = load_baselines(folder)
     if validation.nlf is not None:
         models["camera_nlf"] = nf.CameraNLF.from_reported(validation)
-    levels = {}
+    levels = {"val_loss": {}, "val_kl": {}}
     for name, model in models.items():
-        # A fitted NLF knows the pairs of camera and ISO that it was fitted on.
-        with contextlib.suppress(ValueError, tf.errors.InvalidArgumentError):
-            levels[name] = float(negative_log_likelihood(model, validation).mean())
+        # A fitted NLF knows the pairs of camera and ISO that it was fitted on. Anything else is
+        # no reason to leave a level out.
+        with contextlib.suppress(tf.errors.InvalidArgumentError):
+            nll = float(negative_log_likelihood(model, validation).mean())
+            kl = ValidationKl(model, validation, batch_size=FLAGS.batch_size).kl()
+            levels["val_loss"][name], levels["val_kl"][name] = nll, kl
     return levels
 
 

@@ -73,7 +73,7 @@ def plot_trainings(
     histories: dict[str, dict[str, np.ndarray]],
     path: str,
     *,
-    levels: dict[str, float] | None = None,
+    levels: dict[str, dict[str, float]] | None = None,
 ) -> bool:
     """NLL and KL of several models on the validation captures (the paper's figure 4).
 
@@ -81,7 +81,8 @@ def plot_trainings(
       histories: name to columns of a training log; of `loss`, the NLL on the training captures, a
         thin line is drawn.
       path: of the picture.
-      levels: NLL of models that were not trained by steps, by name: horizontal lines.
+      levels: of models that were not trained by steps, horizontal lines: by column of the logs
+        (`val_loss`: NLL, `val_kl`), then by name.
 
     Returns:
       False if there is nothing to draw.
@@ -107,19 +108,18 @@ def plot_trainings(
                 lowest = min(lowest, finite.min())
                 # The first epochs fall by whole nats; the range shows where the models end.
                 highest = max(highest, np.median(finite))
+        for name, level in (levels or {}).get(column, {}).items():
+            axes.axhline(level, color="0.6", lw=0.8, zorder=0)
+            axes.annotate(
+                style(name)["label"], (1, level), xycoords=("axes fraction", "data"),
+                ha="right", va="bottom", fontsize=8, color="0.4",
+            )  # fmt: skip
+            lowest, highest = min(lowest, level), max(highest, level)
         if column == "val_kl":
             axes.set_yscale("log")
-        else:
-            for name, level in (levels or {}).items():
-                axes.axhline(level, color="0.6", lw=0.8, zorder=0)
-                axes.annotate(
-                    style(name)["label"], (1, level), xycoords=("axes fraction", "data"),
-                    ha="right", va="bottom", fontsize=8, color="0.4",
-                )  # fmt: skip
-                lowest, highest = min(lowest, level), max(highest, level)
-            if highest > lowest:
-                margin = 0.1 * (highest - lowest)
-                axes.set_ylim(lowest - margin, highest + margin)
+        elif highest > lowest:
+            margin = 0.1 * (highest - lowest)
+            axes.set_ylim(lowest - margin, highest + margin)
         axes.set_title("Validation captures during training")
         axes.set_xlabel("optimiser step")
         axes.set_ylabel(label)
