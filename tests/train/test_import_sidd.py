@@ -10,6 +10,7 @@ import tfp_noiseflow as nf
 from tests.captures import sidd_form
 from tests.train.test_commands import run
 from tfp_noiseflow.captures.sidd_layout import SPLITS
+from tfp_noiseflow.denoising.experiment import check_scenes
 
 TRAIN, TEST = SPLITS["train"][:20], SPLITS["test"][:5]
 
@@ -99,6 +100,12 @@ def test_paper_experiment_runs_on_an_import(folder, tmp_path, validate_on_test):
     table = (tmp_path / "tables.md").read_text()
     assert re.search(r"^\| *S-G *\|", table, re.MULTILINE), table
     assert sorted(path.name for path in tmp_path.glob("report-*")) == ["report-0"]
+
+
+def test_paper_split_shares_scenes_which_a_denoiser_is_refused_for(folder):
+    captures = [nf.read_captures(folder / "captures" / f"{name}.h5") for name in ("train", "test")]
+    with pytest.raises(ValueError, match=r"received \['003'\].*--train_instances and --test_inst"):
+        check_scenes(*captures)
 
 
 def test_a_camera_is_added_by_its_command(folder, tmp_path):
