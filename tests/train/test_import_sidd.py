@@ -59,6 +59,10 @@ def test_import_tells_what_it_found(folder):
     # The first of 40 images takes at least the 1/39 of a second that makes a second left.
     assert re.search(r"\b1/40 \[[^]]*\] - ETA: (?!0s)[0-9]", text), text
     assert re.search(r"\b40/40 \[=+\] - [0-9]+s [0-9]+\w+/image", text), text
+    assert "train: joining 40 images to one file" in text
+    # Of both bars, and of the test split's.
+    assert len(re.findall(r"\b40/40 \[=+\]", text)) == 2
+    assert len(re.findall(r"\b10/10 \[=+\]", text)) == 2
     assert "train.h5: 240 captures of 40 images; beta2 set to its floor in 8" in text
     assert "left out: " in text and "received 'S8'" in text
     assert "Once they can be read, the same command writes the file again with them." in text

@@ -98,6 +98,7 @@ def import_sidd(
     processes: int | None = None,
     on_plan: Callable[[SplitPlan], None] | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
+    on_joined: Callable[[str, int, int], None] | None = None,
 ) -> dict:
     """Writes a capture file of each split of a SIDD tree.
 
@@ -117,7 +118,9 @@ def import_sidd(
         split that left images out is done again once they can be read, or without skip_bad.
       processes: images at a time, each some 0.3 GB; None: one a processor, 8 at most.
       on_plan: called with each split's plan before it is begun.
-      on_progress: called with (split, images done, images to do) after each image.
+      on_progress: called with (split, images done, images to do) after each image; images whose
+        parts are there are neither.
+      on_joined: called with (split, parts joined, parts) before the first part and after each.
 
     Returns:
       The content of import.json: `settings`, `fingerprints` of the images of each split, and for
@@ -180,7 +183,7 @@ def import_sidd(
         )
         path = os.path.join(output_dir, f"{plan.name}.h5")
         remove_partials(path)
-        captures = _join(parts, path, patches, compression, plan.name)
+        captures = _join(parts, path, patches, compression, plan.name, on_joined)
         record["files"][plan.name] = {
             "captures": captures,
             "images": len(parts),
@@ -426,7 +429,12 @@ def _write_part(job) -> tuple[CheckedImage, str | None]:
 
 
 def _join(
-    parts: Mapping[CheckedImage, str], path: str, patches: Patches, compression, split: str
+    parts: Mapping[CheckedImage, str],
+    path: str,
+    patches: Patches,
+    compression,
+    split: str,
+    on_joined: Callable[[str, int, int], None] | None,
 ) -> int:
     """Writes the captures of all parts to one file; returns their number."""
     count = 0
@@ -442,10 +450,14 @@ def _join(
         compression=compression,
         **_levels(patches),
     ) as writer:
-        for part in parts.values():
+        if on_joined is not None:
+            on_joined(split, 0, len(parts))
+        for done, part in enumerate(parts.values(), start=1):
             with h5py.File(part, "r") as file:
                 writer.append(**{name: file[name][()] for name in file})
                 count += len(file["iso"])
+            if on_joined is not None:
+                on_joined(split, done, len(parts))
     return count
 
 
