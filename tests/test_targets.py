@@ -9,6 +9,7 @@ import pytest
 import tfp_noiseflow as nf
 from tfp_noiseflow.captures.simulated import make_process, simulate_captures
 from tfp_noiseflow.evaluation import negative_log_likelihood
+from tfp_noiseflow.models.new_camera import flow_of_new_camera
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +66,24 @@ def test_s_g_cam_finds_the_reference_process(reference, tmp_path):
 def test_full_flow_loses_little_on_the_reference_process(reference, tmp_path):
     model = trained("S-Ax4-G-Ax4-CAM", reference, tmp_path / "model")
     assert excess(model, reference["test"]) < 0.002
+
+
+def test_a_new_camera_reaches_its_recalibrated_nlf_on_the_reference_process(reference, tmp_path):
+    camera = reference["train"].cameras[0]
+    others = {split: c.select(c.camera != camera) for split, c in reference.items()}
+    trained("S-G-CAM", others, tmp_path / "others")
+    own = {split: c.select(c.camera == camera) for split, c in reference.items()}
+    rows = np.random.default_rng(0).permutation(len(own["train"]))[:1024]
+    patches = own["train"].select(np.sort(rows))
+    assert len(patches) == 1024
+    flow = nf.finetune_camera(tmp_path / "others", patches, camera, tmp_path / "all", verbose=0)
+    # Of all of the camera's training captures, more than the flow has seen.
+    nlf = nf.CameraNLF.fit(own["train"])
+    nll, nll_of_nlf = (negative_log_likelihood(m, own["test"]).mean() for m in (flow, nlf))
+    assert abs(nll - nll_of_nlf) < 0.005
+    # Unlike the mean of the other cameras, from which it began.
+    start = flow_of_new_camera(nf.load_model(tmp_path / "others"), camera)
+    assert negative_log_likelihood(start, own["test"]).mean() > nll + 0.005
 
 
 def test_full_flow_on_real_captures(shared_data, tmp_path):

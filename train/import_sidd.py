@@ -50,6 +50,7 @@ def main(argv: list[str]) -> None:
         "test": [int(instance) for instance in FLAGS.test_instances],
     }
     bars: dict[str, tf_keras.utils.Progbar] = {}
+    joining: dict[str, tf_keras.utils.Progbar] = {}
 
     def show_plan(plan):
         print(
@@ -62,6 +63,13 @@ def main(argv: list[str]) -> None:
     def show_progress(split, done, total):
         bars[split].target = total
         bars[split].update(done)
+
+    def show_joined(split, done, total):
+        if done == 0:
+            print(f"{split}: joining {total} images to one file")
+            joining[split] = tf_keras.utils.Progbar(total, unit_name="image")
+        else:
+            joining[split].update(done)
 
     record = import_sidd(
         FLAGS.sidd_root,
@@ -77,6 +85,7 @@ def main(argv: list[str]) -> None:
         processes=FLAGS.processes,
         on_plan=show_plan,
         on_progress=show_progress,
+        on_joined=show_joined,
     )
     for name, summary in record["files"].items():
         print(

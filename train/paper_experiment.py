@@ -3,9 +3,9 @@
     python -m train.paper_experiment --captures=C --output_dir=O
 
 C is a folder with train.h5, test.h5 and, if there is one, validation.h5 (`train.simulate_captures`
-and `train.import_sidd` write such folders), or one capture file. What is missing is split off by
-scene. Goes on where it was stopped: trained models are kept in O/<architecture>-<seed>, reports in
-O/report-<seed>.
+and `train.import_sidd` write such folders), or one capture file. What is missing is split off: by
+scene, or where there are too few, at random, which tables.md says. Goes on where it was stopped:
+trained models are kept in O/<architecture>-<seed>, reports in O/report-<seed>.
 
 O/tables.md: tables 1 and 2. O/training_of_models.png: figure 4. O/report-<seed>: patches.png is
 figure 5, beta.png figure 6, gain.png figure 7.
@@ -24,7 +24,7 @@ import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.dataset import epoch_steps
-from tfp_noiseflow.captures.split import split_by_scene
+from tfp_noiseflow.captures.split import split_captures
 from tfp_noiseflow.evaluation import (
     measure,
     negative_log_likelihood,
@@ -36,6 +36,7 @@ from tfp_noiseflow.evaluation.paper_tables import TABLE_1
 from tfp_noiseflow.models import load_baselines, untrained_model
 from tfp_noiseflow.models.model_directory import model_digest, read_history
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS
+from tfp_noiseflow.training.validation_kl import ValidationKl
 
 FLAGS = flags.FLAGS
 
@@ -50,7 +51,10 @@ flags.DEFINE_list(
 flags.DEFINE_list("compare", [], "Trained models beside them: NAME=MODEL_DIR.")
 flags.DEFINE_list("seeds", ["0", "1"], "Of the initial weights and of the order of the data.")
 flags.DEFINE_integer(
-    "epochs", None, "As in train.noise_flow, but by default at least 10: the figures' points."
+    "epochs",
+    None,
+    "As in train.noise_flow, but by default at least 10: the figures' points.",
+    lower_bound=1,
 )
 flags.DEFINE_integer("batch_size", 138, "As in train.noise_flow.")
 flags.DEFINE_float("learning_rate", 3e-2, "As in train.noise_flow.")
@@ -59,31 +63,40 @@ flags.DEFINE_bool(
     "validate_on_test",
     False,
     "Whether the test captures pick the best epochs, as in the paper, and all others are trained "
-    "on.",
+    "on. A folder with validation.h5 is refused.",
 )
 
 FEWEST_EPOCHS = 10
 
 
-def read_splits() -> dict[str, nf.Captures]:
-    """Training, validation and test captures; what is missing is split off by scene."""
+def read_splits() -> tuple[dict[str, nf.Captures], str]:
+    """Training, validation and test captures, and which were split off and how."""
     if not os.path.isdir(FLAGS.captures):
         captures = nf.read_captures(FLAGS.captures)
         if FLAGS.validate_on_test:
-            train, test = split_by_scene(captures, (0.8, 0.2))
-            return {"train": train, "validation": test, "test": test}
-        splits = split_by_scene(captures, (0.7, 0.1, 0.2))
-        return dict(zip(("train", "validation", "test"), splits, strict=True))
+            (train, test), how = split_captures(captures, (0.8, 0.2))
+            splits = {"train": train, "validation": test, "test": test}
+            return splits, f"Training and test captures were split {how}; the test's validate."
+        parts, how = split_captures(captures, (0.7, 0.1, 0.2))
+        splits = dict(zip(("train", "validation", "test"), parts, strict=True))
+        return splits, f"Training, validation and test captures were split {how}."
     train, validation, test = (
         os.path.join(FLAGS.captures, f"{split}.h5") for split in ("train", "validation", "test")
     )
     captures = {"train": nf.read_captures(train), "test": nf.read_captures(test)}
     if FLAGS.validate_on_test:
-        return {**captures, "validation": captures["test"]}
+        if os.path.exists(validation):
+            raise ValueError(
+                f"{validation}: expected none with --validate_on_test, which trains on all but the "
+                "test captures; these would be left out."
+            )
+        return {**captures, "validation": captures["test"]}, "The test captures validate."
     if os.path.exists(validation):
-        return {**captures, "validation": nf.read_captures(validation)}
-    parts = split_by_scene(captures["train"], (7 / 8, 1 / 8))
-    return {**captures, "train": parts[0], "validation": parts[1]}
+        splits = {**captures, "validation": nf.read_captures(validation)}
+        return splits, "Training, validation and test captures are three files."
+    parts, how = split_captures(captures["train"], (7 / 8, 1 / 8))
+    splits = {**captures, "train": parts[0], "validation": parts[1]}
+    return splits, f"Validation captures were split off the training captures {how}."
 
 
 def train(architecture: str, seed: int, splits: dict[str, nf.Captures]) -> str:
@@ -167,27 +180,35 @@ def models_to_compare() -> dict[str, nf.NoiseModel]:
     return models
 
 
-def baseline_levels(folder: str, validation: nf.Captures) -> dict[str, float]:
-    """NLL on the validation captures by name, of the baselines that know all of them."""
+def baseline_levels(folder: str, validation: nf.Captures) -> dict[str, dict[str, float]]:
+    """Figure 4's levels of the baselines that know all of the validation captures.
+
+    Returns:
+      `val_loss` and `val_kl`, as a training logs them: the figure by baseline.
+    """
     models = load_baselines(folder)
     if validation.nlf is not None:
         models["camera_nlf"] = nf.CameraNLF.from_reported(validation)
-    levels = {}
+    levels = {"val_loss": {}, "val_kl": {}}
     for name, model in models.items():
-        # A fitted NLF knows the pairs of camera and ISO that it was fitted on.
-        with contextlib.suppress(ValueError, tf.errors.InvalidArgumentError):
-            levels[name] = float(negative_log_likelihood(model, validation).mean())
+        # A fitted NLF knows the pairs of camera and ISO that it was fitted on. Anything else is
+        # no reason to leave a level out.
+        with contextlib.suppress(tf.errors.InvalidArgumentError):
+            nll = float(negative_log_likelihood(model, validation).mean())
+            kl = ValidationKl(model, validation, batch_size=FLAGS.batch_size).kl()
+            levels["val_loss"][name], levels["val_kl"][name] = nll, kl
     return levels
 
 
 def main(argv: list[str]) -> None:
     del argv
-    splits = read_splits()
+    splits, how = read_splits()
     results = [compare(int(seed), splits) for seed in FLAGS.seeds]
     reports, by_kl, folders = zip(*results, strict=True)
     own = folders[0][FLAGS.architectures[-1]]
     architecture = nf.load_model(own).architecture
-    text = "# Noise Flow's experiment\n\n" + paper_tables(reports, architecture, by_kl=by_kl)
+    tables = paper_tables(reports, architecture, by_kl=by_kl)
+    text = f"# Noise Flow's experiment\n\n{how}\n\n{tables}"
     path = os.path.join(FLAGS.output_dir, "tables.md")
     write_text(path, text)
     histories = {

@@ -17,6 +17,14 @@ from tfp_noiseflow.captures.sidd_layout import CAMERA_MAKES, ISO_LEVELS
 CFAS = {"IP": "RGGB", "GP": "BGGR", "S6": "GRBG", "N6": "BGGR", "G4": "GBRG"}
 MODELS = {"IP": "iPhone 7", "GP": "Pixel", "S6": "SM-G925I", "N6": "Nexus 6", "G4": "LG-H815"}
 
+# Row and column of R, Gr, Gb and B in the 2x2 block, written out by hand.
+POSITIONS = {
+    "RGGB": [(0, 0), (0, 1), (1, 0), (1, 1)],
+    "GRBG": [(0, 1), (0, 0), (1, 1), (1, 0)],
+    "GBRG": [(1, 0), (1, 1), (0, 0), (0, 1)],
+    "BGGR": [(1, 1), (1, 0), (0, 1), (0, 0)],
+}
+
 # beta1 and beta2 at ISO 100. The S6 reports a beta2 of 0.
 NLFS = {
     "IP": (7e-4, 3e-6),
@@ -212,6 +220,19 @@ def write_instance(
             write(folder / f"{instance:04d}_{kind}_RAW_{number:03d}.MAT")
         written[f"{instance:04d}_{number:03d}"] = Written(noisy, clean, camera, iso, cfa, nlf)
     return written
+
+
+def expected_patch(mosaic, cfa, column_of_tiles, row_of_tiles, size):
+    """The patch of a tile that SIDD's importer owes, one packed pixel after the other."""
+    patch = np.zeros((size, size, 4))
+    for row in range(size):
+        for column in range(size):
+            for channel, (down, right) in enumerate(POSITIONS[cfa]):
+                y = 2 * (row_of_tiles * size + row) + down
+                x = 2 * (column_of_tiles * size + column) + right
+                value = mosaic[y, x]
+                patch[row, column, channel] = 0 if np.isnan(value) else min(max(value, 0), 1)
+    return patch
 
 
 def write_tree(root: pathlib.Path, instances: Iterable[int], **options) -> dict[str, Written]:

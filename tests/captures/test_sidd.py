@@ -9,6 +9,7 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections import namedtuple
@@ -32,14 +33,6 @@ import_sidd = functools.partial(sidd_import.import_sidd, processes=1)
 # Two columns and one row of tiles of 16 packed pixels fit into 70 x 102 mosaic pixels: 2 x 3.
 SMALL = Patches(patch_size=16)
 
-# Row and column of R, Gr, Gb and B in the 2x2 block, written out by hand.
-POSITIONS = {
-    "RGGB": [(0, 0), (0, 1), (1, 0), (1, 1)],
-    "GRBG": [(0, 1), (0, 0), (1, 1), (1, 0)],
-    "GBRG": [(1, 0), (1, 1), (0, 0), (0, 1)],
-    "BGGR": [(1, 1), (1, 0), (0, 1), (0, 0)],
-}
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 IMAGE = SiddImage(4, "001", "S6", 100, 10, "", "", "")
@@ -50,20 +43,7 @@ def written_files(folder, name):
         return {key: file[key][()] for key in file}
 
 
-def expected_patch(mosaic, cfa, column_of_tiles, row_of_tiles, size):
-    """One packed pixel after the other."""
-    patch = np.zeros((size, size, 4))
-    for row in range(size):
-        for column in range(size):
-            for channel, (down, right) in enumerate(POSITIONS[cfa]):
-                y = 2 * (row_of_tiles * size + row) + down
-                x = 2 * (column_of_tiles * size + column) + right
-                value = mosaic[y, x]
-                patch[row, column, channel] = 0 if np.isnan(value) else min(max(value, 0), 1)
-    return patch
-
-
-@pytest.mark.parametrize("cfa", POSITIONS)
+@pytest.mark.parametrize("cfa", sidd_form.POSITIONS)
 @pytest.mark.parametrize("is_full_layout", [False, True])
 def test_every_pixel_is_where_the_cfa_puts_it(tmp_path, cfa, is_full_layout):
     written = sidd_form.write_instance(
@@ -79,8 +59,12 @@ def test_every_pixel_is_where_the_cfa_puts_it(tmp_path, cfa, is_full_layout):
             # Tiles go row by row of the stored array: down the image first, 2 in a column.
             where = (cfa, tile // 2, tile % 2, 16)
             capture = 6 * image + tile
-            np.testing.assert_array_equal(found["noisy"][capture], expected_patch(noisy, *where))
-            np.testing.assert_array_equal(found["clean"][capture], expected_patch(clean, *where))
+            np.testing.assert_array_equal(
+                found["noisy"][capture], sidd_form.expected_patch(noisy, *where)
+            )
+            np.testing.assert_array_equal(
+                found["clean"][capture], sidd_form.expected_patch(clean, *where)
+            )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -193,7 +177,9 @@ def test_random_patches_are_patches_of_the_image(tmp_path):
     assert len(np.unique(corners, axis=0)) > 1
     for capture, (x, y) in enumerate(corners):
         mosaic = written.clean[y : y + 32, x : x + 32]
-        np.testing.assert_array_equal(clean[capture], expected_patch(mosaic, "BGGR", 0, 0, 16))
+        np.testing.assert_array_equal(
+            clean[capture], sidd_form.expected_patch(mosaic, "BGGR", 0, 0, 16)
+        )
 
 
 def test_the_paper_split_has_its_number_of_patches_in_under_6_gb():
@@ -202,6 +188,18 @@ def test_the_paper_split_has_its_number_of_patches_in_under_6_gb():
     assert counts == {"train": 324576, "test": 127512}
     assert not set(SPLITS["train"]) & set(SPLITS["test"])
     assert counts["train"] * patches.bytes_per_patch < 6e9
+
+
+def test_patches_of_the_paper_take_under_6_gb_on_the_disk(tmp_path):
+    sidd_form.write_instance(tmp_path / "sidd", 4, camera="S6", iso=100, shape=(128, 192))
+    # Whole chunks, as nearly all of a large file are.
+    patches = Patches(patches_per_image=512, sampling="random")
+    import_sidd(tmp_path / "sidd", tmp_path / "out", splits={"train": (4,)}, patches=patches)
+    path = tmp_path / "out" / "train.h5"
+    with h5py.File(path) as file:
+        assert file["noisy"].dtype == np.uint16 and file["noisy"].shape == (1024, 32, 32, 4)
+        assert not file["noisy"].compression
+    assert path.stat().st_size / 1024 * 324576 < 6e9
 
 
 def test_size_is_known_before_pixels_are_read(tmp_path):
@@ -266,13 +264,68 @@ def test_a_stopped_import_goes_on_with_what_is_missing(tree, imported, tmp_path)
         import_sidd(tree, tmp_path, patches=SMALL, on_progress=stop)
     assert sorted(os.listdir(tmp_path)) == ["import.json", "parts", "train.h5"]
     (tmp_path / "test.h5.0.partial").write_text("left by a kill")
-    seen = []
-    import_sidd(tree, tmp_path, patches=SMALL, on_progress=lambda *s: seen.append(s))
+    seen, joined = [], []
+    import_sidd(
+        tree,
+        tmp_path,
+        patches=SMALL,
+        on_progress=lambda *s: seen.append(s),
+        on_joined=lambda *s: joined.append(s),
+    )
     assert seen == [("test", done, 4) for done in (1, 2, 3, 4)]
+    assert joined == [("test", done, 6) for done in range(7)]
     assert_equal_files(files_of(imported), files_of(tmp_path))
     assert sorted(os.listdir(tmp_path)) == ["import.json", "test.h5", "train.h5"]
     # And a complete one is left alone.
     import_sidd(tree / "gone", tmp_path, patches=SMALL)
+
+
+# The last sight of an import that dies with its processes: killed are all of its process group.
+KILLED = """
+import os, signal, sys
+from tfp_noiseflow.captures.sidd import Patches
+from tfp_noiseflow.captures.sidd_import import import_sidd
+
+root, out, event, split, number = sys.argv[1:]
+
+def die(*progress):
+    if progress[:2] == (split, int(number)):
+        os.killpg(0, signal.SIGKILL)
+
+import_sidd(root, out, patches=Patches(16), processes=2, **{event: die})
+"""
+
+
+@pytest.mark.slow  # Each starts Python and the server of its processes anew: 20 s.
+@pytest.mark.parametrize(
+    ("event", "split", "number", "files"),
+    [
+        ("on_progress", "train", 3, set()),
+        ("on_joined", "test", 5, {"train.h5"}),
+    ],
+)
+def test_an_import_of_two_processes_that_was_killed_goes_on(
+    tree, imported, tmp_path, event, split, number, files
+):
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", KILLED, tree, out, event, split, str(number)]
+    # Waits for the workers too, which hold the pipes.
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, start_new_session=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert {path.name for path in out.glob("*.h5")} == files
+    begun = {path.stem for path in (out / "parts" / split).glob("*.h5")}
+    assert len(begun) >= min(number, 6)
+    seen = []
+    import_sidd(tree, out, patches=SMALL, on_progress=lambda *s: seen.append(s))
+    # What was whole is not done again.
+    images = {"train": 14, "test": 6}[split]
+    assert [s for s in seen if s[0] == split] == [
+        (split, done, images - len(begun)) for done in range(1, images - len(begun) + 1)
+    ]
+    assert_equal_files(files_of(imported), files_of(out))
+    assert sorted(os.listdir(out)) == ["import.json", "test.h5", "train.h5"]
 
 
 def test_a_folder_of_another_import_is_refused(tree, imported):
@@ -513,11 +566,31 @@ BAD = {
     ),
     "codes": (image("NOISY", np.ones((70, 102), np.uint16)), r"NOISY.*floating point.*uint16"),
     "not normalised": (image("NOISY", np.full((70, 102), 800.0)), r"NOISY.*in \[0, 1\].*800"),
+    "no pixels but NaN": (
+        image("NOISY", np.full((70, 102), np.nan)),
+        r"NOISY.*in \[0, 1\], received 6720 NaN among 6720 pixels",
+    ),
+    "mostly NaN": (
+        image("GT", np.where(np.arange(102) < 60, np.nan, np.full((70, 102), 0.5))),
+        r"GT.*in \[0, 1\], received 4200 NaN among 6720 pixels",
+    ),
+    "infinite pixels": (
+        image("NOISY", np.where(np.arange(102) == 60, np.inf, np.full((70, 102), 0.5))),
+        r"NOISY.*in \[0, 1\], 70 of its pixels are infinite",
+    ),
+    "pixels of minus infinity": (
+        image("GT", np.where(np.arange(102) == 60, -np.inf, np.full((70, 102), 0.5))),
+        r"GT.*in \[0, 1\], 70 of its pixels are infinite",
+    ),
     "unknown camera": (
         renamed("0004_001_S7_00100_00060_3200_L"),
         r"expected a camera among \['IP', 'GP', 'S6', 'N6', 'G4'\], received 'S7'",
     ),
     "a name of another form": (renamed("0004_001_S6_100"), r"expected a folder's name such as"),
+    "a name of ISO 0": (
+        renamed("0004_001_S6_00000_00060_3200_L"),
+        r"expected a positive ISO in the folder's name .*received 00000",
+    ),
     "a name that says another ISO": (
         renamed("0004_001_S6_00400_00060_3200_L"),
         r"ISO 400 that the folder's name says, received 100",
@@ -555,6 +628,45 @@ def test_a_bad_file_is_named_and_stops_the_import_or_is_skipped(small_tree, tmp_
     # The other instance is whole.
     captures = nf.read_captures(tmp_path / "skipped" / "train.h5")
     assert len(captures) == summary["captures"] >= 12
+
+
+@pytest.mark.parametrize("kind", ["METADATA", "NOISY", "GT"])
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "denied"), OSError(errno.EIO, "")])
+def test_a_file_that_the_system_does_not_give_is_no_bad_file(
+    small_tree, tmp_path, monkeypatch, kind, error
+):
+    def refuses(function):
+        def wrapper(file, *args, **options):
+            if f"_{kind}_" in str(getattr(file, "name", file)):
+                raise error
+            return function(file, *args, **options)
+
+        return wrapper
+
+    monkeypatch.setattr(h5py, "File", refuses(h5py.File))
+    monkeypatch.setattr(scipy.io, "loadmat", refuses(scipy.io.loadmat))
+    with pytest.raises(type(error)) as raised:
+        import_sidd(small_tree, tmp_path, splits={"train": (4, 11)}, patches=SMALL, skip_bad=True)
+    assert raised.value.errno == error.errno
+    assert not list(tmp_path.glob("*.h5"))
+
+
+def test_a_folder_in_the_place_of_a_file_stops_the_import(small_tree, tmp_path):
+    root = tmp_path / "sidd"
+    shutil.copytree(small_tree, root)
+    path = root / sidd_form.folder_name(4, "S6", 100) / "0004_METADATA_RAW_010.MAT"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError, match=r"0004_METADATA_RAW_010\.MAT"):
+        import_sidd(root, tmp_path / "out", splits={"train": (4,)}, patches=SMALL, skip_bad=True)
+
+
+def test_an_error_tells_how_bad_files_are_left_out(small_tree, tmp_path):
+    root = tmp_path / "sidd"
+    shutil.copytree(small_tree, root)
+    (root / sidd_form.folder_name(4, "S6", 100) / "0004_METADATA_RAW_010.MAT").unlink()
+    with pytest.raises(ValueError, match=r"\(skip_bad=True, or --on_bad_file=skip, leaves"):
+        import_sidd(root, tmp_path / "out", splits={"train": (4, 11)}, patches=SMALL)
 
 
 def repaired(small_tree, root):
@@ -634,6 +746,22 @@ def test_an_empty_folder_and_none_are_refused(tmp_path):
 def test_a_split_without_instances_in_the_tree_is_refused(small_tree, tmp_path):
     with pytest.raises(ValueError, match=r"images of the split 'test'.*found none"):
         import_sidd(small_tree, tmp_path, patches=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        (
+            {"train": (4,), "validation": (11, 13), "test": (13,)},
+            "13 in 'validation' and in 'test'",
+        ),
+        ({"train": (4, 11, 4)}, "4 in 'train' and in 'train'"),
+    ],
+)
+def test_an_instance_in_two_splits_is_refused(small_tree, tmp_path, splits, message):
+    with pytest.raises(ValueError, match=f"each instance in one split.*{message}"):
+        import_sidd(small_tree, tmp_path / "out", splits=splits, patches=SMALL)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_instance_that_is_there_twice_is_refused(small_tree, tmp_path):

@@ -5,7 +5,12 @@ import pytest
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, conditions, images, moved
-from tfp_noiseflow.models.new_camera import camera_variables, flow_of_new_camera, with_camera_of
+from tfp_noiseflow.models.new_camera import (
+    camera_variables,
+    flow_of_new_camera,
+    levels_of_tables,
+    with_camera_of,
+)
 
 SHAPE = (8, 12, 4)
 
@@ -35,6 +40,12 @@ def with_moved_row(model, seed=9):
 def test_camera_variables_are_those_with_a_row_for_each_camera(architecture):
     found = [tuple(variable.shape) for variable in camera_variables(flow(architecture))]
     assert sorted(found) == BY_CAMERA[architecture]
+
+
+@pytest.mark.parametrize("architecture", BY_CAMERA)
+def test_levels_of_tables_are_those_of_an_n_alone(architecture):
+    expected = ISO_LEVELS if architecture.startswith("N") else ()
+    assert levels_of_tables(flow(architecture)) == tuple(expected)
 
 
 @pytest.mark.parametrize("architecture", BY_CAMERA)

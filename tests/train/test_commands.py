@@ -204,6 +204,45 @@ def test_paper_experiment_writes_tables_and_figures_and_resumes(demo, tmp_path):
         assert done.returncode != 0 and "NAME=MODEL_DIR" in done.stderr
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_paper_experiment_takes_captures_without_scenes(tmp_path, is_folder):
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(0, 0.5, (40, 8, 8, 4)).astype(np.float32)
+    noisy = clean + rng.normal(0, 0.02, clean.shape).astype(np.float32)
+    (tmp_path / "captures").mkdir()
+    for name in ("train", "test"):
+        path = tmp_path / "captures" / f"{name}.h5"
+        nf.write_captures(path, noisy, clean, iso=100, camera="mine")
+    done = run(
+        "paper_experiment",
+        captures=tmp_path / "captures" if is_folder else path,
+        output_dir=tmp_path / "out",
+        architectures="S-G",
+        seeds=0,
+        epochs=1,
+    )
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "tables.md").read_text()
+    what = (
+        "Validation captures were split off the training captures"
+        if is_folder
+        else ("Training, validation and test captures were split")
+    )
+    assert f"{what} at random (the file names no scenes; " in text
+    assert f"test.h5, {40 if is_folder else 8} patches." in text
+    config = json.loads((tmp_path / "out" / "S-G-0" / "config.json").read_text())
+    assert config["training_data"]["captures"] == (35 if is_folder else 28)
+
+
+def test_paper_experiment_leaves_no_validation_captures_out(demo, tmp_path):
+    folder, _ = demo
+    flags = {"captures": folder / "captures", "output_dir": tmp_path, "validate_on_test": True}
+    done = run("paper_experiment", **flags)
+    assert done.returncode != 0 and "validation.h5: expected none with --validate" in done.stderr
+    done = run("paper_experiment", captures=folder / "captures", output_dir=tmp_path, epochs=0)
+    assert done.returncode != 0 and "epochs" in done.stderr
+
+
 def test_a_model_is_shipped_with_its_report(demo, tmp_path):
     folder, _ = demo
     done = run(
@@ -266,7 +305,7 @@ def test_denoisers_are_trained_compared_and_exported(demo, tmp_path):
     assert done.returncode != 0 and "no noise model is trained on" in done.stderr
 
 
-@pytest.mark.slow  # The fine-tuning alone is 1000 steps for each number of captures.
+@pytest.mark.slow  # The fine-tuning alone is 300 steps for each number of captures.
 def test_a_camera_is_left_out_added_and_compared(demo, tmp_path):
     folder, _ = demo
     captures = {
@@ -281,6 +320,68 @@ def test_a_camera_is_left_out_added_and_compared(demo, tmp_path):
     assert all(np.isfinite(row["from_the_start"]["nll"]) for row in rows)
     assert nf.load_model(tmp_path / "Nexus_6-8").cameras[-1] == "Nexus 6"
     assert (tmp_path / "table.md").read_text().count("| Nexus 6 |") == 2
+
+
+def test_new_camera_experiment_takes_the_layers_of_its_model_directory(demo, tmp_path):
+    folder, _ = demo
+    captures = {
+        f"{split}_captures": folder / "captures" / f"{split}.h5"
+        for split in ("train", "validation", "test")
+    }
+    flags = {**captures, "output_dir": tmp_path, "model_dir": folder / "model"}
+    done = run("new_camera_experiment", **flags, architecture="S-G-CAM")
+    assert done.returncode != 0 and "expected the --architecture of" in done.stderr
+    assert "S-Ax1-G-Ax1-CAM" in done.stderr and "received 'S-G-CAM'" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def write_captures_of(folder, cameras):
+    """Captures to train on, to validate and to test with, of the --..captures of a command."""
+    rng = np.random.default_rng(0)
+    paths = {}
+    for split, count in (("train", 8), ("validation", 2), ("test", 2)):
+        camera = np.repeat(cameras, count).tolist()
+        clean = rng.uniform(0, 0.5, (len(camera), 8, 8, 4)).astype(np.float32)
+        noisy = clean + rng.normal(0, 0.02, clean.shape).astype(np.float32)
+        paths[f"{split}_captures"] = folder / f"{split}.h5"
+        nf.write_captures(paths[f"{split}_captures"], noisy, clean, iso=100, camera=camera)
+    return paths
+
+
+@pytest.mark.slow  # Trainings of several flows, and 300 steps for each camera.
+def test_cameras_of_any_name_are_left_out_one_by_one_and_kept(tmp_path):
+    captures = write_captures_of(tmp_path, ["a/b", "../c"])
+    out = tmp_path / "out"
+    flags = {
+        **captures,
+        "output_dir": out,
+        "patches": 8,
+        "epochs": 1,
+        "architecture": "S-Ax1-G-CAM",
+    }
+    # There are no captures of the second camera, so that the run stops there.
+    done = run("new_camera_experiment", **flags, cameras="a/b,none")
+    assert done.returncode != 0
+    kept = json.loads((out / "new_camera.json").read_text())
+    assert [(row["camera"], row["patches"]) for row in kept] == [("a/b", 8)]
+    assert (out / "table.md").read_text().count("| a/b |") == 1
+    before = (out / "a%2Fb-8" / "new_camera" / "history.csv").stat().st_mtime_ns
+    done = run("new_camera_experiment", **flags)
+    assert done.returncode == 0, done.stderr
+    assert (out / "a%2Fb-8" / "new_camera" / "history.csv").stat().st_mtime_ns == before
+    rows = json.loads((out / "new_camera.json").read_text())
+    assert [row["camera"] for row in rows] == ["../c", "a/b"]
+    assert rows[1]["nll"] == pytest.approx(kept[0]["nll"], abs=1e-5)
+    folders = {"a%2Fb-8", "..%2Fc-8", "without-a%2Fb", "without-..%2Fc", "without-none"}
+    files = {"all-cameras", "new_camera.json", "table.md"}
+    assert {path.name for path in out.iterdir()} == folders | files
+    # A flow that is given is the one to compare with, and gives its layers.
+    given = {**flags, "output_dir": tmp_path / "given", "model_dir": out / "all-cameras"}
+    del given["architecture"]
+    done = run("new_camera_experiment", **given, cameras="a/b")
+    assert done.returncode == 0, done.stderr
+    assert nf.load_model(tmp_path / "given" / "a%2Fb-8").architecture == "S-Ax1-G-CAM"
+    assert not (tmp_path / "given" / "all-cameras").exists()
 
 
 def test_captures_of_an_unknown_camera_are_an_error_that_lists_both_sets(demo, tmp_path):

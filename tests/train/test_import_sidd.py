@@ -3,6 +3,7 @@
 import json
 import re
 
+import h5py
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ import tfp_noiseflow as nf
 from tests.captures import sidd_form
 from tests.train.test_commands import run
 from tfp_noiseflow.captures.sidd_layout import SPLITS
+from tfp_noiseflow.denoising.experiment import check_scenes
 
 TRAIN, TEST = SPLITS["train"][:20], SPLITS["test"][:5]
 
@@ -21,12 +23,14 @@ def done(script, **flags):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def tree(tmp_path_factory):
     """A tree of 25 instances of all cameras and ISOs, imported, trained on and evaluated."""
     folder = tmp_path_factory.mktemp("sidd")
     data = folder / "SIDD_Medium_Raw" / "Data"
-    sidd_form.write_tree(data, TRAIN)
-    sidd_form.write_tree(data, TEST)
+    written = {
+        "train": sidd_form.write_tree(data, TRAIN),
+        "test": sidd_form.write_tree(data, TEST),
+    }
     (data / sidd_form.folder_name(45, "S8", 100)).mkdir()
     imported = {"sidd_root": data.parent, "output_dir": folder / "captures", "patch_size": 16}
     refused = run("import_sidd", **imported)
@@ -49,7 +53,18 @@ def folder(tmp_path_factory):
         captures=captures / "test.h5",
         output_dir=folder / "report",
     )
-    return folder
+    return folder, written
+
+
+@pytest.fixture(scope="module")
+def folder(tree):
+    return tree[0]
+
+
+@pytest.fixture(scope="module")
+def written(tree):
+    """What is in the tree: Written by image name of each split."""
+    return tree[1]
 
 
 def test_import_tells_what_it_found(folder):
@@ -58,9 +73,40 @@ def test_import_tells_what_it_found(folder):
     # The first of 40 images takes at least the 1/39 of a second that makes a second left.
     assert re.search(r"\b1/40 \[[^]]*\] - ETA: (?!0s)[0-9]", text), text
     assert re.search(r"\b40/40 \[=+\] - [0-9]+s [0-9]+\w+/image", text), text
+    assert "train: joining 40 images to one file" in text
+    # Of both bars, and of the test split's.
+    assert len(re.findall(r"\b40/40 \[=+\]", text)) == 2
+    assert len(re.findall(r"\b10/10 \[=+\]", text)) == 2
     assert "train.h5: 240 captures of 40 images; beta2 set to its floor in 8" in text
     assert "left out: " in text and "received 'S8'" in text
     assert "Once they can be read, the same command writes the file again with them." in text
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_every_capture_is_the_pixels_that_were_written(folder, written, split):
+    with h5py.File(folder / "captures" / f"{split}.h5") as file:
+        stored = {name: file[name][()] for name in file}
+        assert stored["noisy"].dtype == stored["clean"].dtype == np.uint16
+        white = file.attrs["white_level"]
+    images = written[split].values()
+    # Two images of each instance in the order of the split, 2 x 3 tiles of each image.
+    assert len(stored["iso"]) == 6 * len(images) == 12 * len({"train": TRAIN, "test": TEST}[split])
+    assert {image.cfa for image in images} == set(sidd_form.POSITIONS)
+    for number, image in enumerate(images):
+        for tile in range(6):
+            capture = 6 * number + tile
+            assert stored["camera"][capture].decode() == image.camera
+            assert stored["iso"][capture] == image.iso
+            assert stored["cfa"][capture].decode() == image.cfa
+            # Down the image first, as the array is stored.
+            where = (image.cfa, tile // 2, tile % 2, 16)
+            for name, mosaic in (("noisy", image.noisy), ("clean", image.clean)):
+                np.testing.assert_allclose(
+                    stored[name][capture] / white,
+                    sidd_form.expected_patch(mosaic, *where),
+                    rtol=0,
+                    atol=0.51 / white,  # Half a code, and float32's rounding.
+                )
 
 
 def test_model_knows_the_cameras_and_isos_of_the_tree(folder):
@@ -92,10 +138,19 @@ def test_paper_experiment_runs_on_an_import(folder, tmp_path, validate_on_test):
         validate_on_test=validate_on_test,
     )
     config = json.loads((tmp_path / "S-G-0" / "config.json").read_text())["training_data"]
+    text = (tmp_path / "tables.md").read_text()
+    assert ("split off the training captures by scene." in text) != validate_on_test
+    assert ("The test captures validate." in text) == validate_on_test
     assert (config["captures"] == len(captures)) == validate_on_test
     table = (tmp_path / "tables.md").read_text()
     assert re.search(r"^\| *S-G *\|", table, re.MULTILINE), table
     assert sorted(path.name for path in tmp_path.glob("report-*")) == ["report-0"]
+
+
+def test_paper_split_shares_scenes_which_a_denoiser_is_refused_for(folder):
+    captures = [nf.read_captures(folder / "captures" / f"{name}.h5") for name in ("train", "test")]
+    with pytest.raises(ValueError, match=r"received \['003'\].*--train_instances and --test_inst"):
+        check_scenes(*captures)
 
 
 def test_a_camera_is_added_by_its_command(folder, tmp_path):

@@ -1,6 +1,7 @@
 """Fine-tuning to a new camera: it finds the camera's law and leaves the others as they are."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -144,6 +145,46 @@ def test_captures_of_other_cameras_are_left_out(captures, tmp_path):
     np.testing.assert_array_equal(*rows)
     training = json.loads((tmp_path / "both" / "config.json").read_text())["training_data"]
     assert training["new_cameras"][0]["captures"] == np.sum(camera == "new")
+
+
+@pytest.mark.parametrize(("architecture", "is_warned"), [("S-G-CAM", False), ("N", True)])
+def test_isos_at_which_the_camera_stays_the_mean_of_others_are_named(
+    tmp_path, architecture, is_warned
+):
+    write_model(tmp_path / "known", architecture)
+    captures = write(tmp_path / "new.h5", "new", 16, seed=1, iso=(100,))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = nf.finetune_camera(
+            tmp_path / "known",
+            captures,
+            "new",
+            tmp_path / "all",
+            schedule=nf.Schedule(epochs=1, batch_size=16, learning_rate=0.1),
+            verbose=0,
+        )
+    messages = [str(w.message) for w in seen if "no captures of 'new'" in str(w.message)]
+    assert len(messages) == is_warned
+    if is_warned:
+        assert "at ISO 400; there the flow keeps the mean" in messages[0]
+        known = nf.load_model(tmp_path / "known")
+        for before, after in zip(camera_variables(known), camera_variables(model), strict=True):
+            if after.shape.rank == 2:
+                np.testing.assert_allclose(after[2, 1], np.mean(before[:, 1]), rtol=1e-6)
+
+
+def test_captures_at_all_isos_warn_of_nothing(captures, tmp_path):
+    write_model(tmp_path / "known", "N")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*no captures of")
+        nf.finetune_camera(
+            tmp_path / "known",
+            captures,
+            "new",
+            tmp_path / "all",
+            schedule=nf.Schedule(epochs=1),
+            verbose=0,
+        )
 
 
 @pytest.mark.slow

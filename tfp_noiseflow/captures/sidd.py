@@ -5,9 +5,10 @@ level subtracted, stored transposed (MATLAB's columns are HDF5's rows). Here ima
 as the sensor has them, and are packed to R, Gr, Gb, B by the CFA of their metadata. (The released
 code of Noise Flow packs the array as stored and ignores the CFA; `interop` knows that order.)
 
-As in the paper NaN becomes 0 and both images are clipped to [0, 1]. The patches of an image are
-the first 2898 tiles of a grid without overlap, row by row of the array as stored, that is column
-by column of the image. `camera` is the code of the folder's name, `scene` its scene.
+As in the paper NaN becomes 0 and both images are clipped to [0, 1]; an image that is mostly NaN
+or holds infinities is damaged. The patches of an image are the first 2898 tiles of a grid without
+overlap, row by row of the array as stored, that is column by column of the image. `camera` is the
+code of the folder's name, `scene` its scene.
 
 Abdelhamed, Lin, Brown: A High-Quality Denoising Dataset for Smartphone Cameras, CVPR 2018.
 Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, section 4.
@@ -142,6 +143,7 @@ def check_image(image: SiddImage) -> CheckedImage:
 
     Raises:
       FileNotFoundError: one of its three files is missing.
+      OSError: a file cannot be read for another reason than its content.
       ValueError: one of them is damaged, the metadata lack something or contradict the folder's
         name, or the ground truth is of another size.
     """
@@ -178,6 +180,7 @@ def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]
 
     Raises:
       ValueError: an image is damaged or not in [0, 1], or too small for a patch.
+      OSError: a file cannot be read for another reason than its content.
     """
     image, metadata = checked.image, checked.metadata
     corners = patches.corners(checked.shape, image)
@@ -231,12 +234,21 @@ def _shape(path: str) -> tuple[int, int]:
 def _read(path: str, rows: int) -> np.ndarray:
     """The first rows of the array as stored, NaN as 0, clipped to [0, 1], float32."""
     values = _with_array(path, lambda array: array.astype(np.float32)[:rows])
+    is_nan = np.isnan(values)
+    if (nans := np.count_nonzero(is_nan)) > values.size // 2:
+        raise ValueError(
+            f"{path}: expected an image in [0, 1], received {nans} NaN among {values.size} pixels."
+        )
+    if (infinite := np.count_nonzero(np.isinf(values))) > 0:
+        raise ValueError(
+            f"{path}: expected an image in [0, 1], {infinite} of its pixels are infinite."
+        )
     if np.count_nonzero(values > 1) > values.size // 2:
         raise ValueError(
             f"{path}: expected an image in [0, 1], most of its pixels are above 1, "
             f"up to {np.nanmax(values):g}."
         )
-    values[np.isnan(values)] = 0.0
+    values[is_nan] = 0.0
     return np.clip(values, 0.0, 1.0, out=values)
 
 
@@ -250,8 +262,12 @@ def _in_storage(values: np.ndarray, storage: Storage) -> np.ndarray:
 
 def _with_array(path: str, function):
     """`function` of the first array of a MATLAB 7.3 file."""
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path}: no such file.")
+    try:
+        # Tells a file that is not there from one that may not be read.
+        with open(path, "rb"):
+            pass
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: no such file.") from error
     try:
         with h5py.File(path, "r") as file:
             arrays = [entry for entry in file.values() if isinstance(entry, h5py.Dataset)]
@@ -259,7 +275,9 @@ def _with_array(path: str, function):
                 return function(arrays[0])
             found = [(entry.name, entry.shape, entry.dtype.name) for entry in arrays]
     # What h5py makes of a damage depends on where it is.
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, LookupError, ValueError) as error:
+        if getattr(error, "errno", None):
+            raise  # The operating system's: the file may be whole.
         raise ValueError(
             f"{path}: expected a MATLAB 7.3 file, but it cannot be read; it is truncated or of "
             f"another format ({error})."

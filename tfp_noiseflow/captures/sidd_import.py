@@ -51,6 +51,9 @@ SUMMARY_KEYS = ("captures", "images", "floored_nlf", "other_isos", "missing_inst
 # A damaged file is one of these two; what else goes wrong stops an import in any case.
 FAULTS = (FileNotFoundError, ValueError)
 
+# How they are left out, for callers of the function and of the command.
+SKIP = "skip_bad=True, or --on_bad_file=skip,"
+
 # Of names in a message.
 LONGEST_LIST = 10
 
@@ -95,6 +98,7 @@ def import_sidd(
     processes: int | None = None,
     on_plan: Callable[[SplitPlan], None] | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
+    on_joined: Callable[[str, int, int], None] | None = None,
 ) -> dict:
     """Writes a capture file of each split of a SIDD tree.
 
@@ -114,7 +118,9 @@ def import_sidd(
         split that left images out is done again once they can be read, or without skip_bad.
       processes: images at a time, each some 0.3 GB; None: one a processor, 8 at most.
       on_plan: called with each split's plan before it is begun.
-      on_progress: called with (split, images done, images to do) after each image.
+      on_progress: called with (split, images done, images to do) after each image; images whose
+        parts are there are neither.
+      on_joined: called with (split, parts joined, parts) before the first part and after each.
 
     Returns:
       The content of import.json: `settings`, `fingerprints` of the images of each split, and for
@@ -123,10 +129,13 @@ def import_sidd(
 
     Raises:
       FileNotFoundError: no sidd_root.
-      ValueError: damaged images, which are named; a split without images; an output_dir that
-        holds another import, one of other files, or an import.json that is none of these.
-      OSError: the disk is full, or is too small for what is planned.
+      ValueError: damaged images, which are named; a split without images, or an instance that is
+        in two; an output_dir that holds another import, one of other files, or an import.json that
+        is none of these.
+      OSError: the disk is full, or is too small for what is planned; a file that may not be read,
+        or cannot be for another reason than its content, which says nothing of the file.
     """
+    _check_disjoint(splits)
     settings = {
         "splits": {name: list(instances) for name, instances in splits.items()},
         "image_numbers": list(image_numbers),
@@ -174,7 +183,7 @@ def import_sidd(
         )
         path = os.path.join(output_dir, f"{plan.name}.h5")
         remove_partials(path)
-        captures = _join(parts, path, patches, compression, plan.name)
+        captures = _join(parts, path, patches, compression, plan.name, on_joined)
         record["files"][plan.name] = {
             "captures": captures,
             "images": len(parts),
@@ -189,6 +198,19 @@ def import_sidd(
     with contextlib.suppress(OSError):
         os.rmdir(os.path.join(output_dir, PARTS))
     return record
+
+
+def _check_disjoint(splits: Mapping[str, Sequence[int]]) -> None:
+    """Raises ValueError where an instance is listed twice: a test must not see what is trained."""
+    split_of: dict[int, str] = {}
+    for name, instances in splits.items():
+        for instance in instances:
+            if instance in split_of:
+                raise ValueError(
+                    f"expected each instance in one split, once; received instance {instance} in "
+                    f"{split_of[instance]!r} and in {name!r}."
+                )
+            split_of[instance] = name
 
 
 def _claim(output_dir, settings: dict) -> dict:
@@ -276,7 +298,7 @@ def _is_to_do(plan: SplitPlan, output_dir, record: dict, skip_bad: bool) -> bool
     if lost - set(plan.bad):
         raise ValueError(
             f"{os.path.join(output_dir, plan.name)}.h5 left out images that could not be read "
-            f"(skip_bad keeps it so). To write it again, expected all images that it holds, the "
+            f"({SKIP} keeps it so). To write it again, expected all images that it holds, the "
             f"tree lacks:\n{_shortened(sorted(lost - set(plan.bad)))}"
         )
     return True
@@ -322,7 +344,7 @@ def _plan(
 def _refuse(bad: Mapping[str, str]) -> None:
     if bad:
         raise ValueError(
-            f"{len(bad)} images cannot be read (skip_bad leaves them out):\n"
+            f"{len(bad)} images cannot be read ({SKIP} leaves them out):\n"
             + _shortened(list(bad.values()))
         )
 
@@ -407,7 +429,12 @@ def _write_part(job) -> tuple[CheckedImage, str | None]:
 
 
 def _join(
-    parts: Mapping[CheckedImage, str], path: str, patches: Patches, compression, split: str
+    parts: Mapping[CheckedImage, str],
+    path: str,
+    patches: Patches,
+    compression,
+    split: str,
+    on_joined: Callable[[str, int, int], None] | None,
 ) -> int:
     """Writes the captures of all parts to one file; returns their number."""
     count = 0
@@ -423,10 +450,14 @@ def _join(
         compression=compression,
         **_levels(patches),
     ) as writer:
-        for part in parts.values():
+        if on_joined is not None:
+            on_joined(split, 0, len(parts))
+        for done, part in enumerate(parts.values(), start=1):
             with h5py.File(part, "r") as file:
                 writer.append(**{name: file[name][()] for name in file})
                 count += len(file["iso"])
+            if on_joined is not None:
+                on_joined(split, done, len(parts))
     return count
 
 

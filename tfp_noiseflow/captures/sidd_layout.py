@@ -110,12 +110,17 @@ def images_of(folder: str, numbers: Iterable[int]) -> list[SiddImage]:
       SiddImage of each number. Whether its files are there is not checked.
 
     Raises:
-      ValueError: the folder's name is not understood or names an unknown camera.
+      ValueError: the folder's name is not understood, or names an unknown camera or the ISO 0.
     """
     name = os.path.basename(folder)
     match = re.fullmatch(r"(\d{4})_(\d{3})_([^_]+)_(\d{5})_(\d+)_(\d+)_([A-Z])", name)
-    if not match or int(match[4]) == 0:
+    if not match:
         raise ValueError(f"{folder}: expected a folder's name such as {EXAMPLE}.")
+    if int(match[4]) == 0:
+        raise ValueError(
+            f"{folder}: expected a positive ISO in the folder's name (such as {EXAMPLE}), received "
+            f"{match[4]}."
+        )
     if match[3] not in CAMERA_MAKES:
         raise ValueError(
             f"{folder}: expected a camera among {list(CAMERA_MAKES)}, received {match[3]!r}."

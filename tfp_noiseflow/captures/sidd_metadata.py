@@ -56,10 +56,9 @@ def read_metadata(path: str | os.PathLike) -> SiddMetadata:
       FileNotFoundError: no such file.
       ValueError: it is damaged, lacks one of the four or holds something else in its place, or its
         beta1 is not positive; the message names the file and what is wrong.
+      OSError: it cannot be read for another reason than its content.
     """
     path = os.fspath(path)
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path}: expected the image's metadata, there is no such file.")
     structs = list(_structs(_load(path)))
     try:
         nlf, is_floored = _noise_level_function(_tag(structs, NOISE_PROFILE, "NoiseProfile"))
@@ -75,20 +74,32 @@ def read_metadata(path: str | os.PathLike) -> SiddMetadata:
 
 
 def _load(path: str) -> np.ndarray:
-    # What SciPy raises depends on where a file ends or is damaged: a MemoryError where a size is
-    # wrong, an UnboundLocalError or ZeroDivisionError where a type is.
     try:
-        content = scipy.io.loadmat(path)
-    except Exception as error:
-        raise ValueError(
-            f"{path}: expected a MATLAB 5 file, but it cannot be read; it is truncated or of "
-            f"another format ({error})."
+        with open(path, "rb") as file:
+            content = _content(file, path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path}: expected the image's metadata, there is no such file."
         ) from error
     metadata = content.get("metadata")
     if metadata is None or metadata.dtype.names is None:
         names = [name for name in content if not name.startswith("__")]
         raise ValueError(f"{path}: expected a struct 'metadata', the file holds {names}.")
     return metadata
+
+
+def _content(file, path: str) -> dict:
+    # What SciPy raises depends on where a file ends or is damaged: a MemoryError where a size is
+    # wrong, an UnboundLocalError or ZeroDivisionError where a type is.
+    try:
+        return scipy.io.loadmat(file)
+    except Exception as error:
+        if getattr(error, "errno", None):
+            raise  # The operating system's: the file may be whole.
+        raise ValueError(
+            f"{path}: expected a MATLAB 5 file, but it cannot be read; it is truncated or of "
+            f"another format ({error})."
+        ) from error
 
 
 def _structs(value) -> Iterator[np.void]:

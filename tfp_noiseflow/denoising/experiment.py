@@ -185,7 +185,8 @@ def check_scenes(
         if shared:
             raise ValueError(
                 f"{test_captures.path}: expected test captures of scenes that no {what} is trained "
-                f"on, received {shared}."
+                f"on, received {shared}. captures.split.split_by_scene keeps scenes apart; so does "
+                "train.import_sidd with --train_instances and --test_instances of other scenes."
             )
 
 

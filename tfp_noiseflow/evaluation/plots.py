@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -18,16 +19,50 @@ STYLES = {
     "recalibrated_nlf": {"label": "recalibrated NLF", "color": "#009E73", "linestyle": ":"},
     "true_nlf": {"label": "true NLF", "color": "#CC79A7", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
 }
-OTHER_COLORS = ("#56B4E9", "#8C6BB1", "#7F7F7F")
+# The paper's flows that a report sets beside its own.
+STYLES |= {
+    name: {"label": name, "color": color, "linestyle": "--"}
+    for name, color in (
+        ("S-G", "#56B4E9"),
+        ("S-G-CAM", "#8C6BB1"),
+        ("S-Ax1-G-Ax1-CAM", "#7F7F7F"),
+        ("S-Ax4-G-Ax4-CAM", "#8C564B"),
+    )
+}
+OTHER_COLORS = ("#56B4E9", "#8C6BB1", "#7F7F7F", "#8C564B", "#B8A000")
+OTHER_LINES = ("--", "-.", ":", "-")
 DPI = 120
 
 
+def styles(names: Iterable[str]) -> dict[str, dict]:
+    """Labels, colours and line styles of the models of one picture, by name.
+
+    No two look alike, while there are looks. A model that is not in the table gets a colour by its
+    name, where no other of the picture has it: the next one that is free.
+    """
+    names = list(names)
+    looks = {name: STYLES[name] for name in names if name in STYLES}
+    taken = {look["color"] for look in looks.values()}
+    for name in names:
+        if name in looks:
+            continue
+        first = sum(name.encode())
+        choices = [
+            (OTHER_COLORS[(first + turn) % len(OTHER_COLORS)], line)
+            for line in OTHER_LINES
+            for turn in range(len(OTHER_COLORS))
+        ]
+        used = {(look["color"], look["linestyle"]) for look in looks.values()}
+        free = [choice for choice in choices if choice not in used] or choices
+        color, line = next((choice for choice in free if choice[0] not in taken), free[0])
+        taken.add(color)
+        looks[name] = {"label": name.replace("_", " "), "color": color, "linestyle": line}
+    return looks
+
+
 def style(name: str) -> dict:
-    """Label, colour and line style of a model; those it does not know get a colour by name."""
-    if name in STYLES:
-        return STYLES[name]
-    color = OTHER_COLORS[sum(name.encode()) % len(OTHER_COLORS)]
-    return {"label": name.replace("_", " "), "color": color, "linestyle": "--"}
+    """`styles` of a model that is alone in its picture."""
+    return styles([name])[name]
 
 
 def history_columns(rows: list[dict[str, float]]) -> dict[str, np.ndarray]:
@@ -73,7 +108,7 @@ def plot_trainings(
     histories: dict[str, dict[str, np.ndarray]],
     path: str,
     *,
-    levels: dict[str, float] | None = None,
+    levels: dict[str, dict[str, float]] | None = None,
 ) -> bool:
     """NLL and KL of several models on the validation captures (the paper's figure 4).
 
@@ -81,7 +116,8 @@ def plot_trainings(
       histories: name to columns of a training log; of `loss`, the NLL on the training captures, a
         thin line is drawn.
       path: of the picture.
-      levels: NLL of models that were not trained by steps, by name: horizontal lines.
+      levels: of models that were not trained by steps, horizontal lines: by column of the logs
+        (`val_loss`: NLL, `val_kl`), then by name.
 
     Returns:
       False if there is nothing to draw.
@@ -107,19 +143,18 @@ def plot_trainings(
                 lowest = min(lowest, finite.min())
                 # The first epochs fall by whole nats; the range shows where the models end.
                 highest = max(highest, np.median(finite))
+        for name, level in (levels or {}).get(column, {}).items():
+            axes.axhline(level, color="0.6", lw=0.8, zorder=0)
+            axes.annotate(
+                style(name)["label"], (1, level), xycoords=("axes fraction", "data"),
+                ha="right", va="bottom", fontsize=8, color="0.4",
+            )  # fmt: skip
+            lowest, highest = min(lowest, level), max(highest, level)
         if column == "val_kl":
             axes.set_yscale("log")
-        else:
-            for name, level in (levels or {}).items():
-                axes.axhline(level, color="0.6", lw=0.8, zorder=0)
-                axes.annotate(
-                    style(name)["label"], (1, level), xycoords=("axes fraction", "data"),
-                    ha="right", va="bottom", fontsize=8, color="0.4",
-                )  # fmt: skip
-                lowest, highest = min(lowest, level), max(highest, level)
-            if highest > lowest:
-                margin = 0.1 * (highest - lowest)
-                axes.set_ylim(lowest - margin, highest + margin)
+        elif highest > lowest:
+            margin = 0.1 * (highest - lowest)
+            axes.set_ylim(lowest - margin, highest + margin)
         axes.set_title("Validation captures during training")
         axes.set_xlabel("optimiser step")
         axes.set_ylabel(label)
@@ -250,6 +285,7 @@ def plot_histograms(
     for axes in axes_grid.ravel():
         axes.set_visible(False)
     names = [n for n in counts if n != "real" and n != "true_nlf"]
+    looks = styles(names)
     for row, column, g in panels:
         axes = axes_grid[row, column]
         axes.set_visible(True)
@@ -260,10 +296,9 @@ def plot_histograms(
         density = real[1:-1] / real.sum() / width
         axes.fill_between(centers, density, 0, step="mid", color="0.8", label="captured noise")
         for name in names:
-            look = style(name)
             model = counts[name][g]
             axes.plot(
-                centers, _or_gap(model[1:-1] / model.sum() / width), lw=1.3, **look,
+                centers, _or_gap(model[1:-1] / model.sum() / width), lw=1.3, **looks[name],
             )  # fmt: skip
         peak = density.max()
         axes.set_yscale("log")

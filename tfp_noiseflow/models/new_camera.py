@@ -26,6 +26,16 @@ def camera_variables(model: NoiseModel) -> list[tf.Variable]:
     return [table.values for table in tables if table.num_cameras is not None]
 
 
+def levels_of_tables(model: NoiseModel) -> tuple[float, ...]:
+    """The ISOs at which a camera has numbers of its own, ascending; none where it has one for all.
+
+    Those of an ISO are trained by captures at that ISO alone.
+    """
+    tables = [module for module in model.submodules if isinstance(module, ConditionTable)]
+    by_both = (table.iso_levels for table in tables if table.axes == ("camera", "iso"))
+    return tuple(sorted({iso for levels in by_both for iso in levels}))
+
+
 def flow_of_new_camera(flow: NoiseFlow, camera: str) -> NoiseFlow:
     """A flow of a new camera alone.
 

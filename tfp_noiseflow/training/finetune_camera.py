@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import asdict, replace
+
+import numpy as np
 
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
@@ -15,7 +18,12 @@ from tfp_noiseflow.models.model_directory import (
     save_model,
     write_baselines,
 )
-from tfp_noiseflow.models.new_camera import camera_variables, flow_of_new_camera, with_camera_of
+from tfp_noiseflow.models.new_camera import (
+    camera_variables,
+    flow_of_new_camera,
+    levels_of_tables,
+    with_camera_of,
+)
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.training.train_noise_model import Schedule, train_noise_model
 
@@ -47,7 +55,8 @@ def finetune_camera(
     Args:
       model_dir: of a flow that tells cameras apart (CAM or N in its architecture).
       captures: of the new camera, at ISOs that the flow knows; captures of other cameras are left
-        out.
+        out. Where the flow has numbers for each camera and ISO (`N`), those of an ISO that they
+        lack stay the mean of the known cameras; a warning names the ISO.
       camera: the new camera's name.
       output_model_dir: where the flow of all cameras goes.
       validation_captures: pick the best epoch; by default, as there are so few parameters,
@@ -65,6 +74,7 @@ def finetune_camera(
     flow = load_model(model_dir)
     alone = flow_of_new_camera(flow, camera)
     captures = _of_camera(captures, camera)
+    _warn_of_untrained(alone, captures, camera)
     validation = captures
     if validation_captures is not None:
         validation = _of_camera(validation_captures, camera)
@@ -105,6 +115,22 @@ def _of_camera(captures: Captures, camera: str) -> Captures:
             f"{list(captures.cameras)}."
         )
     return captures.select(captures.camera == camera)
+
+
+def _warn_of_untrained(alone: NoiseFlow, captures: Captures, camera: str) -> None:
+    """Warns of ISOs at which the flow will know the camera by the mean of others alone.
+
+    No error: a camera that is used at one ISO needs no captures at the rest.
+    """
+    levels = np.array(levels_of_tables(alone))
+    is_there = np.isclose(levels[:, None], captures.iso_levels, rtol=1e-4).any(axis=1)
+    missing = [f"{iso:g}" for iso in levels[~is_there]]
+    if missing:
+        warnings.warn(
+            f"{captures.path}: no captures of {camera!r} at ISO {', '.join(missing)}; there the "
+            f"flow keeps the mean of the cameras it knows, not the noise of {camera!r}.",
+            stacklevel=3,
+        )
 
 
 def _training_data(before: dict, captures: Captures, camera: str, schedule: Schedule) -> dict:

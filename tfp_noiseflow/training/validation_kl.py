@@ -60,10 +60,14 @@ class ValidationKl(tf_keras.callbacks.Callback):
             yield tf.constant(group), batch
 
     def on_epoch_end(self, epoch, logs=None):
+        logs["val_kl"] = self.kl()
+
+    def kl(self) -> float:
+        """`kl` of the model as it is."""
         drawn = sum(
             self._counts(
                 batch["clean"], batch["iso"], batch["camera"], group, tf.constant([number, 0])
             ).numpy().astype(int)
             for number, (group, batch) in enumerate(self._batches())
         )  # fmt: skip
-        logs["val_kl"] = float(histograms.kl_smoothed(self._real, drawn).mean())
+        return float(histograms.kl_smoothed(self._real, drawn).mean())
