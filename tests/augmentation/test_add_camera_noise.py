@@ -11,6 +11,7 @@ import tf_keras
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS, moved
+from tfp_noiseflow.augmentation.random_conditions import RandomConditions
 from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.bijectors.conditions import Camera, Iso
 
@@ -100,6 +101,93 @@ def test_conditions_of_the_batch_are_used_where_it_has_them():
     assert labels(layer({"clean": CLEAN, "camera": tf.ones([64], tf.int32)})) == {
         (iso, "Beta") for iso in ISO_LEVELS
     }
+
+
+class PartlyLabelledNoise(LabelledNoise):
+    """Knows Alpha at all ISOs, Beta at 400 and 1600, Gamma at none."""
+
+    def knows_together(self, iso, camera):
+        return camera == 0 or (camera == 1 and iso > 100)
+
+    def _check_combination(self, given):
+        ok = (given["camera"] == 0) | ((given["camera"] == 1) & (given["iso"] > 100))
+        tf.debugging.Assert(tf.reduce_all(ok), ["not known together"])
+
+
+KNOWN = {(iso, "Alpha") for iso in ISO_LEVELS} | {(iso, "Beta") for iso in (400.0, 1600.0)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "pairs"),
+    [
+        ({}, KNOWN),
+        ({"iso": [100, 400]}, {(100.0, "Alpha"), (400.0, "Alpha"), (400.0, "Beta")}),
+        ({"iso_range": (50, 500)}, {(100.0, "Alpha"), (400.0, "Alpha"), (400.0, "Beta")}),
+        ({"camera": "Beta"}, {(400.0, "Beta"), (1600.0, "Beta")}),
+    ],
+)
+def test_only_pairs_that_the_model_knows_are_drawn(asked, pairs):
+    layer = nf.AddCameraNoise(PartlyLabelledNoise(), **asked)
+    assert labels(layer(CLEAN)) == pairs
+    layer.calls.assign(0)
+    assert labels(tf.function(layer)(CLEAN)) == pairs
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_known_pairs_have_equal_chances(jit_compile):
+    draw = tf.function(RandomConditions(PartlyLabelledNoise()), jit_compile=jit_compile)
+    clean, seed = tf.zeros([5000, 1, 1, 4]), tf.constant([1, 2])
+    drawn = np.stack(draw(clean, seed), axis=1)
+    pairs, counts = np.unique(drawn, axis=0, return_counts=True)
+    # Five pairs, 1000 each with a standard deviation of 28.
+    assert len(pairs) == 5 and np.abs(counts - 1000).max() < 140
+    np.testing.assert_array_equal(np.stack(draw(clean, seed), axis=1), drawn)
+
+
+def test_what_the_batch_brings_is_completed_by_what_is_known_with_it():
+    layer = nf.AddCameraNoise(PartlyLabelledNoise(), iso=[100, 400])
+    given = layer({"clean": CLEAN, "iso": np.full(64, 1600)})
+    assert labels(given) == {(1600.0, "Alpha"), (1600.0, "Beta")}
+    given = layer({"clean": CLEAN, "camera": np.array(["Alpha", "Beta"] * 32)})
+    assert labels(given) == {(100.0, "Alpha"), (400.0, "Alpha"), (400.0, "Beta")}
+    given = layer({"clean": CLEAN, "camera": np.ones(64, np.int64), "iso": np.full(64, 400)})
+    assert labels(given) == {(400.0, "Beta")}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not known together"):
+        layer({"clean": CLEAN, "camera": np.full(64, 2)})
+
+
+def test_a_recalibrated_nlf_with_missing_pairs_adds_noise():
+    full = MODELS["camera NLF"][0](tf.float32)
+    beta1 = full.beta1.numpy()
+    beta1[0, 0] = beta1[1, 1] = beta1[2, 0] = np.nan
+    layer = nf.AddCameraNoise(nf.CameraNLF(CAMERAS, ISO_LEVELS, beta1, full.beta2))
+    assert np.isfinite(layer(CLEAN)).all()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"camera": "Gamma"},
+        {"camera": ["Alpha", "Gamma"]},
+        {"camera": "Beta", "iso": 100},
+        {"camera": "Beta", "iso": [100, 400]},
+        {"camera": "Beta", "iso_range": (50, 200)},
+    ],
+)
+def test_what_is_never_known_together_is_refused_at_once(asked):
+    message = "Beta at ISO 400, Alpha at ISO 1600, .* not know with any"
+    with pytest.raises(ValueError, match=message):
+        nf.AddCameraNoise(PartlyLabelledNoise(), **asked)
+
+
+def test_a_model_that_knows_all_pairs_draws_as_if_there_were_no_table():
+    clean, seed = tf.zeros([64, 1, 1, 4]), tf.constant([1, 2])
+    iso, camera = RandomConditions(LabelledNoise())(clean, seed)
+    iso_seed, camera_seed = tf.unstack(tf.random.split(seed, 2))
+    expected = tf.random.stateless_uniform([64], iso_seed, 0, 3, tf.int32)
+    np.testing.assert_array_equal(iso, tf.gather(tf.constant(ISO_LEVELS), expected))
+    expected = tf.random.stateless_uniform([64], camera_seed, 0, 3, tf.int32)
+    np.testing.assert_array_equal(camera, expected)
 
 
 @pytest.mark.parametrize("name", MODELS)

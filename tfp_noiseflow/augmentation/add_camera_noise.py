@@ -41,7 +41,8 @@ class AddCameraNoise(tf_keras.layers.Layer):
 
     Args:
       noise_model: any noise model.
-      camera: a name or names to draw from; None: all that the model knows.
+      camera: a name or names to draw from; None: all that the model knows. Pairs of camera and ISO
+        that the model does not know are not drawn.
       iso: an ISO or ISOs to draw from; None: all levels of the model.
       iso_range: (lowest, highest), instead of `iso`: among the model's levels, or log-uniform for
         a model that takes any ISO.
@@ -143,11 +144,10 @@ class AddCameraNoise(tf_keras.layers.Layer):
         # As tf.random.split, but in the dtype that TFP's seeds have.
         seeds = tf.random.stateless_uniform([2, 2], seed, None, None, tf.int32)
         condition_seed, noise_seed = tf.unstack(seeds)
-        iso, camera = self._draw_conditions(clean, condition_seed)
-        if features.get("iso") is not None:
-            iso = tf.cast(features["iso"], self.noise_model.dtype)
-        if features.get("camera") is not None:
-            camera = features["camera"]
+        iso, camera = features.get("iso"), features.get("camera")
+        if iso is not None:
+            iso = tf.cast(iso, self.noise_model.dtype)
+        iso, camera = self._draw_conditions(clean, condition_seed, iso, camera)
         noisy = clean + self.noise_model(clean, iso=iso, camera=camera).sample(seed=noise_seed)
         noisy = as_stored(noisy, self.quantization_step, self.clips)
         # The first term is zero and has clean's gradient; the second stays exactly on its code.
