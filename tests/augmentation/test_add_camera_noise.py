@@ -91,6 +91,13 @@ def test_a_model_that_takes_any_iso_draws_log_uniformly_in_the_range():
     assert np.mean(isos < 316) == pytest.approx(0.25, abs=0.1)
 
 
+def test_a_model_that_takes_any_iso_needs_none_where_images_bring_theirs():
+    layer = nf.AddCameraNoise(LabelledNoise(None))
+    assert labels(layer({"clean": CLEAN, "iso": np.full(64, 400)})) == {
+        (400.0, camera) for camera in CAMERAS
+    }
+
+
 def test_conditions_of_the_batch_are_used_where_it_has_them():
     layer = nf.AddCameraNoise(LabelledNoise())
     camera = np.array(["Gamma", "Alpha"] * 32)
@@ -400,7 +407,7 @@ def test_wrong_arguments_say_what_is_expected(asked, message):
 
 def test_wrong_calls_say_what_is_expected():
     with pytest.raises(ValueError, match="iso or iso_range"):
-        nf.AddCameraNoise(LabelledNoise(None))
+        nf.AddCameraNoise(LabelledNoise(None))(CLEAN)
     layer = nf.AddCameraNoise(MODELS["camera NLF"][0](tf.float32))
     with pytest.raises(ValueError, match="a dict with clean"):
         layer({"image": CLEAN})

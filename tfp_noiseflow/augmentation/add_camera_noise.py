@@ -43,7 +43,8 @@ class AddCameraNoise(tf_keras.layers.Layer):
       noise_model: any noise model.
       camera: a name or names to draw from; None: all that the model knows. Pairs of camera and ISO
         that the model does not know are not drawn.
-      iso: an ISO or ISOs to draw from; None: all levels of the model.
+      iso: an ISO or ISOs to draw from; None: all levels of the model. For a model that takes any
+        ISO it or `iso_range` is needed where images do not bring theirs.
       iso_range: (lowest, highest), instead of `iso`: among the model's levels, or log-uniform for
         a model that takes any ISO.
       quantization_step: codes' distance as a fraction of full scale, to which noisy images are

@@ -23,13 +23,14 @@ class RandomConditions:
     Args:
       noise_model: whose cameras and ISO levels are known.
       camera: a name, or names to draw from with equal chances; None: all the model knows.
-      iso: an ISO, or ISOs to draw from; None: all levels the model knows.
+      iso: an ISO, or ISOs to draw from; None: all levels the model knows. Of a model that takes any
+        ISO none is drawn then: all images have to bring their own.
       iso_range: (lowest, highest), instead of `iso`. A model with ISO levels draws among those in
         the range with equal chances, one that takes any ISO draws log-uniformly.
 
     Raises:
       ValueError: a camera or ISO that the model does not know, or knows with none of the others;
-        both `iso` and `iso_range`, a range that is empty, no ISO where the model takes any.
+        both `iso` and `iso_range`, a range that is empty.
     """
 
     def __init__(
@@ -41,13 +42,14 @@ class RandomConditions:
     ):
         needed = noise_model.bijector.conditions
         self._dtype = noise_model.dtype
+        self._needs_iso = "iso" in needed
         self._cameras = self._isos = self._log_range = None
         if "camera" in needed:
             names = noise_model.cameras if camera is None else camera
             if not np.size(names):
                 raise ValueError(f"expected at least one camera, received {camera}.")
             self._cameras = np.atleast_1d(camera_indices(names, noise_model.cameras).numpy())
-        if "iso" in needed:
+        if self._needs_iso:
             self._choose_isos(noise_model.iso_levels, iso, iso_range)
         self._pairs = None
         # Of a model that takes any ISO there is no table of what it knows together.
@@ -62,7 +64,7 @@ class RandomConditions:
         if iso_range is None:
             isos = levels if iso is None else np.atleast_1d(iso)
             if isos is None:
-                raise ValueError("expected iso or iso_range: the noise model takes any ISO.")
+                return
             self._isos = np.array(isos, np.float64)
             self._check_isos(levels, iso)
             return
@@ -99,7 +101,16 @@ class RandomConditions:
         Returns:
           iso (float) and camera (int32 indices) of clean's batch shape, or as they were given;
           None for what the model does not depend on.
+
+        Raises:
+          ValueError: neither the images bring an ISO nor is there one to draw.
         """
+        has_iso = iso is not None or self._isos is not None or self._log_range is not None
+        if self._needs_iso and not has_iso:
+            raise ValueError(
+                "expected iso or iso_range, or images that bring their iso: the noise model takes "
+                "any ISO."
+            )
         drawn_iso, drawn_camera = self._draw(clean, seed, iso, camera)
         return drawn_iso if iso is None else iso, drawn_camera if camera is None else camera
 
