@@ -96,6 +96,20 @@ def test_measured_colors_stay_and_flat_color_is_exact(cfa):
     )
 
 
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_border_does_not_see_the_opposite_one(axis):
+    generator = np.random.default_rng(0)
+    mosaic = generator.uniform(size=(1, 40, 40))
+    other = np.moveaxis(mosaic.copy(), axis, 0)
+    other[28:] = generator.uniform(size=other[28:].shape)
+    other = np.moveaxis(other, 0, axis)
+    difference = np.moveaxis(np.abs(demosaic(mosaic) - demosaic(other)), axis, 0)
+    # The filters reach 11 pixels.
+    assert difference[:17].max() == 0 and difference[17:28].max() > 0
+    smallest = demosaic(generator.uniform(size=(1, 10, 10)))
+    assert np.isfinite(smallest).all()
+
+
 @pytest.mark.parametrize("angle", [0, 90, 30])
 def test_an_edge_keeps_its_color_and_has_no_zipper(angle):
     y, x = np.mgrid[:40, :40] - 19.5
