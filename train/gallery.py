@@ -16,7 +16,7 @@ import tfp_noiseflow as nf
 from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
 from tfp_noiseflow.evaluation.noise_gallery import plot_noise_gallery
 from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
-from tfp_noiseflow.imaging.raw_frame import read_frame
+from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
 from tfp_noiseflow.models import load_baselines
 
 FLAGS = flags.FLAGS
@@ -28,7 +28,9 @@ flags.DEFINE_string("output_dir", None, "Where the two PNGs go.", required=True)
 flags.DEFINE_list("cameras", None, "Rows. Default: the first three that the model knows.")
 flags.DEFINE_list("isos", None, "Columns of the contact sheet. Default: all levels of the model.")
 flags.DEFINE_float("iso", None, "Of noise.png. Default: the highest but one.")
-flags.DEFINE_float("exposure", 0.5, "Of the photograph, as in train.add_noise.")
+flags.DEFINE_float(
+    "exposure", None, "As in train.add_noise. Default: 0.5 for a photograph, for raw as there."
+)
 flags.DEFINE_integer("crop", 144, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
 flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the middle.")
 flags.DEFINE_integer("seed", 0, "Of all noise.")
@@ -50,7 +52,9 @@ def main(argv: list[str]) -> None:
         models, captures, [(camera, iso) for camera in cameras], path, seed=FLAGS.seed
     ):
         print(row)
-    frame = read_frame(FLAGS.photograph, exposure=FLAGS.exposure, seed=FLAGS.seed)
+    is_raw = FLAGS.photograph.lower().endswith(RAW_FORMATS)
+    exposure = FLAGS.exposure or (None if is_raw else 0.5)
+    frame = read_frame(FLAGS.photograph, exposure=exposure, seed=FLAGS.seed)
     middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))
     rows = []
     for camera in cameras:
