@@ -19,6 +19,7 @@ from tfp_noiseflow.imaging.isp import (
     linear_to_srgb,
 )
 from tfp_noiseflow.imaging.picture import read_picture
+from tfp_noiseflow.imaging.raw_frame import with_white_balance
 
 COLORS = draw_camera_colors(2, np.random.default_rng(0))
 
@@ -188,6 +189,16 @@ def test_saturated_pixels_become_white_and_noise_below_black_black():
     mosaic = np.ones((1, 12, 12), np.float32)
     np.testing.assert_allclose(process(mosaic, one_frame(), 0.5), 1, atol=1e-6)
     np.testing.assert_allclose(process(-0.1 * mosaic, one_frame(), 0.5), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("exposure", "gains"), [(1.6, (2.0, 1.5)), (0.9, (0.8, 1.5))])
+def test_saturated_pixels_are_neutral_at_any_exposure(exposure, gains):
+    colors = with_white_balance(one_frame(), *gains)
+    picture = process(np.ones((1, 12, 12), np.float32), colors, exposure).numpy()
+    assert np.ptp(picture, axis=-1).max() < 1e-4
+    # The sensor's range is used: of the least amplified colour all of it.
+    linear = min(1, *gains) / exposure
+    np.testing.assert_allclose(picture, apply_tone_curve(linear_to_srgb(linear)), atol=1e-4)
 
 
 def test_graph_with_dynamic_size():

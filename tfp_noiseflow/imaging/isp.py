@@ -32,7 +32,9 @@ def balance(mosaic, colors: CameraColors, exposure=1.0, cfa: str = "RGGB") -> tf
       cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
 
     Returns:
-      [n, H, W], at most 1: what is saturated on the sensor becomes white, whatever its colour.
+      [n, H, W], at most 1 and at most what a saturated pixel of the least amplified colour becomes:
+      what is saturated on the sensor is neutral, whatever its colour. It is white unless exposure
+      is above 1 or above a gain.
     """
     mosaic = checked_mosaic(mosaic, cfa)
     gains = (1.0 / raw_per_camera_rgb(colors, exposure)).astype(mosaic.dtype.as_numpy_dtype)
@@ -40,7 +42,8 @@ def balance(mosaic, colors: CameraColors, exposure=1.0, cfa: str = "RGGB") -> tf
     shape = tf.shape(mosaic)
     cells = tf.reshape(mosaic, [shape[0], shape[1] // 2, 2, shape[2] // 2, 2])
     balanced = tf.reshape(cells * cell[:, None], shape)
-    return tf.ensure_shape(tf.minimum(balanced, 1.0), mosaic.shape)
+    white = np.minimum(gains.min(axis=1), 1.0)[:, None, None]
+    return tf.ensure_shape(tf.minimum(balanced, white), mosaic.shape)
 
 
 def camera_to_linear_srgb(camera_rgb, srgb_to_camera: np.ndarray) -> tf.Tensor:
