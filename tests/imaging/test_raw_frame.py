@@ -142,7 +142,7 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         read_picture(tmp_path / "p.gif")
 
 
-def write_dng(path, codes, matrix, neutral):
+def write_dng(path, codes, matrix, neutral, orientation=1):
     """A DNG of the tags that its specification asks for."""
     tifffile = pytest.importorskip("tifffile")
 
@@ -159,6 +159,7 @@ def write_dng(path, codes, matrix, neutral):
         (50721, "2i", 9, rational(matrix), True),  # ColorMatrix1
         (50728, "2I", 3, rational(neutral), True),  # AsShotNeutral
         (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
+        (274, "H", 1, orientation, True),
     ]
     tifffile.imwrite(path, codes, photometric=32803, extratags=tags)
 
@@ -178,6 +179,21 @@ def test_a_dng_is_read_with_its_colors(tmp_path):
     (tmp_path / "g.dng").write_bytes((tmp_path / "f.dng").read_bytes()[:200])
     with pytest.raises(ValueError, match=r"g\.dng: expected a DNG"):
         read_raw(tmp_path / "g.dng")
+
+
+# TIFF's orientations: turned by half, to be turned clockwise, and counterclockwise.
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
+def test_a_picture_of_a_dng_is_upright(tmp_path, orientation, turns):
+    pytest.importorskip("rawpy")
+    codes = GENERATOR.integers(64, 1024, (64, 96)).astype(np.uint16)
+    given = (codes, XYZ_TO_CAMERA[1], [0.5, 1.0, 0.625])
+    write_dng(tmp_path / "f.dng", *given)
+    write_dng(tmp_path / "g.dng", *given, orientation=orientation)
+    plain, turned = read_raw(tmp_path / "f.dng"), read_raw(tmp_path / "g.dng")
+    np.testing.assert_array_equal(turned.mosaic, plain.mosaic)
+    np.testing.assert_array_equal(turned.picture(), np.rot90(plain.picture(), turns))
+    write_raw(turned, tmp_path / "g.npz")
+    assert read_raw(tmp_path / "g.npz").quarter_turns == turns
 
 
 @pytest.mark.parametrize(("module", "file"), [("rawpy", "f.dng"), ("imageio.v3", "f.jpg")])
@@ -218,6 +234,23 @@ def test_inks_are_not_read_as_colors(tmp_path):
     white.save(tmp_path / "p.tif")
     with pytest.raises(ValueError, match=r"p\.tif: .*CMYK"):
         read_picture(tmp_path / "p.tif")
+
+
+def test_a_tiffs_numbers_are_read_for_what_they_stand_for(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    for dtype in (np.uint8, np.uint16):
+        grey = GENERATOR.integers(0, np.iinfo(dtype).max, (16, 18)).astype(dtype)
+        tifffile.imwrite(tmp_path / "w.tif", grey, photometric="miniswhite")
+        expected = np.repeat(1 - grey[..., None] / np.iinfo(dtype).max, 3, axis=2)
+        np.testing.assert_allclose(read_picture(tmp_path / "w.tif"), expected, atol=1e-6)
+    grey = grey.astype(np.uint8)
+    palette = np.zeros((3, 256), np.uint16)
+    tifffile.imwrite(tmp_path / "p.tif", grey, photometric="palette", colormap=palette)
+    turned = [(274, "H", 1, 6, True)]
+    tifffile.imwrite(tmp_path / "t.tif", grey, photometric="minisblack", extratags=turned)
+    for name, message in (("p", "a palette"), ("t", "turned")):
+        with pytest.raises(ValueError, match=rf"{name}\.tif: .*{message}"):
+            read_picture(tmp_path / f"{name}.tif")
 
 
 def test_a_photograph_becomes_a_frame_and_comes_back():

@@ -16,6 +16,8 @@ from tfp_noiseflow.imaging.picture import read_picture
 
 RAW_FORMATS = (".npz", ".dng")
 UINT16 = np.dtype(np.uint16)
+# LibRaw's `flip` as quarter turns counterclockwise.
+QUARTER_TURNS = {0: 0, 3: 2, 5: 1, 6: 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,7 @@ class RawFrame:
       colors: CameraColors of one frame. exposure: the fraction of full scale that becomes white.
       black_level: [2, 2], by position in the CFA's cell, and white_level: of the file's codes.
       code_type: of the codes; a floating type is not rounded.
+      quarter_turns: counterclockwise, of the picture against the mosaic.
     """
 
     mosaic: np.ndarray
@@ -37,10 +40,12 @@ class RawFrame:
     black_level: np.ndarray
     white_level: float
     code_type: np.dtype
+    quarter_turns: int = 0
 
     def picture(self) -> np.ndarray:
-        """The frame as sRGB, [H, W, 3] float32 in [0, 1]."""
-        return process(self.mosaic[None], self.colors, self.exposure, self.cfa)[0].numpy()
+        """The frame as sRGB, upright, [H, W, 3] (or [W, H, 3]) float32 in [0, 1]."""
+        picture = process(self.mosaic[None], self.colors, self.exposure, self.cfa)[0].numpy()
+        return np.ascontiguousarray(np.rot90(picture, self.quarter_turns))
 
     def with_mosaic(self, mosaic: np.ndarray) -> RawFrame:
         """The same frame with other pixels."""
@@ -90,6 +95,7 @@ def frame_of_codes(
     white_balance: Sequence[float] | None = None,
     srgb_to_camera: np.ndarray | None = None,
     exposure: float | None = None,
+    quarter_turns: int = 0,
 ) -> RawFrame:
     """A raw frame from codes.
 
@@ -101,6 +107,7 @@ def frame_of_codes(
       white_balance: the gains of red and blue. srgb_to_camera: [3, 3], as in CameraColors.
       exposure: the fraction of full scale that becomes white. What is None is metered, the exposure
         with the gains that are used.
+      quarter_turns: counterclockwise, of the picture against the mosaic.
 
     Raises:
       ValueError: another shape, an unknown CFA, white not above black, pixels that are not finite,
@@ -140,7 +147,9 @@ def frame_of_codes(
     code_type = UINT16 if white_level < 2**16 else np.dtype(np.uint32)
     if codes.dtype.kind == "f" or white_level >= 2**32:
         code_type = np.dtype(np.float32)
-    return RawFrame(mosaic, cfa, colors, exposure, black_level, white_level, code_type)
+    return RawFrame(
+        mosaic, cfa, colors, exposure, black_level, white_level, code_type, int(quarter_turns)
+    )
 
 
 def read_raw(
@@ -153,8 +162,8 @@ def read_raw(
 
     Args:
       path: .npz with `raw` [H, W], `black`, `white` and `cfa` (and, where they are known,
-        `white_balance`, the gains of red and blue, `srgb_to_camera` and `exposure`, as
-        `frame_of_codes` takes them), or .dng with the extra `dng`.
+        `white_balance`, the gains of red and blue, `srgb_to_camera`, `exposure` and
+        `quarter_turns`, as `frame_of_codes` takes them), or .dng with the extra `dng`.
       exposure, white_balance: instead of the file's; None: the file's, or metered.
 
     Raises:
@@ -199,8 +208,8 @@ def read_frame(
 def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
     """Writes a frame as .npz, with all that its picture is made with.
 
-    These are `raw`, its codes, `black`, `white`, `cfa`, `white_balance`, `srgb_to_camera` and
-    `exposure`.
+    These are `raw`, its codes, `black`, `white`, `cfa`, `white_balance`, `srgb_to_camera`,
+    `exposure` and `quarter_turns`.
 
     Args:
       frame: what to write. path: where.
@@ -217,6 +226,7 @@ def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
             white_balance=white_balance,
             srgb_to_camera=frame.colors.srgb_to_camera[0],
             exposure=frame.exposure,
+            quarter_turns=frame.quarter_turns,
             **about,
         )
 
@@ -231,7 +241,7 @@ def _read_npz(path: str) -> dict:
     missing = sorted({"raw", "black", "white", "cfa"} - set(values))
     if missing:
         raise ValueError(f"expected raw, black, white and cfa, missing {missing}.")
-    about = ("white_balance", "srgb_to_camera", "exposure")
+    about = ("white_balance", "srgb_to_camera", "exposure", "quarter_turns")
     return {
         "codes": values["raw"],
         "cfa": str(values["cfa"]),
@@ -273,8 +283,11 @@ def _read_dng(path: str) -> dict:
             balance = np.array(raw.camera_whitebalance, np.float64)[:3]
             # Camera RGB -> sRGB from the file's ColorMatrix, for white-balanced images.
             matrix = np.array(raw.color_matrix, np.float64)[:, :3]
+            flip = raw.sizes.flip
     except rawpy.LibRawError as error:
         raise ValueError(f"expected a DNG file, received {error}.") from error
+    if flip not in QUARTER_TURNS:
+        raise ValueError("expected a frame that is at most turned, received a mirrored one.")
     has_matrix, has_balance = np.linalg.matrix_rank(matrix) == 3, np.all(balance > 0)
     return {
         "codes": codes,
@@ -283,6 +296,7 @@ def _read_dng(path: str) -> dict:
         "white_level": white,
         "srgb_to_camera": np.linalg.inv(matrix) if has_matrix else None,
         "white_balance": balance[[0, 2]] / balance[1] if has_balance else None,
+        "quarter_turns": QUARTER_TURNS[flip],
     }
 
 
