@@ -91,7 +91,7 @@ def finetune_camera(
         baselines["recalibrated_nlf"] = baselines["recalibrated_nlf"].with_cameras_of(new)
         write_baselines(output_model_dir, baselines)
     training_data = _training_data(
-        read_config(model_dir)["training_data"], captures, camera, schedule
+        read_config(model_dir)["training_data"], captures, validation, camera, schedule
     )
     save_model(joined, output_model_dir, training_data)
     return joined
@@ -106,14 +106,22 @@ def _of_camera(captures: Captures, camera: str) -> Captures:
     return captures.select(captures.camera == camera)
 
 
-def _training_data(before: dict, captures: Captures, camera: str, schedule: Schedule) -> dict:
+def _training_data(
+    before: dict, captures: Captures, validation: Captures, camera: str, schedule: Schedule
+) -> dict:
     """What a model was trained on before, and the captures of its new camera."""
-    new = {"camera": camera, **about_captures(captures), "schedule": asdict(schedule)}
+    new = {
+        "camera": camera,
+        **about_captures(captures),
+        "validation_scenes": about_captures(validation)["scenes"],
+        "schedule": asdict(schedule),
+    }
     # What holds for the model as a whole names both.
     both = {
         name: "; ".join(dict.fromkeys(text for text in (before.get(name), new[name]) if text))
         for name in ("origin", "licence")
     }
-    scenes = [about.get("scenes") for about in (before, new)]
-    both["scenes"] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
+    for name in ("scenes", "validation_scenes"):
+        scenes = [about.get(name) for about in (before, new)]
+        both[name] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
     return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}
