@@ -60,3 +60,12 @@ def test_import_sidd():
 def test_serving(tmp_path):
     export = nf.export_saved_model(nf.NoiseFlow("S-G-CAM"), tmp_path / "small")
     assert "up to 256 x 256" in run("serving", f"--export={export}", "--rounding")
+
+
+def test_round_trip():
+    """What isp.py states: of the photograph that loses most and of that which loses least."""
+    text = run("round_trip", "--photographs=coffee,chelsea", "--exposures=0.5")
+    rows = re.findall(r"0.5: (.*) dB; without the mosaic (.*) dB, (.*) %", text)
+    coffee, chelsea = (list(map(float, row)) for row in rows)
+    assert coffee[0] > 32 and 60 < coffee[1] < 65 and 0.2 < coffee[2] < 0.4
+    assert chelsea[0] > 39 and chelsea[1] > 100 and chelsea[2] == 0

@@ -62,9 +62,11 @@ def test_round_trip_of_a_smooth_image(exposure):
 # Measured when this was written: chelsea 39.9 dB, astronaut 36.4, coffee 32.8. Half of the colours
 # of a pixel are interpolated: there is detail that no camera would get back.
 @pytest.mark.parametrize(("scene", "psnr"), [("chelsea", 39), ("astronaut", 35), ("coffee", 32)])
-def test_round_trip_of_photographs(scene, psnr):
+@pytest.mark.parametrize("exposure", [1.0, 0.5])
+def test_round_trip_of_photographs(scene, psnr, exposure):
     image = photograph(scene)
-    back = process(unprocess(image[None], one_frame(), 1.0), one_frame(), 1.0)[0].numpy()
+    raw = unprocess(image[None], one_frame(), exposure)
+    back = process(raw, one_frame(), exposure)[0].numpy()
     assert -10 * np.log10(np.mean((back - image) ** 2)) > psnr
     # No colour cast: the mean of each colour is that of the photograph to half a code of 8 bits.
     np.testing.assert_allclose(back.mean(axis=(0, 1)), image.mean(axis=(0, 1)), atol=0.5 / 255)

@@ -3,9 +3,13 @@
 White balance and exposure, demosaicking, colour matrix, sRGB transfer curve, tone curve: the
 inverse of `inverse_isp.py`, step by step, with the same colour metadata.
 
-A photograph that is unprocessed and processed comes back with 33 to 40 dB (scikit-image's coffee,
-astronaut, chelsea; tests/imaging/test_isp.py): the mosaic holds a third of the colours, and
-interpolating the others is all that is lost; without the mosaic it comes back to rounding.
+A photograph that is unprocessed and processed comes back with 32.8, 36.4 and 39.9 dB
+(scikit-image's coffee, astronaut and chelsea; the same at exposure 1 and 0.5;
+`python -m benchmarks.round_trip`): the mosaic holds a third of the colours and the others are
+interpolated. Without the mosaic it comes back to rounding but where a colour is outside of what the
+camera's primaries make, which is clipped, or is a tinted highlight, whose way to saturation
+(`apply_exposure`) is not undone: 0.3 % of coffee's pixels (62.5 dB), 0.02 % of astronaut's (72 dB),
+none of chelsea's.
 """
 
 from __future__ import annotations
