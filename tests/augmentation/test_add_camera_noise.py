@@ -1,5 +1,6 @@
 """AddCameraNoise: the model's noise, of the conditions asked for, the same again at one seed."""
 
+import pathlib
 import subprocess
 import sys
 
@@ -46,6 +47,7 @@ class LabelledNoise(nf.NoiseModel):
         return {}
 
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # 1024 values: their standard deviation is known to 2 %, four times closer than ISOs or cameras lie.
 CLEAN = np.full((64, 16, 16, 4), 0.4, np.float32)
 
@@ -306,12 +308,17 @@ def test_gradient_with_respect_to_clean_is_the_identity():
     np.testing.assert_array_equal(tape.gradient(total, clean), np.ones_like(CLEAN[:1]))
 
 
+def a_flow():
+    return moved(MODELS["S-Ax1-G-Ax1-CAM"][0](tf.float32), by=0.03)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_under_mixed_precision_noise_stays_in_float32(policy):
-    reference = nf.AddCameraNoise(LabelledNoise(), seed=5)(CLEAN)
+@pytest.mark.parametrize("build", [LabelledNoise, a_flow])
+def test_under_mixed_precision_noise_stays_in_float32(policy, build):
+    reference = nf.AddCameraNoise(build(), seed=5)(CLEAN)
     tf_keras.mixed_precision.set_global_policy(policy)
     try:
-        layer = nf.AddCameraNoise(LabelledNoise(), seed=5)
+        layer = nf.AddCameraNoise(build(), seed=5)
         noisy = layer(CLEAN)
         model = tf_keras.Sequential([layer, tf_keras.layers.Conv2D(4, 1)])
         assert model(CLEAN).dtype == tf.as_dtype(policy[6:])
@@ -356,12 +363,13 @@ def test_keras_3_trains_on_the_mapped_dataset():
 
 REPLICAS = """
 import numpy as np, tensorflow as tf, tf_keras, tfp_noiseflow as nf
+from tests.registry import MODELS, moved
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 clean = np.full((8, 4, 4, 4), 0.4, np.float32)
 with strategy.scope():
-    layer = nf.AddCameraNoise(nf.GaussianNoise(0.01), seed=3)
+    layer = nf.AddCameraNoise(moved(MODELS["{model}"][0](tf.float32), by=0.03), seed=3)
     model = tf_keras.Sequential([layer, tf_keras.layers.Conv2D(4, 1)])
     model.compile("sgd", "mse")
 def noise():
@@ -379,9 +387,13 @@ print("calls", strategy.experimental_local_results(layer.calls)[1].numpy())
 """
 
 
-def test_replicas_of_a_distributed_training_have_noise_of_their_own():
+@pytest.mark.parametrize("model", ["Gaussian", "S-Ax1-G-Ax1-CAM"])
+def test_replicas_of_a_distributed_training_have_noise_of_their_own(model):
     # Logical devices are configured before TensorFlow starts, hence the process.
-    done = subprocess.run([sys.executable, "-c", REPLICAS], capture_output=True, text=True)
+    code = REPLICAS.replace("{model}", model)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "calls 4" in done.stdout
 
