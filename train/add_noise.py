@@ -9,7 +9,6 @@ too, and O/<name>_contact_sheet.png: pieces of all, every pixel as it is.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 
@@ -19,12 +18,7 @@ import tfp_noiseflow as nf
 from tfp_noiseflow.augmentation.noisy_frame import check_conditions, noisy_frame
 from tfp_noiseflow.imaging.contact_sheet import as_uint8, cropped, write_contact_sheet
 from tfp_noiseflow.imaging.picture import write_png
-from tfp_noiseflow.imaging.raw_frame import (
-    RAW_FORMATS,
-    read_frame,
-    with_white_balance,
-    write_raw,
-)
+from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame, write_raw
 
 FLAGS = flags.FLAGS
 
@@ -37,10 +31,15 @@ flags.DEFINE_integer("seed", 0, "Of the noise, and of a photograph's drawn colou
 flags.DEFINE_float(
     "exposure",
     None,
-    "The fraction of full scale that becomes white. Default: 1 for photographs, metered for raw.",
+    "The fraction of full scale that becomes white. Default: 1 for photographs; for raw the "
+    "file's, or metered.",
     lower_bound=1e-4,
 )
-flags.DEFINE_list("white_balance", None, "Gains of red and blue. Default: the file's, or metered.")
+flags.DEFINE_list(
+    "white_balance",
+    None,
+    "Gains of red and blue. Default: drawn for photographs; for raw the file's, or metered.",
+)
 flags.DEFINE_integer("crop", 192, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
 flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the frame's middle.")
 
@@ -61,13 +60,13 @@ def file_labels(cameras: list[str | None]) -> list[str]:
 def main(argv: list[str]) -> None:
     del argv
     model = nf.load_model(FLAGS.model_dir)
-    frame = read_frame(FLAGS.input, exposure=FLAGS.exposure or 1.0, seed=FLAGS.seed)
+    frame = read_frame(
+        FLAGS.input,
+        exposure=FLAGS.exposure,
+        white_balance=FLAGS.white_balance and [float(gain) for gain in FLAGS.white_balance],
+        seed=FLAGS.seed,
+    )
     is_raw = FLAGS.input.lower().endswith(RAW_FORMATS)
-    if is_raw and FLAGS.exposure:
-        frame = dataclasses.replace(frame, exposure=FLAGS.exposure)
-    if FLAGS.white_balance:
-        gains = map(float, FLAGS.white_balance)
-        frame = dataclasses.replace(frame, colors=with_white_balance(frame.colors, *gains))
     cameras = FLAGS.camera or model.cameras or [None]
     isos = [float(iso) for iso in FLAGS.iso or model.iso_levels or [100]]
     # All of them now: a wrong one shall not be found when half of the files are written.

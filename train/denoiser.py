@@ -8,9 +8,11 @@ Goes on where it was stopped: denoisers are kept in O/<source>-<seed>.
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
+import tf_keras
 from absl import app, flags
 
 import tfp_noiseflow as nf
@@ -52,15 +54,6 @@ flags.DEFINE_string("figure_captures", None, "Captures of figure.png. Default: t
 flags.DEFINE_integer("verbose", 2, "0: silent, 1: progress bar, 2: a line an epoch.")
 
 
-def generator_scenes() -> list[str]:
-    """The scenes that the noise models were fitted on, or that picked their checkpoint."""
-    about = read_config(FLAGS.model_dir)["training_data"]
-    scenes = [*(about.get("scenes") or []), *(about.get("validation_scenes") or [])]
-    if not scenes:
-        print(f"{FLAGS.model_dir} does not name the scenes it was trained on: not checked.")
-    return scenes
-
-
 def code_step(captures: nf.Captures) -> float:
     """The distance of codes as a fraction of full scale.
 
@@ -76,11 +69,31 @@ def code_step(captures: nf.Captures) -> float:
     return float(steps[0])
 
 
+def export_once(denoiser: tf_keras.Model, source: str, seed: int) -> None:
+    """Exports a denoiser, unless a run that was stopped has exported this one.
+
+    `exported.json` says of which seed each export is; another seed's becomes a new version.
+    """
+    folder = os.path.join(FLAGS.output_dir, "saved_models")
+    record = os.path.join(folder, "exported.json")
+    seeds = {}
+    if os.path.exists(record):
+        with open(record, encoding="utf-8") as file:
+            seeds = json.load(file)
+    path = os.path.join(folder, source)
+    if seeds.get(source) != seed or not os.path.isdir(path):
+        export_denoiser(denoiser, path)
+        write_json(record, {**seeds, source: seed})
+
+
 def main(argv: list[str]) -> None:
     del argv
     train_captures = nf.read_captures(FLAGS.train_captures, dequantises=False)
     test_captures = nf.read_captures(FLAGS.test_captures, dequantises=False)
-    scenes = generator_scenes()
+    scenes, unnamed = experiment.generator_scenes(read_config(FLAGS.model_dir)["training_data"])
+    for what in unnamed:
+        print(f"{FLAGS.model_dir} does not name the scenes it was {what}: not checked.")
+    seeds = [int(seed) for seed in FLAGS.seeds]
     trials = experiment.Experiment(
         nf.load_model(FLAGS.model_dir),
         load_baselines(FLAGS.model_dir).get("recalibrated_nlf"),
@@ -99,13 +112,14 @@ def main(argv: list[str]) -> None:
         clips=FLAGS.as_codes,
         generator_scenes=scenes,
     )
+    trials.check_sources(FLAGS.sources)
     figure_captures = test_captures
     if FLAGS.figure_captures:
         figure_captures = nf.read_captures(FLAGS.figure_captures, dequantises=False)
         experiment.check_scenes(train_captures, figure_captures, scenes)
     noisy = experiment.measure_denoiser(None, test_captures)
     results = {source: [] for source in FLAGS.sources}
-    for seed in map(int, FLAGS.seeds):
+    for seed in seeds:
         for source in FLAGS.sources:
             print(f"{trials.folder(source, seed)}", flush=True)
             results[source].append(trials.result(source, seed, verbose=FLAGS.verbose))
@@ -113,17 +127,16 @@ def main(argv: list[str]) -> None:
     text = f"{experiment.table(noisy, results)}\n{experiment.iso_table(noisy, results)}"
     write_text(os.path.join(FLAGS.output_dir, "table.md"), text)
     write_json(os.path.join(FLAGS.output_dir, "table.json"), {"noisy": noisy, **results})
-    denoisers = {s: trials.denoiser(s, int(FLAGS.seeds[0]), verbose=0) for s in FLAGS.sources}
-    plot_denoised(
-        denoisers,
-        figure_captures,
-        os.path.join(FLAGS.output_dir, "figure.png"),
-    )
+    denoisers = {source: trials.denoiser(source, seeds[0], verbose=0) for source in FLAGS.sources}
     for source, denoiser in denoisers.items():
-        path = os.path.join(FLAGS.output_dir, "saved_models", source)
-        if not os.path.isdir(path):  # Else from before this run was resumed.
-            export_denoiser(denoiser, path)
-    print(f"{text}\nWrote table.md, table.json, figure.png and saved_models in {FLAGS.output_dir}.")
+        export_once(denoiser, source, seeds[0])
+    print(f"{text}\nWrote table.md, table.json and saved_models in {FLAGS.output_dir}.")
+    # The figure last: nothing that took hours shall be lost where it cannot be drawn.
+    if figure_captures.image_shape[-1] == 4:
+        plot_denoised(denoisers, figure_captures, os.path.join(FLAGS.output_dir, "figure.png"))
+        print(f"Wrote figure.png in {FLAGS.output_dir}.")
+    else:
+        print(f"No figure: {figure_captures.path} does not hold packed captures.")
 
 
 if __name__ == "__main__":

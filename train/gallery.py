@@ -13,10 +13,10 @@ import os
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.augmentation.noisy_frame import check_conditions, noisy_frame
 from tfp_noiseflow.evaluation.noise_gallery import plot_noise_gallery
 from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
-from tfp_noiseflow.imaging.raw_frame import read_frame
+from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
 from tfp_noiseflow.models import load_baselines
 
 FLAGS = flags.FLAGS
@@ -25,10 +25,16 @@ flags.DEFINE_string("model_dir", None, "A trained Noise Flow and its baselines."
 flags.DEFINE_string("captures", None, "Held-out captures, packed.", required=True)
 flags.DEFINE_string("photograph", None, "For the contact sheet.", required=True)
 flags.DEFINE_string("output_dir", None, "Where the two PNGs go.", required=True)
-flags.DEFINE_list("cameras", None, "Rows. Default: the first three that the model knows.")
-flags.DEFINE_list("isos", None, "Columns of the contact sheet. Default: all levels of the model.")
-flags.DEFINE_float("iso", None, "Of noise.png. Default: the highest but one.")
-flags.DEFINE_float("exposure", 0.5, "Of the photograph, as in train.add_noise.")
+flags.DEFINE_list(
+    "cameras", None, "Rows. Default: the first three that the model knows, or of the captures."
+)
+flags.DEFINE_list(
+    "isos", None, "Columns of the contact sheet. Default: the model's levels, or the captures'."
+)
+flags.DEFINE_float("iso", None, "Of noise.png. Default: the highest of these but one.")
+flags.DEFINE_float(
+    "exposure", None, "As in train.add_noise. Default: 0.5 for a photograph, for raw as there."
+)
 flags.DEFINE_integer("crop", 144, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
 flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the middle.")
 flags.DEFINE_integer("seed", 0, "Of all noise.")
@@ -38,19 +44,30 @@ def main(argv: list[str]) -> None:
     del argv
     model = nf.load_model(FLAGS.model_dir)
     captures = nf.read_captures(FLAGS.captures)
-    models = {"Gaussian": load_baselines(FLAGS.model_dir)["gaussian"]}
+    baselines = load_baselines(FLAGS.model_dir)
+    if "gaussian" not in baselines:
+        raise ValueError(
+            f"{FLAGS.model_dir}: expected baselines.json with the Gaussian, as train.noise_flow "
+            f"writes it beside its model, found {sorted(baselines)}."
+        )
+    models = {"Gaussian": baselines["gaussian"]}
     if captures.nlf is not None:
         models["camera NLF"] = nf.CameraNLF.from_reported(captures)
     models["Noise Flow"] = model
-    cameras = FLAGS.cameras or model.cameras[:3]
-    isos = [float(iso) for iso in FLAGS.isos or model.iso_levels]
-    iso = FLAGS.iso or sorted(model.iso_levels)[-2:][0]
+    cameras = FLAGS.cameras or (model.cameras or captures.cameras)[:3]
+    levels = model.iso_levels or captures.iso_levels
+    isos = [float(iso) for iso in FLAGS.isos or levels]
+    iso = FLAGS.iso or sorted(levels)[-2:][0]
+    # All of them now: a wrong one shall not be found when the first picture is written.
+    check_conditions(model, cameras, isos)
     path = os.path.join(FLAGS.output_dir, "noise.png")
     for row in plot_noise_gallery(
         models, captures, [(camera, iso) for camera in cameras], path, seed=FLAGS.seed
     ):
         print(row)
-    frame = read_frame(FLAGS.photograph, exposure=FLAGS.exposure, seed=FLAGS.seed)
+    is_raw = FLAGS.photograph.lower().endswith(RAW_FORMATS)
+    exposure = FLAGS.exposure or (None if is_raw else 0.5)
+    frame = read_frame(FLAGS.photograph, exposure=exposure, seed=FLAGS.seed)
     middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))
     rows = []
     for camera in cameras:

@@ -11,6 +11,7 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.models import untrained_model
+from tfp_noiseflow.models.model_directory import read_config
 
 FLAGS = flags.FLAGS
 
@@ -62,7 +63,9 @@ def main(argv: list[str]) -> None:
         has_border_indicator=FLAGS.border_indicator,
         seed=FLAGS.seed,
     )
+    started_from = None
     if FLAGS.start_from:
+        started_from = read_config(FLAGS.start_from)["training_data"]
         taken = model.start_layers_from(nf.load_model(FLAGS.start_from))
         print(f"Layers of {FLAGS.start_from}: {', '.join(taken)}")
     print(model)
@@ -78,6 +81,7 @@ def main(argv: list[str]) -> None:
             decay=FLAGS.decay,
             seed=FLAGS.seed,
         ),
+        started_from=started_from,
         verbose=FLAGS.verbose,
     )
     print(f"Wrote {os.path.join(FLAGS.model_dir, '')}: the best and last checkpoints, logs.")

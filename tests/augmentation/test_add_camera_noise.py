@@ -1,5 +1,6 @@
 """AddCameraNoise: the model's noise, of the conditions asked for, the same again at one seed."""
 
+import pathlib
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import tf_keras
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS, moved
+from tfp_noiseflow.augmentation.random_conditions import RandomConditions
 from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.bijectors.conditions import Camera, Iso
 
@@ -45,6 +47,7 @@ class LabelledNoise(nf.NoiseModel):
         return {}
 
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # 1024 values: their standard deviation is known to 2 %, four times closer than ISOs or cameras lie.
 CLEAN = np.full((64, 16, 16, 4), 0.4, np.float32)
 
@@ -90,6 +93,13 @@ def test_a_model_that_takes_any_iso_draws_log_uniformly_in_the_range():
     assert np.mean(isos < 316) == pytest.approx(0.25, abs=0.1)
 
 
+def test_a_model_that_takes_any_iso_needs_none_where_images_bring_theirs():
+    layer = nf.AddCameraNoise(LabelledNoise(None))
+    assert labels(layer({"clean": CLEAN, "iso": np.full(64, 400)})) == {
+        (400.0, camera) for camera in CAMERAS
+    }
+
+
 def test_conditions_of_the_batch_are_used_where_it_has_them():
     layer = nf.AddCameraNoise(LabelledNoise())
     camera = np.array(["Gamma", "Alpha"] * 32)
@@ -100,6 +110,93 @@ def test_conditions_of_the_batch_are_used_where_it_has_them():
     assert labels(layer({"clean": CLEAN, "camera": tf.ones([64], tf.int32)})) == {
         (iso, "Beta") for iso in ISO_LEVELS
     }
+
+
+class PartlyLabelledNoise(LabelledNoise):
+    """Knows Alpha at all ISOs, Beta at 400 and 1600, Gamma at none."""
+
+    def knows_together(self, iso, camera):
+        return camera == 0 or (camera == 1 and iso > 100)
+
+    def _check_combination(self, given):
+        ok = (given["camera"] == 0) | ((given["camera"] == 1) & (given["iso"] > 100))
+        tf.debugging.Assert(tf.reduce_all(ok), ["not known together"])
+
+
+KNOWN = {(iso, "Alpha") for iso in ISO_LEVELS} | {(iso, "Beta") for iso in (400.0, 1600.0)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "pairs"),
+    [
+        ({}, KNOWN),
+        ({"iso": [100, 400]}, {(100.0, "Alpha"), (400.0, "Alpha"), (400.0, "Beta")}),
+        ({"iso_range": (50, 500)}, {(100.0, "Alpha"), (400.0, "Alpha"), (400.0, "Beta")}),
+        ({"camera": "Beta"}, {(400.0, "Beta"), (1600.0, "Beta")}),
+    ],
+)
+def test_only_pairs_that_the_model_knows_are_drawn(asked, pairs):
+    layer = nf.AddCameraNoise(PartlyLabelledNoise(), **asked)
+    assert labels(layer(CLEAN)) == pairs
+    layer.calls.assign(0)
+    assert labels(tf.function(layer)(CLEAN)) == pairs
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_known_pairs_have_equal_chances(jit_compile):
+    draw = tf.function(RandomConditions(PartlyLabelledNoise()), jit_compile=jit_compile)
+    clean, seed = tf.zeros([5000, 1, 1, 4]), tf.constant([1, 2])
+    drawn = np.stack(draw(clean, seed), axis=1)
+    pairs, counts = np.unique(drawn, axis=0, return_counts=True)
+    # Five pairs, 1000 each with a standard deviation of 28.
+    assert len(pairs) == 5 and np.abs(counts - 1000).max() < 140
+    np.testing.assert_array_equal(np.stack(draw(clean, seed), axis=1), drawn)
+
+
+def test_what_the_batch_brings_is_completed_by_what_is_known_with_it():
+    layer = nf.AddCameraNoise(PartlyLabelledNoise(), iso=[100, 400])
+    given = layer({"clean": CLEAN, "iso": np.full(64, 1600)})
+    assert labels(given) == {(1600.0, "Alpha"), (1600.0, "Beta")}
+    given = layer({"clean": CLEAN, "camera": np.array(["Alpha", "Beta"] * 32)})
+    assert labels(given) == {(100.0, "Alpha"), (400.0, "Alpha"), (400.0, "Beta")}
+    given = layer({"clean": CLEAN, "camera": np.ones(64, np.int64), "iso": np.full(64, 400)})
+    assert labels(given) == {(400.0, "Beta")}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not known together"):
+        layer({"clean": CLEAN, "camera": np.full(64, 2)})
+
+
+def test_a_recalibrated_nlf_with_missing_pairs_adds_noise():
+    full = MODELS["camera NLF"][0](tf.float32)
+    beta1 = full.beta1.numpy()
+    beta1[0, 0] = beta1[1, 1] = beta1[2, 0] = np.nan
+    layer = nf.AddCameraNoise(nf.CameraNLF(CAMERAS, ISO_LEVELS, beta1, full.beta2))
+    assert np.isfinite(layer(CLEAN)).all()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"camera": "Gamma"},
+        {"camera": ["Alpha", "Gamma"]},
+        {"camera": "Beta", "iso": 100},
+        {"camera": "Beta", "iso": [100, 400]},
+        {"camera": "Beta", "iso_range": (50, 200)},
+    ],
+)
+def test_what_is_never_known_together_is_refused_at_once(asked):
+    message = "Beta at ISO 400, Alpha at ISO 1600, .* not know with any"
+    with pytest.raises(ValueError, match=message):
+        nf.AddCameraNoise(PartlyLabelledNoise(), **asked)
+
+
+def test_a_model_that_knows_all_pairs_draws_as_if_there_were_no_table():
+    clean, seed = tf.zeros([64, 1, 1, 4]), tf.constant([1, 2])
+    iso, camera = RandomConditions(LabelledNoise())(clean, seed)
+    iso_seed, camera_seed = tf.unstack(tf.random.split(seed, 2))
+    expected = tf.random.stateless_uniform([64], iso_seed, 0, 3, tf.int32)
+    np.testing.assert_array_equal(iso, tf.gather(tf.constant(ISO_LEVELS), expected))
+    expected = tf.random.stateless_uniform([64], camera_seed, 0, 3, tf.int32)
+    np.testing.assert_array_equal(camera, expected)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -161,6 +258,13 @@ def test_map_function_gives_the_same_noise_whatever_the_number_of_parallel_calls
     assert batched.element_spec[0].shape[1:] == (16, 16, 4)
 
 
+def test_elements_do_not_repeat_each_others_noise():
+    layer = nf.AddCameraNoise(LabelledNoise(), "Alpha", 1600)
+    # Of the first 50,000 elements of seed 0 the two whose seeds agree when hashed to 32 bits.
+    first, second = (layer.map_function(index, CLEAN[:1]) for index in (45520, 47586))
+    assert np.abs(first - second).max() > 0
+
+
 def test_rounding_and_clipping():
     step = 1 / 63
     clean = np.repeat(np.float32([0, 0.5, 1]), 64).reshape(3, 4, 4, 4)
@@ -204,12 +308,17 @@ def test_gradient_with_respect_to_clean_is_the_identity():
     np.testing.assert_array_equal(tape.gradient(total, clean), np.ones_like(CLEAN[:1]))
 
 
+def a_flow():
+    return moved(MODELS["S-Ax1-G-Ax1-CAM"][0](tf.float32), by=0.03)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_under_mixed_precision_noise_stays_in_float32(policy):
-    reference = nf.AddCameraNoise(LabelledNoise(), seed=5)(CLEAN)
+@pytest.mark.parametrize("build", [LabelledNoise, a_flow])
+def test_under_mixed_precision_noise_stays_in_float32(policy, build):
+    reference = nf.AddCameraNoise(build(), seed=5)(CLEAN)
     tf_keras.mixed_precision.set_global_policy(policy)
     try:
-        layer = nf.AddCameraNoise(LabelledNoise(), seed=5)
+        layer = nf.AddCameraNoise(build(), seed=5)
         noisy = layer(CLEAN)
         model = tf_keras.Sequential([layer, tf_keras.layers.Conv2D(4, 1)])
         assert model(CLEAN).dtype == tf.as_dtype(policy[6:])
@@ -254,12 +363,13 @@ def test_keras_3_trains_on_the_mapped_dataset():
 
 REPLICAS = """
 import numpy as np, tensorflow as tf, tf_keras, tfp_noiseflow as nf
+from tests.registry import MODELS, moved
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 clean = np.full((8, 4, 4, 4), 0.4, np.float32)
 with strategy.scope():
-    layer = nf.AddCameraNoise(nf.GaussianNoise(0.01), seed=3)
+    layer = nf.AddCameraNoise(moved(MODELS["{model}"][0](tf.float32), by=0.03), seed=3)
     model = tf_keras.Sequential([layer, tf_keras.layers.Conv2D(4, 1)])
     model.compile("sgd", "mse")
 def noise():
@@ -277,9 +387,13 @@ print("calls", strategy.experimental_local_results(layer.calls)[1].numpy())
 """
 
 
-def test_replicas_of_a_distributed_training_have_noise_of_their_own():
+@pytest.mark.parametrize("model", ["Gaussian", "S-Ax1-G-Ax1-CAM"])
+def test_replicas_of_a_distributed_training_have_noise_of_their_own(model):
     # Logical devices are configured before TensorFlow starts, hence the process.
-    done = subprocess.run([sys.executable, "-c", REPLICAS], capture_output=True, text=True)
+    code = REPLICAS.replace("{model}", model)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "calls 4" in done.stdout
 
@@ -305,7 +419,7 @@ def test_wrong_arguments_say_what_is_expected(asked, message):
 
 def test_wrong_calls_say_what_is_expected():
     with pytest.raises(ValueError, match="iso or iso_range"):
-        nf.AddCameraNoise(LabelledNoise(None))
+        nf.AddCameraNoise(LabelledNoise(None))(CLEAN)
     layer = nf.AddCameraNoise(MODELS["camera NLF"][0](tf.float32))
     with pytest.raises(ValueError, match="a dict with clean"):
         layer({"image": CLEAN})

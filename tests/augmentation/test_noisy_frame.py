@@ -163,6 +163,12 @@ def test_the_command_is_reproducible_and_says_what_is_wrong(model_dir, tmp_path)
         }
         pictures.append(read_picture(tmp_path / out / "photo_Beta_ISO400.png"))
     np.testing.assert_array_equal(*pictures)
+    # White balance is what the raw was balanced with: it tints nothing.
+    write_png(np.full((30, 40, 3), 0.5), tmp_path / "photo.png")
+    done = run(**given, camera="Alpha", iso=100, white_balance="2.9,1.2", output_dir=tmp_path / "w")
+    assert done.returncode == 0, done.stderr
+    mean = read_picture(tmp_path / "w" / "photo_Alpha_ISO100.png").mean(axis=(0, 1))
+    np.testing.assert_allclose(mean, 0.5, atol=2 / 255)
     done = run(**given, camera="Delta", output_dir=tmp_path / "c")
     assert done.returncode != 0
     assert all(camera in done.stderr for camera in CAMERAS)

@@ -84,3 +84,12 @@ def test_serving_in_cpp(tmp_path):
     text = run("serving", f"--export={export}", "--soak=4000")
     assert "4000 requests" in text and "40 errors" in text
     assert re.search(r"from 5 % of the requests to the end: [+-]\d+\.\d MB", text)
+
+
+def test_round_trip():
+    """What isp.py states: of the photograph that loses most and of that which loses least."""
+    text = run("round_trip", "--photographs=coffee,chelsea", "--exposures=0.5")
+    rows = re.findall(r"0.5: (.*) dB; without the mosaic (.*) dB, (.*) %", text)
+    coffee, chelsea = (list(map(float, row)) for row in rows)
+    assert coffee[0] > 32 and 60 < coffee[1] < 65 and 0.2 < coffee[2] < 0.4
+    assert chelsea[0] > 39 and chelsea[1] > 100 and chelsea[2] == 0

@@ -19,6 +19,7 @@ from tfp_noiseflow.imaging.isp import (
     linear_to_srgb,
 )
 from tfp_noiseflow.imaging.picture import read_picture
+from tfp_noiseflow.imaging.raw_frame import with_white_balance
 
 COLORS = draw_camera_colors(2, np.random.default_rng(0))
 
@@ -61,9 +62,11 @@ def test_round_trip_of_a_smooth_image(exposure):
 # Measured when this was written: chelsea 39.9 dB, astronaut 36.4, coffee 32.8. Half of the colours
 # of a pixel are interpolated: there is detail that no camera would get back.
 @pytest.mark.parametrize(("scene", "psnr"), [("chelsea", 39), ("astronaut", 35), ("coffee", 32)])
-def test_round_trip_of_photographs(scene, psnr):
+@pytest.mark.parametrize("exposure", [1.0, 0.5])
+def test_round_trip_of_photographs(scene, psnr, exposure):
     image = photograph(scene)
-    back = process(unprocess(image[None], one_frame(), 1.0), one_frame(), 1.0)[0].numpy()
+    raw = unprocess(image[None], one_frame(), exposure)
+    back = process(raw, one_frame(), exposure)[0].numpy()
     assert -10 * np.log10(np.mean((back - image) ** 2)) > psnr
     # No colour cast: the mean of each colour is that of the photograph to half a code of 8 bits.
     np.testing.assert_allclose(back.mean(axis=(0, 1)), image.mean(axis=(0, 1)), atol=0.5 / 255)
@@ -94,6 +97,20 @@ def test_measured_colors_stay_and_flat_color_is_exact(cfa):
     np.testing.assert_allclose(
         demosaic(flat, cfa), np.broadcast_to([0.5, 0.3, 0.1], (1, 20, 24, 3)), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_border_does_not_see_the_opposite_one(axis):
+    generator = np.random.default_rng(0)
+    mosaic = generator.uniform(size=(1, 40, 40))
+    other = np.moveaxis(mosaic.copy(), axis, 0)
+    other[28:] = generator.uniform(size=other[28:].shape)
+    other = np.moveaxis(other, 0, axis)
+    difference = np.moveaxis(np.abs(demosaic(mosaic) - demosaic(other)), axis, 0)
+    # The filters reach 11 pixels.
+    assert difference[:17].max() == 0 and difference[17:28].max() > 0
+    smallest = demosaic(generator.uniform(size=(1, 10, 10)))
+    assert np.isfinite(smallest).all()
 
 
 @pytest.mark.parametrize("angle", [0, 90, 30])
@@ -174,6 +191,16 @@ def test_saturated_pixels_become_white_and_noise_below_black_black():
     mosaic = np.ones((1, 12, 12), np.float32)
     np.testing.assert_allclose(process(mosaic, one_frame(), 0.5), 1, atol=1e-6)
     np.testing.assert_allclose(process(-0.1 * mosaic, one_frame(), 0.5), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("exposure", "gains"), [(1.6, (2.0, 1.5)), (0.9, (0.8, 1.5))])
+def test_saturated_pixels_are_neutral_at_any_exposure(exposure, gains):
+    colors = with_white_balance(one_frame(), *gains)
+    picture = process(np.ones((1, 12, 12), np.float32), colors, exposure).numpy()
+    assert np.ptp(picture, axis=-1).max() < 1e-4
+    # The sensor's range is used: of the least amplified colour all of it.
+    linear = min(1, *gains) / exposure
+    np.testing.assert_allclose(picture, apply_tone_curve(linear_to_srgb(linear)), atol=1e-4)
 
 
 def test_graph_with_dynamic_size():

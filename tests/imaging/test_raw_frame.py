@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from tfp_noiseflow.imaging import CameraColors
+from tfp_noiseflow.imaging import CameraColors, meter
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
-from tfp_noiseflow.imaging.inverse_isp import srgb_to_camera
+from tfp_noiseflow.imaging.inverse_isp import XYZ_TO_CAMERA, srgb_to_camera
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.imaging.raw_frame import (
     frame_of_codes,
@@ -51,6 +51,32 @@ def test_what_is_written_is_read(tmp_path):
         assert str(file["camera"]) == "Pixel" and file["iso"] == 800
 
 
+def test_what_is_written_gives_the_same_picture(tmp_path):
+    matrix = srgb_to_camera(XYZ_TO_CAMERA[1])
+    about = {"white_balance": [2.3, 1.2], "srgb_to_camera": matrix, "exposure": 0.4}
+    frame = read_raw(save_npz(tmp_path / "f.npz", **about))
+    assert frame.exposure == 0.4
+    np.testing.assert_array_equal(frame.colors.srgb_to_camera[0], matrix)
+    noisy = frame.with_mosaic(np.minimum(frame.mosaic * np.float32(1.3), 1))
+    write_raw(noisy, tmp_path / "g.npz")
+    # Rounding to one of 15,000 codes is a code of 8 bits at most, where the tone curve is steep.
+    np.testing.assert_allclose(
+        read_raw(tmp_path / "g.npz").picture(), noisy.picture(), atol=1 / 255
+    )
+
+
+def test_exposure_is_metered_with_the_gains_that_are_used(tmp_path):
+    gains = np.array([3.0, 2.5])
+    frame = read_raw(save_npz(tmp_path / "f.npz", white_balance=gains))
+    asked = read_raw(save_npz(tmp_path / "g.npz"), white_balance=gains)
+    for found in (frame, asked):
+        assert [found.colors.red_gain[0], found.colors.blue_gain[0]] == gains.tolist()
+        assert found.exposure == meter(found.mosaic, found.cfa, gains)[1]
+    dim = meter(0.1 * frame.mosaic, frame.cfa, gains)[1]
+    assert dim > 1.2 * meter(0.1 * frame.mosaic, frame.cfa)[1], "larger gains saturate more"
+    assert read_raw(tmp_path / "g.npz", exposure=0.3).exposure == 0.3
+
+
 @pytest.mark.parametrize(
     ("white", "dtype", "atol"),
     # Half a code of what is stored, as fractions; floats are not rounded.
@@ -85,6 +111,9 @@ def test_black_levels_by_position(tmp_path):
         ({"white_balance": [0.0, 1.0]}, "gains above 0"),
         ({"white_balance": [2.0, 1.0, 1.5]}, "white_balance"),
         ({"white_balance": 2.0}, "white_balance"),
+        ({"srgb_to_camera": np.eye(2)}, "srgb_to_camera"),
+        ({"srgb_to_camera": np.ones((3, 3))}, "matrix with an inverse"),
+        ({"exposure": 0.0}, "exposure above 0"),
         ({"white": [15520, 15520, 15520, 15520]}, "white level"),
         ({"black": [600, 600, 600, 600]}, "black level"),
         ({"raw": np.full((10, 10), "600")}, "numbers"),
@@ -113,7 +142,7 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         read_picture(tmp_path / "p.gif")
 
 
-def write_dng(path, codes, matrix, neutral):
+def write_dng(path, codes, matrix, neutral, orientation=1):
     """A DNG of the tags that its specification asks for."""
     tifffile = pytest.importorskip("tifffile")
 
@@ -130,14 +159,13 @@ def write_dng(path, codes, matrix, neutral):
         (50721, "2i", 9, rational(matrix), True),  # ColorMatrix1
         (50728, "2I", 3, rational(neutral), True),  # AsShotNeutral
         (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
+        (274, "H", 1, orientation, True),
     ]
     tifffile.imwrite(path, codes, photometric=32803, extratags=tags)
 
 
 def test_a_dng_is_read_with_its_colors(tmp_path):
     pytest.importorskip("rawpy")
-    from tfp_noiseflow.imaging.inverse_isp import XYZ_TO_CAMERA
-
     codes = GENERATOR.integers(64, 1024, (64, 96)).astype(np.uint16)
     write_dng(tmp_path / "f.dng", codes, XYZ_TO_CAMERA[1], [0.5, 1.0, 0.625])
     frame = read_raw(tmp_path / "f.dng")
@@ -151,6 +179,21 @@ def test_a_dng_is_read_with_its_colors(tmp_path):
     (tmp_path / "g.dng").write_bytes((tmp_path / "f.dng").read_bytes()[:200])
     with pytest.raises(ValueError, match=r"g\.dng: expected a DNG"):
         read_raw(tmp_path / "g.dng")
+
+
+# TIFF's orientations: turned by half, to be turned clockwise, and counterclockwise.
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
+def test_a_picture_of_a_dng_is_upright(tmp_path, orientation, turns):
+    pytest.importorskip("rawpy")
+    codes = GENERATOR.integers(64, 1024, (64, 96)).astype(np.uint16)
+    given = (codes, XYZ_TO_CAMERA[1], [0.5, 1.0, 0.625])
+    write_dng(tmp_path / "f.dng", *given)
+    write_dng(tmp_path / "g.dng", *given, orientation=orientation)
+    plain, turned = read_raw(tmp_path / "f.dng"), read_raw(tmp_path / "g.dng")
+    np.testing.assert_array_equal(turned.mosaic, plain.mosaic)
+    np.testing.assert_array_equal(turned.picture(), np.rot90(plain.picture(), turns))
+    write_raw(turned, tmp_path / "g.npz")
+    assert read_raw(tmp_path / "g.npz").quarter_turns == turns
 
 
 @pytest.mark.parametrize(("module", "file"), [("rawpy", "f.dng"), ("imageio.v3", "f.jpg")])
@@ -193,6 +236,23 @@ def test_inks_are_not_read_as_colors(tmp_path):
         read_picture(tmp_path / "p.tif")
 
 
+def test_a_tiffs_numbers_are_read_for_what_they_stand_for(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    for dtype in (np.uint8, np.uint16):
+        grey = GENERATOR.integers(0, np.iinfo(dtype).max, (16, 18)).astype(dtype)
+        tifffile.imwrite(tmp_path / "w.tif", grey, photometric="miniswhite")
+        expected = np.repeat(1 - grey[..., None] / np.iinfo(dtype).max, 3, axis=2)
+        np.testing.assert_allclose(read_picture(tmp_path / "w.tif"), expected, atol=1e-6)
+    grey = grey.astype(np.uint8)
+    palette = np.zeros((3, 256), np.uint16)
+    tifffile.imwrite(tmp_path / "p.tif", grey, photometric="palette", colormap=palette)
+    turned = [(274, "H", 1, 6, True)]
+    tifffile.imwrite(tmp_path / "t.tif", grey, photometric="minisblack", extratags=turned)
+    for name, message in (("p", "a palette"), ("t", "turned")):
+        with pytest.raises(ValueError, match=rf"{name}\.tif: .*{message}"):
+            read_picture(tmp_path / f"{name}.tif")
+
+
 def test_a_photograph_becomes_a_frame_and_comes_back():
     y, x = np.mgrid[:41, :60] / 60
     photograph = np.stack([0.3 + 0.4 * x, 0.5 + 0.2 * y, 0.6 - 0.3 * x], axis=-1)
@@ -202,6 +262,14 @@ def test_a_photograph_becomes_a_frame_and_comes_back():
     np.testing.assert_allclose(frame.picture()[4:-4, 4:-4], photograph[4:36, 4:-4], atol=1 / 255)
     other = frame_of_photograph(photograph, exposure=0.5, seed=4)
     assert other.colors.red_gain != frame.colors.red_gain
+
+
+def test_a_photograph_keeps_its_colors_whatever_white_balance_its_raw_has():
+    y, x = np.mgrid[:40, :60] / 60
+    photograph = np.stack([0.3 + 0.4 * x, 0.5 + 0.2 * y, 0.6 - 0.3 * x], axis=-1)
+    frame = frame_of_photograph(photograph, white_balance=[2.9, 1.2])
+    assert frame.colors.red_gain == 2.9 and frame.colors.blue_gain == 1.2
+    np.testing.assert_allclose(frame.picture()[4:-4, 4:-4], photograph[4:-4, 4:-4], atol=1 / 255)
 
 
 def test_white_balance_replaces_the_gains():

@@ -1,5 +1,6 @@
 """The commands of `make demo`, on captures so few that it takes a minute, and their errors."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_noiseflow as nf
+from tests.sheets import cells
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.models.model_directory import write_baselines
 
@@ -276,8 +278,12 @@ def test_the_gallery_is_made(demo, tmp_path):
         output_dir=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    for name in ("noise.png", "contact_sheet.png"):
-        assert read_picture(tmp_path / name).std() > 0.05
+    # Gaussian, camera NLF, Noise Flow, real, clean; at ISO 1600.
+    for *noisy, clean in cells(read_picture(tmp_path / "noise.png"), columns=5):
+        assert all((picture - clean).std() > 0.01 for picture in noisy)
+        assert all((a - b).std() > 0.01 for a, b in itertools.combinations(noisy, 2))
+    for clean, quiet, loud in cells(read_picture(tmp_path / "contact_sheet.png"), columns=3):
+        assert 0 < (quiet - clean).std() < (loud - clean).std() / 1.5
 
 
 def test_denoisers_are_trained_compared_and_exported(demo, tmp_path):
@@ -299,7 +305,9 @@ def test_denoisers_are_trained_compared_and_exported(demo, tmp_path):
     assert "not checked" not in done.stdout, "the model directory names its scenes"
     table = (tmp_path / "table.md").read_text()
     assert all(f"| {source} |" in table for source in ("Noise Flow", "the captures' own pairs"))
-    assert read_picture(tmp_path / "figure.png").std() > 0.05
+    # Noisy, denoised three times, clean.
+    for noisy, *denoised, clean in cells(read_picture(tmp_path / "figure.png"), columns=5):
+        assert all((picture - clean).std() > 0 for picture in (noisy, *denoised))
     assert (tmp_path / "saved_models" / "real" / "1" / "saved_model.pb").exists()
     done = run("denoiser", **(flags | {"test_captures": folder / "captures" / "validation.h5"}))
     assert done.returncode != 0 and "no noise model is trained on" in done.stderr

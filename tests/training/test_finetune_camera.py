@@ -10,6 +10,7 @@ import tfp_noiseflow as nf
 from tests.registry import moved
 from tfp_noiseflow.models.model_directory import load_baselines, save_model, write_baselines
 from tfp_noiseflow.models.new_camera import camera_variables
+from tfp_noiseflow.training.finetune_camera import _training_data
 
 CAMERAS = ("a", "b")
 ISO_LEVELS = (100.0, 400.0)
@@ -56,6 +57,21 @@ def tuned(captures, tmp_path_factory):
     write_model(folder / "known", "S-G-CAM")
     nf.finetune_camera(folder / "known", captures, "new", folder / "all", schedule=SHORT, verbose=0)
     return folder
+
+
+def test_scenes_that_picked_the_checkpoint_are_named(tmp_path):
+    image = np.full((2, 8, 8, 4), 0.5)
+    captures = []
+    for scene in ("c", "d"):
+        path = tmp_path / f"{scene}.h5"
+        nf.write_captures(path, image, image, 100, "new", scene=[scene] * 2)
+        captures.append(nf.read_captures(path))
+    before = {"scenes": ["a"], "validation_scenes": ["b"]}
+    about = _training_data(before, *captures, "new", SHORT)
+    assert about["scenes"] == ["a", "c"] and about["validation_scenes"] == ["b", "d"]
+    assert about["new_cameras"][0]["validation_scenes"] == ["d"]
+    about = _training_data({"scenes": ["a"]}, *captures, "new", SHORT)
+    assert about["validation_scenes"] is None, "those of the flow are not known"
 
 
 def test_the_new_camera_gets_its_gain(tuned, captures):

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.models.model_directory import load_baselines, read_history
+from tfp_noiseflow.models.model_directory import load_baselines, read_config, read_history
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
 CAMERAS = ("a", "b")
@@ -389,3 +389,12 @@ def test_history_is_a_csv_that_any_program_reads(captures, tmp_path):
     assert header[:5] == ["epoch", "step", "loss", "val_loss", "val_kl"]
     assert header[5] == "learning_rate"
     assert all(len(row) == len(header) for row in rows)
+
+
+def test_what_a_model_started_from_is_kept_and_asked_for_again(captures, tmp_path):
+    before = {"scenes": ["a"], "licence": "free"}
+    given = (*captures, tmp_path / "m", ONE_EPOCH)
+    nf.train_noise_model(flow("S-G-CAM"), *given, started_from=before, verbose=0)
+    assert read_config(tmp_path / "m")["training_data"]["started_from"] == before
+    with pytest.raises(ValueError, match="holds another model or training"):
+        nf.train_noise_model(flow("S-G-CAM"), *given, verbose=0)

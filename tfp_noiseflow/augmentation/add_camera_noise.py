@@ -41,8 +41,10 @@ class AddCameraNoise(tf_keras.layers.Layer):
 
     Args:
       noise_model: any noise model.
-      camera: a name or names to draw from; None: all that the model knows.
-      iso: an ISO or ISOs to draw from; None: all levels of the model.
+      camera: a name or names to draw from; None: all that the model knows. Pairs of camera and ISO
+        that the model does not know are not drawn.
+      iso: an ISO or ISOs to draw from; None: all levels of the model. For a model that takes any
+        ISO it or `iso_range` is needed where images do not bring theirs.
       iso_range: (lowest, highest), instead of `iso`: among the model's levels, or log-uniform for
         a model that takes any ISO.
       quantization_step: codes' distance as a fraction of full scale, to which noisy images are
@@ -111,9 +113,9 @@ class AddCameraNoise(tf_keras.layers.Layer):
             return (clean, clean) if self.returns_pairs else clean
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context else 0
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.identity(self.calls)])
+        seed = self._seed_of(self.calls, replica)
         self.calls.assign_add(1)
-        return self._add(inputs, tf.random.fold_in(seed, replica))
+        return self._add(inputs, seed)
 
     def map_function(self, index, element):
         """For `dataset.enumerate().map(..)`: the element with the noise of its index.
@@ -126,8 +128,12 @@ class AddCameraNoise(tf_keras.layers.Layer):
           noisy, or (noisy, clean) with returns_pairs.
         """
         # -1 is the replica of no layer: a map function and a layer of one seed differ.
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(index, tf.int64)])
-        return self._add(element, tf.random.fold_in(seed, -1))
+        return self._add(element, self._seed_of(index, -1))
+
+    def _seed_of(self, number, replica) -> tf.Tensor:
+        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(number, tf.int64)])
+        # fold_in hashes to the dtype of what is folded in, and of 32 bits 80,000 calls repeat one.
+        return tf.random.fold_in(seed, tf.cast(replica, tf.int64))
 
     @tf.autograph.experimental.do_not_convert
     def _add(self, inputs, seed: tf.Tensor):
@@ -136,12 +142,13 @@ class AddCameraNoise(tf_keras.layers.Layer):
         if clean.dtype.is_floating:
             clean = tf.cast(clean, self.noise_model.dtype)
         clean = as_float("clean", clean, self.noise_model.dtype)
-        condition_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
-        iso, camera = self._draw_conditions(clean, condition_seed)
-        if features.get("iso") is not None:
-            iso = tf.cast(features["iso"], self.noise_model.dtype)
-        if features.get("camera") is not None:
-            camera = features["camera"]
+        # As tf.random.split, but in the dtype that TFP's seeds have.
+        seeds = tf.random.stateless_uniform([2, 2], seed, None, None, tf.int32)
+        condition_seed, noise_seed = tf.unstack(seeds)
+        iso, camera = features.get("iso"), features.get("camera")
+        if iso is not None:
+            iso = tf.cast(iso, self.noise_model.dtype)
+        iso, camera = self._draw_conditions(clean, condition_seed, iso, camera)
         noisy = clean + self.noise_model(clean, iso=iso, camera=camera).sample(seed=noise_seed)
         noisy = as_stored(noisy, self.quantization_step, self.clips)
         # The first term is zero and has clean's gradient; the second stays exactly on its code.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow.augmentation.known_pairs import KnownPairs
 from tfp_noiseflow.bijectors.conditions import ISO_TOLERANCE
 from tfp_noiseflow.models.cameras import camera_indices
 from tfp_noiseflow.models.noise_model import NoiseModel
@@ -16,16 +17,20 @@ from tfp_noiseflow.models.noise_model import NoiseModel
 class RandomConditions:
     """Draws the camera and the ISO that a noise model needs for each image.
 
+    Of a model that does not know every camera at every ISO (`NoiseModel.knows_together`), the pairs
+    that it knows are drawn with equal chances.
+
     Args:
       noise_model: whose cameras and ISO levels are known.
       camera: a name, or names to draw from with equal chances; None: all the model knows.
-      iso: an ISO, or ISOs to draw from; None: all levels the model knows.
+      iso: an ISO, or ISOs to draw from; None: all levels the model knows. Of a model that takes any
+        ISO none is drawn then: all images have to bring their own.
       iso_range: (lowest, highest), instead of `iso`. A model with ISO levels draws among those in
         the range with equal chances, one that takes any ISO draws log-uniformly.
 
     Raises:
-      ValueError: a camera or ISO that the model does not know, both `iso` and `iso_range`,
-        a range that is empty, no ISO where the model takes any.
+      ValueError: a camera or ISO that the model does not know, or knows with none of the others;
+        both `iso` and `iso_range`, a range that is empty.
     """
 
     def __init__(
@@ -37,14 +42,21 @@ class RandomConditions:
     ):
         needed = noise_model.bijector.conditions
         self._dtype = noise_model.dtype
+        self._needs_iso = "iso" in needed
         self._cameras = self._isos = self._log_range = None
         if "camera" in needed:
             names = noise_model.cameras if camera is None else camera
             if not np.size(names):
                 raise ValueError(f"expected at least one camera, received {camera}.")
             self._cameras = np.atleast_1d(camera_indices(names, noise_model.cameras).numpy())
-        if "iso" in needed:
+        if self._needs_iso:
             self._choose_isos(noise_model.iso_levels, iso, iso_range)
+        self._pairs = None
+        # Of a model that takes any ISO there is no table of what it knows together.
+        if self._cameras is not None and self._isos is not None and noise_model.iso_levels:
+            self._pairs = KnownPairs.of(noise_model, self._isos, self._cameras)
+        if self._pairs is not None:
+            self._pairs.check(is_camera_given=camera is not None, is_iso_given=iso is not None)
 
     def _choose_isos(self, levels, iso, iso_range) -> None:
         if iso is not None and iso_range is not None:
@@ -52,7 +64,7 @@ class RandomConditions:
         if iso_range is None:
             isos = levels if iso is None else np.atleast_1d(iso)
             if isos is None:
-                raise ValueError("expected iso or iso_range: the noise model takes any ISO.")
+                return
             self._isos = np.array(isos, np.float64)
             self._check_isos(levels, iso)
             return
@@ -78,18 +90,36 @@ class RandomConditions:
             known = "" if levels is None else f" among the model's levels {levels}"
             raise ValueError(f"expected positive ISOs{known}, received {iso}.")
 
-    def __call__(self, clean: tf.Tensor, seed: tf.Tensor) -> tuple:
+    def __call__(self, clean: tf.Tensor, seed: tf.Tensor, iso=None, camera=None) -> tuple:
         """Draws ISOs and cameras.
 
         Args:
           clean: [.., H, W, C], the images they are for.
           seed: int [2], stateless.
+          iso, camera: what the images bring, of clean's batch shape: the other one is drawn to it.
 
         Returns:
-          iso (float) and camera (int32 indices) of clean's batch shape; None for what the model
-          does not depend on.
+          iso (float) and camera (int32 indices) of clean's batch shape, or as they were given;
+          None for what the model does not depend on.
+
+        Raises:
+          ValueError: neither the images bring an ISO nor is there one to draw.
         """
+        has_iso = iso is not None or self._isos is not None or self._log_range is not None
+        if self._needs_iso and not has_iso:
+            raise ValueError(
+                "expected iso or iso_range, or images that bring their iso: the noise model takes "
+                "any ISO."
+            )
+        drawn_iso, drawn_camera = self._draw(clean, seed, iso, camera)
+        return drawn_iso if iso is None else iso, drawn_camera if camera is None else camera
+
+    def _draw(self, clean, seed, given_iso, given_camera) -> tuple:
         iso_seed, camera_seed = tf.unstack(tf.random.split(seed, 2))
+        is_given = given_iso is not None or given_camera is not None
+        if self._pairs is not None and (is_given or not self._pairs.are_free):
+            chance = _uniform(clean, iso_seed, 0, 1, self._dtype)
+            return self._pairs.drawn(chance, given_iso, given_camera)
         iso = camera = None
         if self._isos is not None:
             iso = tf.gather(

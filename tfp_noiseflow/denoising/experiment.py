@@ -112,6 +112,15 @@ class Experiment:
             verbose=verbose,
         )
 
+    def check_sources(self, sources: Sequence[str]) -> None:
+        """Raises ValueError where a source cannot be trained on, before any training.
+
+        Args:
+          sources: keys of `SOURCES`, whose noise models and captures have to be there.
+        """
+        for source in sources:
+            self._add_noise(source, seed=0)
+
     def result(self, source: str, seed: int, *, verbose: int = 2) -> dict:
         """PSNR and SSIM of the denoiser on the test captures, kept in result.json in its folder."""
         denoiser = self.denoiser(source, seed, verbose=verbose)
@@ -145,7 +154,10 @@ class Experiment:
         if source == "camera_nlf":
             model = CameraNLF.from_reported(self._train_captures)
         if model is None:
-            raise ValueError(f"expected the model of the source {source!r}, received none.")
+            raise ValueError(
+                f"expected the model of the source {source!r}, received none: train.noise_flow "
+                "writes the baselines beside its model."
+            )
         return model
 
     def _about(self, source: str, schedule: Schedule) -> dict:
@@ -163,6 +175,29 @@ class Experiment:
 def _identity(captures: Captures) -> dict:
     about = about_captures(captures)
     return {name: about[name] for name in ("file", "captures", "digest")}
+
+
+def generator_scenes(training_data: Mapping) -> tuple[list[str], list[str]]:
+    """The scenes that a noise model has seen, by its model directory's `training_data`.
+
+    Args:
+      training_data: of config.json.
+
+    Returns:
+      The scenes that it was fitted on, that picked its checkpoint, and that the model it started
+      from has seen; and which of these are not named, in words.
+    """
+    scenes, unnamed = [], []
+    for name, what in (("scenes", "trained on"), ("validation_scenes", "picked by")):
+        named = training_data.get(name)
+        scenes += named or []
+        if not named:
+            unnamed.append(what)
+    if training_data.get("started_from") is not None:
+        before, missing = generator_scenes(training_data["started_from"])
+        scenes += before
+        unnamed += [f"{what} before" for what in missing]
+    return scenes, unnamed
 
 
 def check_scenes(

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# Reflected around the image, so that its border is interpolated as the inside is; even, which
-# keeps the CFA's phase.
-BORDER = 8
+# Reflected around the image, so that its border is interpolated as the inside is: a colour depends
+# on mosaic pixels up to 11 away, and what is shifted over the border comes from the other side.
+# Twice an even number, which keeps the CFA's phase and, added twice, fits images of 10 pixels.
+HALF_BORDER = 6
+BORDER = 2 * HALF_BORDER
 # Keeps the weights finite where the image is flat: far below a code of 16 bits.
 SMALLEST_GRADIENT = 1e-6
 # Red minus green at blue pixels (and the reverse) from the diagonal neighbours: Pekkucuksen and
@@ -52,8 +54,9 @@ def demosaic(mosaic, cfa: str = "RGGB") -> tf.Tensor:
     mosaic = checked_mosaic(mosaic, cfa)
     mirrored = [axis % 3 for axis in MIRRORED[cfa]]
     mosaic = tf.reverse(mosaic, mirrored) if mirrored else mosaic
-    padded = tf.pad(mosaic, [[0, 0], [BORDER, BORDER], [BORDER, BORDER]], mode="REFLECT")
-    rgb = _demosaic_rggb(padded)[:, BORDER:-BORDER, BORDER:-BORDER]
+    for _ in range(2):
+        mosaic = tf.pad(mosaic, [[0, 0], *[[HALF_BORDER, HALF_BORDER]] * 2], mode="REFLECT")
+    rgb = _demosaic_rggb(mosaic)[:, BORDER:-BORDER, BORDER:-BORDER]
     return tf.reverse(rgb, mirrored) if mirrored else rgb
 
 

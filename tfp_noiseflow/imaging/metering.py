@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tfp_noiseflow.imaging.inverse_isp import (
@@ -25,12 +27,15 @@ MIDDLE_GREY = 0.18
 HIGHLIGHTS = 0.03
 
 
-def meter(mosaic: np.ndarray, cfa: str = "RGGB") -> tuple[CameraColors, float]:
+def meter(
+    mosaic: np.ndarray, cfa: str = "RGGB", white_balance: Sequence[float] | None = None
+) -> tuple[CameraColors, float]:
     """White balance by near-grey highlights, a mean colour matrix, and an exposure.
 
     Args:
       mosaic: [H, W] in fractions of full scale, H and W even.
       cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
+      white_balance: the gains of red and blue where they are known, which then are not metered.
 
     Returns:
       CameraColors of one frame, with the mean of four real cameras' matrices; and the exposure in
@@ -42,7 +47,7 @@ def meter(mosaic: np.ndarray, cfa: str = "RGGB") -> tuple[CameraColors, float]:
         [np.mean([planes[k] for k in range(4) if cfa[k] == color], axis=0) for color in "RGB"],
         axis=-1,
     )
-    red_gain, blue_gain = _gains(rgb.reshape(-1, 3))
+    red_gain, blue_gain = _gains(rgb.reshape(-1, 3)) if white_balance is None else white_balance
     colors = CameraColors(
         srgb_to_camera=srgb_to_camera(XYZ_TO_CAMERA.mean(axis=0))[None],
         red_gain=np.array([red_gain]),

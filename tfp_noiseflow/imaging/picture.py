@@ -10,6 +10,9 @@ import tensorflow as tf
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.imaging.contact_sheet import as_uint8
 
+# Grey with white as 0, grey, RGB, and YCbCr, which the decoder makes RGB.
+TIFF_PHOTOMETRICS = (0, 1, 2, 6)
+TIFF_REFUSED = {3: "a palette", 5: "CMYK", 8: "CIE Lab"}
 FORMATS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
@@ -18,8 +21,9 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
 
     Args:
       path: .png, .jpg, .jpeg, .tif or .tiff, of 8 or 16 bits, or floating in [0, 1]; grey or
-        colour. Transparency is ignored, a JPEG's orientation is applied. CMYK is converted in a
-        JPEG and refused in a TIFF.
+        colour. Transparency and embedded colour profiles are ignored: values are taken as sRGB. A
+        JPEG's orientation is applied, a TIFF's must be upright. CMYK is converted in a JPEG and
+        refused in a TIFF, as are palettes.
 
     Returns:
       [H, W, 3] float32 in [0, 1].
@@ -73,9 +77,15 @@ def _read_with_imageio(path: str) -> np.ndarray:
         ) from error
     if path.lower().endswith((".jpg", ".jpeg")):
         return imageio.imread(path, plugin="pillow", rotate=True, mode="RGB")
-    # Four channels say nothing of their meaning: inks would be read as colours.
+    # Numbers say nothing of their meaning: inks and places in a palette would be read as colours.
     with imageio.imopen(path, "r", plugin="tifffile") as file:
-        photometric = file.metadata(index=0).get("PhotometricInterpretation", "")
-        if "SEPARATED" in str(photometric).upper() or photometric == 5:
-            raise ValueError("a CMYK TIFF; convert it to RGB")
-        return file.read(index=0)
+        tags = file.metadata(index=0)
+        photometric = tags.get("PhotometricInterpretation", 2)
+        if photometric not in TIFF_PHOTOMETRICS:
+            raise ValueError(f"a TIFF of {TIFF_REFUSED.get(photometric, photometric)}; make it RGB")
+        if tags.get("Orientation", 1) != 1:
+            raise ValueError("a TIFF that is to be turned by its viewer; turn its pixels")
+        pixels = file.read(index=0)
+        if photometric == 0:  # White is zero.
+            pixels = (np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1) - pixels
+        return pixels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from tfp_noiseflow.imaging.picture import read_picture
 
 RAW_FORMATS = (".npz", ".dng")
 UINT16 = np.dtype(np.uint16)
+# LibRaw's `flip` as quarter turns counterclockwise.
+QUARTER_TURNS = {0: 0, 3: 2, 5: 1, 6: 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,7 @@ class RawFrame:
       colors: CameraColors of one frame. exposure: the fraction of full scale that becomes white.
       black_level: [2, 2], by position in the CFA's cell, and white_level: of the file's codes.
       code_type: of the codes; a floating type is not rounded.
+      quarter_turns: counterclockwise, of the picture against the mosaic.
     """
 
     mosaic: np.ndarray
@@ -36,10 +40,12 @@ class RawFrame:
     black_level: np.ndarray
     white_level: float
     code_type: np.dtype
+    quarter_turns: int = 0
 
     def picture(self) -> np.ndarray:
-        """The frame as sRGB, [H, W, 3] float32 in [0, 1]."""
-        return process(self.mosaic[None], self.colors, self.exposure, self.cfa)[0].numpy()
+        """The frame as sRGB, upright, [H, W, 3] (or [W, H, 3]) float32 in [0, 1]."""
+        picture = process(self.mosaic[None], self.colors, self.exposure, self.cfa)[0].numpy()
+        return np.ascontiguousarray(np.rot90(picture, self.quarter_turns))
 
     def with_mosaic(self, mosaic: np.ndarray) -> RawFrame:
         """The same frame with other pixels."""
@@ -53,12 +59,20 @@ class RawFrame:
         return (codes if is_floating else np.rint(codes)).astype(self.code_type)
 
 
-def frame_of_photograph(srgb: np.ndarray, *, exposure: float = 1.0, seed: int = 0) -> RawFrame:
+def frame_of_photograph(
+    srgb: np.ndarray,
+    *,
+    exposure: float = 1.0,
+    white_balance: Sequence[float] | None = None,
+    seed: int = 0,
+) -> RawFrame:
     """A raw frame that a photograph could have been made from (`unprocess`).
 
     Args:
       srgb: [H, W, 3] in [0, 1]; an odd last row or column is cut off.
       exposure: the fraction of full scale that the photograph's white reaches, > 0.
+      white_balance: the gains of red and blue that the raw was balanced with; None: drawn. The
+        photograph stays as it is, the raw colours and their noise depend on it.
       seed: of the drawn colour metadata.
 
     Returns:
@@ -66,6 +80,8 @@ def frame_of_photograph(srgb: np.ndarray, *, exposure: float = 1.0, seed: int = 
     """
     height, width = (side // 2 * 2 for side in srgb.shape[:2])
     colors = draw_camera_colors(1, np.random.default_rng(seed))
+    if white_balance is not None:
+        colors = with_white_balance(colors, *white_balance)
     mosaic = unprocess(srgb[None, :height, :width].astype(np.float32), colors, exposure)[0]
     return RawFrame(mosaic, "RGGB", colors, exposure, np.zeros([2, 2]), 65535.0, UINT16)
 
@@ -75,7 +91,11 @@ def frame_of_codes(
     cfa: str,
     black_level,
     white_level: float,
-    colors: CameraColors | None = None,
+    *,
+    white_balance: Sequence[float] | None = None,
+    srgb_to_camera: np.ndarray | None = None,
+    exposure: float | None = None,
+    quarter_turns: int = 0,
 ) -> RawFrame:
     """A raw frame from codes.
 
@@ -84,10 +104,14 @@ def frame_of_codes(
         Codes of a floating type (fractions of full scale, for instance) stay floating.
       cfa: "RGGB", "GRBG", "GBRG" or "BGGR".
       black_level: a number, or [2, 2] by position in the CFA's cell. white_level: a number.
-      colors: None: metered.
+      white_balance: the gains of red and blue. srgb_to_camera: [3, 3], as in CameraColors.
+      exposure: the fraction of full scale that becomes white. What is None is metered, the exposure
+        with the gains that are used.
+      quarter_turns: counterclockwise, of the picture against the mosaic.
 
     Raises:
-      ValueError: another shape, an unknown CFA, white not above black, pixels that are not finite.
+      ValueError: another shape, an unknown CFA, white not above black, pixels that are not finite,
+        gains or an exposure not above 0, a matrix without an inverse.
     """
     codes = np.asarray(codes)
     if codes.dtype.kind not in "uif":
@@ -108,19 +132,39 @@ def frame_of_codes(
     mosaic = np.minimum((codes - black) / (white_level - black), 1.0).astype(np.float32)
     if not np.isfinite(mosaic).all():
         raise ValueError("expected finite pixels, received NaN or infinity.")
-    metered, exposure = meter(mosaic, cfa)
+    if white_balance is not None:
+        white_balance = _numbers("white_balance (of red and blue)", white_balance, ((2,),))
+        _check_gains(*white_balance)
+    colors, metered = meter(mosaic, cfa, white_balance)
+    if srgb_to_camera is not None:
+        matrix = _numbers("srgb_to_camera", srgb_to_camera, ((3, 3),))
+        if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 3:
+            raise ValueError(f"expected a colour matrix with an inverse, received {matrix}.")
+        colors = dataclasses.replace(colors, srgb_to_camera=matrix[None])
+    exposure = metered if exposure is None else float(_numbers("exposure", exposure, ((),)))
+    if not 0 < exposure < np.inf:
+        raise ValueError(f"expected an exposure above 0, received {exposure}.")
     code_type = UINT16 if white_level < 2**16 else np.dtype(np.uint32)
     if codes.dtype.kind == "f" or white_level >= 2**32:
         code_type = np.dtype(np.float32)
-    return RawFrame(mosaic, cfa, colors or metered, exposure, black_level, white_level, code_type)
+    return RawFrame(
+        mosaic, cfa, colors, exposure, black_level, white_level, code_type, int(quarter_turns)
+    )
 
 
-def read_raw(path: str | os.PathLike) -> RawFrame:
+def read_raw(
+    path: str | os.PathLike,
+    *,
+    exposure: float | None = None,
+    white_balance: Sequence[float] | None = None,
+) -> RawFrame:
     """Reads a raw frame.
 
     Args:
-      path: .npz with `raw` [H, W], `black`, `white` and `cfa` (and `white_balance`, the gains of
-        red and blue, where they are known), or .dng with the extra `dng`.
+      path: .npz with `raw` [H, W], `black`, `white` and `cfa` (and, where they are known,
+        `white_balance`, the gains of red and blue, `srgb_to_camera`, `exposure` and
+        `quarter_turns`, as `frame_of_codes` takes them), or .dng with the extra `dng`.
+      exposure, white_balance: instead of the file's; None: the file's, or metered.
 
     Raises:
       FileNotFoundError: no such file.
@@ -131,26 +175,41 @@ def read_raw(path: str | os.PathLike) -> RawFrame:
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file.")
     read = _read_dng if path.lower().endswith(".dng") else _read_npz
+    asked = {"exposure": exposure, "white_balance": white_balance}
     try:
-        return read(path)
+        return frame_of_codes(**read(path) | {k: v for k, v in asked.items() if v is not None})
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def read_frame(path: str | os.PathLike, *, exposure: float = 1.0, seed: int = 0) -> RawFrame:
+def read_frame(
+    path: str | os.PathLike,
+    *,
+    exposure: float | None = None,
+    white_balance: Sequence[float] | None = None,
+    seed: int = 0,
+) -> RawFrame:
     """A raw file's frame, or one that a photograph could have been made from.
 
     Args:
       path: .npz, .dng, .png, .jpg, .tif.
-      exposure, seed: for photographs, see `frame_of_photograph`.
+      exposure: None: 1 for a photograph, else the file's, or metered.
+      white_balance: None: drawn for a photograph, else the file's, or metered.
+      seed: for photographs, see `frame_of_photograph`.
     """
     if os.fspath(path).lower().endswith(RAW_FORMATS):
-        return read_raw(path)
-    return frame_of_photograph(read_picture(path), exposure=exposure, seed=seed)
+        return read_raw(path, exposure=exposure, white_balance=white_balance)
+    exposure = 1.0 if exposure is None else exposure
+    return frame_of_photograph(
+        read_picture(path), exposure=exposure, white_balance=white_balance, seed=seed
+    )
 
 
 def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
-    """Writes a frame as .npz: `raw`, its codes, `black`, `white`, `cfa`, `white_balance`.
+    """Writes a frame as .npz, with all that its picture is made with.
+
+    These are `raw`, its codes, `black`, `white`, `cfa`, `white_balance`, `srgb_to_camera`,
+    `exposure` and `quarter_turns`.
 
     Args:
       frame: what to write. path: where.
@@ -165,11 +224,15 @@ def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
             white=frame.white_level,
             cfa=frame.cfa,
             white_balance=white_balance,
+            srgb_to_camera=frame.colors.srgb_to_camera[0],
+            exposure=frame.exposure,
+            quarter_turns=frame.quarter_turns,
             **about,
         )
 
 
-def _read_npz(path: str) -> RawFrame:
+def _read_npz(path: str) -> dict:
+    """The arguments of `frame_of_codes`."""
     try:
         with np.load(path) as file:
             values = {name: file[name] for name in file.files}
@@ -178,23 +241,31 @@ def _read_npz(path: str) -> RawFrame:
     missing = sorted({"raw", "black", "white", "cfa"} - set(values))
     if missing:
         raise ValueError(f"expected raw, black, white and cfa, missing {missing}.")
-    frame = frame_of_codes(values["raw"], str(values["cfa"]), values["black"], values["white"])
-    if "white_balance" in values:
-        gains = _numbers("white_balance (of red and blue)", values["white_balance"], ((2,),))
-        frame = dataclasses.replace(frame, colors=with_white_balance(frame.colors, *gains))
-    return frame
+    about = ("white_balance", "srgb_to_camera", "exposure", "quarter_turns")
+    return {
+        "codes": values["raw"],
+        "cfa": str(values["cfa"]),
+        "black_level": values["black"],
+        "white_level": values["white"],
+        **{name: values[name] for name in about if name in values},
+    }
 
 
 def with_white_balance(colors: CameraColors, red_gain: float, blue_gain: float) -> CameraColors:
     """The same colour matrix with other gains, both > 0."""
-    if not (red_gain > 0 and blue_gain > 0):
-        raise ValueError(f"expected gains above 0, received {red_gain} and {blue_gain}.")
+    _check_gains(red_gain, blue_gain)
     return dataclasses.replace(
         colors, red_gain=np.array([red_gain]), blue_gain=np.array([blue_gain])
     )
 
 
-def _read_dng(path: str) -> RawFrame:
+def _check_gains(red_gain: float, blue_gain: float) -> None:
+    if not (0 < red_gain < np.inf and 0 < blue_gain < np.inf):
+        raise ValueError(f"expected gains above 0, received {red_gain} and {blue_gain}.")
+
+
+def _read_dng(path: str) -> dict:
+    """The arguments of `frame_of_codes`."""
     try:
         import rawpy
     except ImportError as error:
@@ -212,16 +283,21 @@ def _read_dng(path: str) -> RawFrame:
             balance = np.array(raw.camera_whitebalance, np.float64)[:3]
             # Camera RGB -> sRGB from the file's ColorMatrix, for white-balanced images.
             matrix = np.array(raw.color_matrix, np.float64)[:, :3]
+            flip = raw.sizes.flip
     except rawpy.LibRawError as error:
         raise ValueError(f"expected a DNG file, received {error}.") from error
-    cfa = "".join(names[position] for position in pattern.ravel())
-    frame = frame_of_codes(codes, cfa, black, white)
-    colors = frame.colors
-    if np.linalg.matrix_rank(matrix) == 3:
-        colors = dataclasses.replace(colors, srgb_to_camera=np.linalg.inv(matrix)[None])
-    if np.all(balance > 0):
-        colors = with_white_balance(colors, balance[0] / balance[1], balance[2] / balance[1])
-    return dataclasses.replace(frame, colors=colors)
+    if flip not in QUARTER_TURNS:
+        raise ValueError("expected a frame that is at most turned, received a mirrored one.")
+    has_matrix, has_balance = np.linalg.matrix_rank(matrix) == 3, np.all(balance > 0)
+    return {
+        "codes": codes,
+        "cfa": "".join(names[position] for position in pattern.ravel()),
+        "black_level": black,
+        "white_level": white,
+        "srgb_to_camera": np.linalg.inv(matrix) if has_matrix else None,
+        "white_balance": balance[[0, 2]] / balance[1] if has_balance else None,
+        "quarter_turns": QUARTER_TURNS[flip],
+    }
 
 
 def _numbers(name: str, values, shapes: tuple[tuple[int, ...], ...]) -> np.ndarray:

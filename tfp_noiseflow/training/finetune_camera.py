@@ -101,7 +101,7 @@ def finetune_camera(
         baselines["recalibrated_nlf"] = baselines["recalibrated_nlf"].with_cameras_of(new)
         write_baselines(output_model_dir, baselines)
     training_data = _training_data(
-        read_config(model_dir)["training_data"], captures, camera, schedule
+        read_config(model_dir)["training_data"], captures, validation, camera, schedule
     )
     save_model(joined, output_model_dir, training_data)
     joined.licence, joined.origin = training_data["licence"], training_data["origin"]
@@ -133,14 +133,22 @@ def _warn_of_untrained(alone: NoiseFlow, captures: Captures, camera: str) -> Non
         )
 
 
-def _training_data(before: dict, captures: Captures, camera: str, schedule: Schedule) -> dict:
+def _training_data(
+    before: dict, captures: Captures, validation: Captures, camera: str, schedule: Schedule
+) -> dict:
     """What a model was trained on before, and the captures of its new camera."""
-    new = {"camera": camera, **about_captures(captures), "schedule": asdict(schedule)}
+    new = {
+        "camera": camera,
+        **about_captures(captures),
+        "validation_scenes": about_captures(validation)["scenes"],
+        "schedule": asdict(schedule),
+    }
     # What holds for the model as a whole names both.
     both = {
         name: "; ".join(dict.fromkeys(text for text in (before.get(name), new[name]) if text))
         for name in ("origin", "licence")
     }
-    scenes = [about.get("scenes") for about in (before, new)]
-    both["scenes"] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
+    for name in ("scenes", "validation_scenes"):
+        scenes = [about.get(name) for about in (before, new)]
+        both[name] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
     return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}

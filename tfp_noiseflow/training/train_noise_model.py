@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import tensorflow as tf
@@ -82,6 +82,7 @@ def train_noise_model(
     schedule: Schedule = Schedule(),
     *,
     trained_variables: Sequence[tf.Variable] | None = None,
+    started_from: Mapping | None = None,
     verbose: int = 1,
 ) -> NoiseModel:
     """Trains a noise model by maximum likelihood and keeps everything in a model directory.
@@ -97,6 +98,8 @@ def train_noise_model(
       model_dir: the folder.
       schedule: how to train.
       trained_variables: the model's variables that training moves; None: all.
+      started_from: the `training_data` of the model whose variables the model begins with, which
+        is kept in config.json: what that has seen, this has.
       verbose: Keras's: 0 silent, 1 a progress bar, 2 a line an epoch.
 
     Returns:
@@ -110,7 +113,7 @@ def train_noise_model(
     for captures in (train_captures, validation_captures):
         captures.check_known(model.cameras, model.iso_levels)
         _check_images(captures, model)
-    _claim(model_dir, model, train_captures, validation_captures, schedule)
+    _claim(model_dir, model, train_captures, validation_captures, schedule, started_from)
     if not os.path.exists(os.path.join(model_dir, "baselines.json")):
         baselines = {
             "gaussian": GaussianNoise.fit(train_captures),
@@ -169,7 +172,9 @@ def _check_images(captures: Captures, model: NoiseModel) -> None:
             )
 
 
-def _claim(model_dir, model: NoiseModel, captures, validation_captures, schedule) -> None:
+def _claim(
+    model_dir, model: NoiseModel, captures, validation_captures, schedule, started_from
+) -> None:
     """Writes config.json, or checks that the one there is of the same model and training.
 
     More epochs than before are a longer training of the same kind; all else would make what is
@@ -180,6 +185,8 @@ def _claim(model_dir, model: NoiseModel, captures, validation_captures, schedule
         "validation_scenes": about_captures(validation_captures)["scenes"],
         "schedule": {k: v for k, v in asdict(schedule).items() if k != "epochs"},
     }
+    if started_from is not None:
+        training["started_from"] = dict(started_from)
     if not os.path.exists(os.path.join(model_dir, "config.json")):
         write_config(model_dir, model, training)
         return

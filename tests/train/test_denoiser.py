@@ -1,0 +1,39 @@
+"""train.denoiser on captures so few that a run takes seconds."""
+
+import numpy as np
+
+import tfp_noiseflow as nf
+from tests.train.test_commands import run
+
+
+def write(path, scene, channels):
+    image = np.full((4, 16, 16, channels), 0.5)
+    noise = 0.01 * np.random.default_rng(0).standard_normal(image.shape)
+    about = {"iso": 100, "camera": "Alpha", "scene": [scene] * 4}
+    nf.write_captures(path, noisy=image + noise, clean=image, **about)
+    return path
+
+
+def test_exports_come_before_what_may_fail_and_are_of_the_seed_that_is_asked_for(tmp_path):
+    nf.save_model(nf.GaussianNoise(0.01), tmp_path / "m", {"validation_scenes": ["c"]})
+    flags = {
+        "model_dir": tmp_path / "m",
+        "train_captures": write(tmp_path / "train.h5", "a", 1),
+        "test_captures": write(tmp_path / "test.h5", "b", 1),
+        "output_dir": tmp_path / "out",
+        "depth": 2,
+        "filters": 2,
+    }
+    # Before any training: a source that is none, and one whose model is not there.
+    for sources, message in (("real,nothing", "a source among"), ("real,recalibrated_nlf", "none")):
+        done = run("denoiser", **flags, sources=sources, seeds=0)
+        assert done.returncode != 0 and message in done.stderr
+        assert not (tmp_path / "out").exists()
+    exports = tmp_path / "out" / "saved_models" / "real"
+    for seed, versions in ((0, {"1"}), (0, {"1"}), (1, {"1", "2"})):
+        done = run("denoiser", **flags, sources="real", seeds=seed)
+        assert done.returncode == 0, done.stderr
+        assert "does not name the scenes it was trained on: not checked" in done.stdout
+        # One plane has no colours to show.
+        assert "No figure" in done.stdout
+        assert {path.name for path in exports.iterdir()} == versions
