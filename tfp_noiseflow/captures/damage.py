@@ -1,0 +1,23 @@
+"""What h5py makes of a damaged file, as one error that names it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def damage_named(message: str) -> Iterator[None]:
+    """Turns what h5py raises inside into a ValueError.
+
+    Args:
+      message: names the file and what of it is read; what h5py says is put behind it.
+
+    Raises:
+      ValueError: whatever h5py raised.
+    """
+    try:
+        yield
+    # What h5py makes of a damage depends on where it is.
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{message} ({error}).") from error
