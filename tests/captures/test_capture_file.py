@@ -156,7 +156,11 @@ WRITE_ERRORS = [
     ({"iso": [np.nan] * 5}, "positive ISOs"),
     ({"white_level": 64}, "white_level > black_level.*64"),
     ({"white_level": [1023, 1023, 3, 1023, 1023]}, "white_level > black_level.*capture 2"),
+    ({"black_level": -np.inf}, "finite white_level > black_level.*-inf"),
+    ({"black_level": [64, 64, np.nan, 64, 64]}, "finite white_level > black_level.*capture 2"),
     ({"quantization_step": -1}, "quantization_step >= 0"),
+    ({"quantization_step": np.nan}, "finite quantization_step >= 0, received nan"),
+    ({"quantization_step": np.inf}, "finite quantization_step >= 0, received inf"),
     ({"camera": ["a", "b", "", "d", "e"]}, "camera names"),
     ({"exposure": [1] * 5}, r"received \['exposure'\]"),
     ({"nlf": np.ones(5)}, r"'nlf' of shape \[5, 2\]"),
@@ -186,6 +190,7 @@ READ_ERRORS = [
     (lambda file: file.attrs.update(black_level=np.ones(4)), "one number in attribute 'black_lev"),
     (lambda file: file.attrs.update(format_version="1.0"), "format_version 1"),
     (lambda file: file.attrs.update(white_level=np.inf), "finite white_level"),
+    (lambda file: file.attrs.update(black_level=-np.inf), "finite white_level > black_level"),
     (lambda file: replace(file, "camera", [b"\xff"] * 5), "UTF-8 in 'camera'"),
 ]
 

@@ -544,7 +544,8 @@ class Captures:
                 f"{self.path}: expected positive ISOs in data set 'iso', received "
                 f"{self.iso[is_bad][0]} at capture {np.flatnonzero(is_bad)[0]}."
             )
-        is_bad = ~((self.white_level > self.black_level) & np.isfinite(self.white_level))
+        is_finite = np.isfinite(self.white_level) & np.isfinite(self.black_level)
+        is_bad = ~((self.white_level > self.black_level) & is_finite)
         if is_bad.any():
             first = np.flatnonzero(is_bad)[0]
             raise ValueError(
@@ -556,7 +557,7 @@ class Captures:
         if is_bad.any():
             first = np.flatnonzero(is_bad)[0]
             raise ValueError(
-                f"{self.path}: expected quantization_step >= 0, received "
+                f"{self.path}: expected finite quantization_step >= 0, received "
                 f"{self.quantization_step[first]} at capture {first}."
             )
         if "" in self.cameras:
