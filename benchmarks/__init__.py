@@ -1,1 +1,1 @@
-"""Measurements of speed, run from the checkout: `python -m benchmarks.patches`."""
+"""Measurements of speed, run from the checkout: `python -m benchmarks.speed`."""

@@ -29,12 +29,36 @@ def written_beside(path: str | os.PathLike) -> Iterator[str]:
     partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
     try:
         yield partial
+        # A rename may reach the disk before the content does: after a power cut an empty file would
+        # stand where a whole one was.
+        for folder, _, names in os.walk(partial):
+            for name in names:
+                _flush(os.path.join(folder, name))
+            _flush_folder(folder)
+        if os.path.isfile(partial):
+            _flush(partial)
         os.replace(partial, path)
+        _flush_folder(os.path.dirname(path))
     finally:
         if os.path.isdir(partial):
             shutil.rmtree(partial)
         elif os.path.exists(partial):
             os.remove(partial)
+
+
+def _flush(path: str) -> None:
+    """Returns when a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folder(path: str) -> None:
+    """Not every system and file system can flush a folder; its files are whole without it."""
+    with contextlib.suppress(OSError):
+        _flush(path)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -45,7 +45,9 @@ def test_pipeline(tmp_path, storage):
 
 
 def test_start_up():
-    assert re.search(r"import tfp_noiseflow: \d", run("start_up", "--rounds=1"))
+    text = run("start_up", "--rounds=1")
+    assert len(re.findall(r"^import tfp_noiseflow, after .*: \d+\.\d\d s", text, re.M)) == 2
+    assert re.search(r"^first training step.*: \d+\.\d\d s", text, re.M)
 
 
 def test_augmentation():

@@ -156,7 +156,11 @@ WRITE_ERRORS = [
     ({"iso": [np.nan] * 5}, "positive ISOs"),
     ({"white_level": 64}, "white_level > black_level.*64"),
     ({"white_level": [1023, 1023, 3, 1023, 1023]}, "white_level > black_level.*capture 2"),
+    ({"black_level": -np.inf}, "finite white_level > black_level.*-inf"),
+    ({"black_level": [64, 64, np.nan, 64, 64]}, "finite white_level > black_level.*capture 2"),
     ({"quantization_step": -1}, "quantization_step >= 0"),
+    ({"quantization_step": np.nan}, "finite quantization_step >= 0, received nan"),
+    ({"quantization_step": np.inf}, "finite quantization_step >= 0, received inf"),
     ({"camera": ["a", "b", "", "d", "e"]}, "camera names"),
     ({"exposure": [1] * 5}, r"received \['exposure'\]"),
     ({"nlf": np.ones(5)}, r"'nlf' of shape \[5, 2\]"),
@@ -186,6 +190,7 @@ READ_ERRORS = [
     (lambda file: file.attrs.update(black_level=np.ones(4)), "one number in attribute 'black_lev"),
     (lambda file: file.attrs.update(format_version="1.0"), "format_version 1"),
     (lambda file: file.attrs.update(white_level=np.inf), "finite white_level"),
+    (lambda file: file.attrs.update(black_level=-np.inf), "finite white_level > black_level"),
     (lambda file: replace(file, "camera", [b"\xff"] * 5), "UTF-8 in 'camera'"),
 ]
 
@@ -294,3 +299,62 @@ def test_a_selection_of_no_rows_or_of_none_that_are_there_is_refused(tmp_path, r
     nf.write_captures(path, **captures())
     with pytest.raises(ValueError, match=r"rows of 5 captures, ascending, each once"):
         nf.read_captures(path).select(rows)
+
+
+def test_any_damage_is_read_to_the_end_or_refused_with_the_file_named(tmp_path):
+    path, damaged = tmp_path / "captures.h5", tmp_path / "damaged.h5"
+    given = captures(count=3, shape=(2, 4, 4))
+    levels = ("black_level", "white_level", "quantization_step")
+    # Small, so that most bytes are HDF5's own. No text of variable length: HDF5 itself crashes on
+    # some damages of it, which no caller can catch.
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"format_version": 1, **{name: given[name] for name in levels}})
+        file.create_dataset("noisy", data=given["noisy"], chunks=(1, 2, 4, 4), compression="gzip")
+        file["clean"] = given["clean"]
+        file["iso"] = given["iso"]
+        file["camera"] = np.array([name.encode() for name in given["camera"]])
+    whole = np.fromfile(path, np.uint8)
+    used = np.flatnonzero(whole)
+    generator = np.random.default_rng(0)
+    refused = 0
+    for trial in range(200):
+        content = whole.copy()
+        if trial % 10 == 0:
+            content = content[: generator.integers(len(content))]
+        else:
+            flipped = generator.choice(used, 2)
+            content[flipped] ^= (1 << generator.integers(8, size=2)).astype(np.uint8)
+        content.tofile(damaged)
+        try:
+            read = nf.read_captures(damaged)
+            list(read.blocks())
+            read.close()
+        except ValueError as error:
+            assert str(damaged) in str(error), f"trial {trial}: {error}"
+            refused += 1
+    assert 50 < refused < 200, "some damages show, and some are in pixels or in nothing"
+
+
+@pytest.mark.parametrize("name", ["noisy", "iso", "nlf"])
+def test_damaged_header_of_a_data_set_names_it(tmp_path, name):
+    path = tmp_path / "captures.h5"
+    nf.write_captures(path, **captures(), nlf=np.ones((5, 2)))
+    with h5py.File(path) as file:
+        start = h5py.h5o.get_info(file[name].id).addr
+    content = bytearray(path.read_bytes())
+    content[start : start + 16] = b"\xff" * 16
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match=rf"captures\.h5: data set '{name}' is damaged"):
+        nf.read_captures(path)
+
+
+def test_damaged_attribute_is_named_and_not_taken_for_one_that_is_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "captures.h5"
+    nf.write_captures(path, **captures())
+
+    def damaged(self, name):
+        raise KeyError("unable to open attribute")
+
+    monkeypatch.setattr(h5py.AttributeManager, "__getitem__", damaged)
+    with pytest.raises(ValueError, match=r"captures\.h5: attribute 'format_version' is damaged"):
+        nf.read_captures(path)

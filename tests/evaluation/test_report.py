@@ -62,6 +62,24 @@ def test_report_without_a_training_log_shows_no_training(measurement, tmp_path):
         assert json.load(file) == measurement.report
 
 
+@pytest.mark.parametrize("fails", ["plot_photon_transfer", "plot_gain"])
+def test_report_that_fails_leaves_the_one_before(measurement, tmp_path, monkeypatch, fails):
+    write_history(tmp_path)
+    folder = tmp_path / "report"
+    write_report(measurement, folder, model_dir=tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def failing(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(plots, fails, failing)
+    # Of other data, so that its pictures are others.
+    (tmp_path / "history.csv").unlink()
+    with pytest.raises(MemoryError):
+        write_report(measurement, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tmp_path):
     write_history(tmp_path)
     paths = write_report(measurement, tmp_path / "report", model_dir=tmp_path)

@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 
 from tfp_noiseflow.atomic_write import written_beside
+from tfp_noiseflow.captures.damage import damage_named
 from tfp_noiseflow.captures.deferred_faults import DeferredFaults
 
 FORMAT_VERSION = 1
@@ -296,29 +297,29 @@ class Captures:
         self.path = shown_as or path  # A writer checks a file that is not yet at its place.
         if not os.path.exists(path):
             raise FileNotFoundError(f"{self.path}: no such capture file.")
-        try:
+        message = (
+            f"{self.path}: expected a capture file (HDF5), but it cannot be opened; it is "
+            "truncated or of another format"
+        )
+        with damage_named(message):
             self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise ValueError(
-                f"{self.path}: expected a capture file (HDF5), but it cannot be opened; it is "
-                f"truncated or of another format ({error})."
-            ) from error
+        self._data_sets = self._find_data_sets()
         self._check_data_sets()
-        count = self._file["noisy"].shape[0]
-        self.image_shape = tuple(int(n) for n in self._file["noisy"].shape[1:])
+        count, *image_shape = self._data_sets["noisy"].shape
+        self.image_shape = tuple(int(n) for n in image_shape)
         self.iso = np.asarray(self._read("iso"), np.float32)
         self.camera = self._read_text("camera")
         self.scene = self._read_text("scene")
         self.cfa = self._read_text("cfa")
         self.nlf = self._read("nlf")
         self.nlf_true = self._read("nlf_true")
-        self.has_repeat = "noisy_repeat" in self._file
+        self.has_repeat = "noisy_repeat" in self._data_sets
         self.black_level = self._level("black_level", 0.0, count)
         self.white_level = self._level("white_level", 1.0, count)
         self.quantization_step = self._level("quantization_step", 0.0, count)
-        self.description = str(self._file.attrs.get("description", ""))
-        self.origin = str(self._file.attrs.get("origin", ""))
-        self.licence = str(self._file.attrs.get("licence", ""))
+        self.description = str(self._attribute("description", ""))
+        self.origin = str(self._attribute("origin", ""))
+        self.licence = str(self._attribute("licence", ""))
         self._rows = np.arange(count)  # Where the captures stand in the file.
         self._name_conditions()
         self._check_values()
@@ -455,16 +456,15 @@ class Captures:
         start, stop = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
         # HDF5 is slow to pick rows one by one, and reads whole chunks anyway.
         is_dense = stop - start <= 8 * len(rows)
-        try:
+        message = (
+            f"{self.path}: data set {name!r} is damaged in the {len(index)} captures "
+            f"from {start} on"
+        )
+        with damage_named(message):
             if not is_dense:
-                return self._file[name][rows]
-            values = self._file[name][start:stop]
+                return self._data_sets[name][rows]
+            values = self._data_sets[name][start:stop]
             return values if len(values) == len(rows) else values[rows - start]
-        except OSError as error:
-            raise ValueError(
-                f"{self.path}: data set {name!r} is damaged in the {len(index)} captures "
-                f"from {start} on ({error})."
-            ) from error
 
     def _dequantised(self, name: str, index: np.ndarray, seed) -> np.ndarray:
         values = self._normalised(name, index)
@@ -482,37 +482,56 @@ class Captures:
                 value += offset
         return values
 
-    def _check_data_sets(self) -> None:
-        missing = [name for name in REQUIRED if name not in self._file]
+    def _find_data_sets(self) -> dict[str, h5py.Dataset]:
+        """The data sets of the format that the file holds, by name."""
+        with damage_named(f"{self.path}: the names of its data sets are damaged"):
+            names = sorted(self._file)
+        missing = [name for name in REQUIRED if name not in names]
         if missing:
             raise ValueError(
                 f"{self.path}: expected the data sets {list(REQUIRED)} of a capture file, "
-                f"missing {missing}; it holds {sorted(self._file)}."
+                f"missing {missing}; it holds {names}."
             )
-        version = self._file.attrs.get("format_version", FORMAT_VERSION)
+        known = (*REQUIRED, *IMAGES, *LEVELS, *TEXTS, *NOISE_LEVEL_FUNCTIONS)
+        found = {}
+        for name in (name for name in names if name in known):
+            with damage_named(f"{self.path}: data set {name!r} is damaged"):
+                found[name] = self._file[name]
+                # h5py reads shape and dtype when they are asked for, and keeps them.
+                is_data_set = isinstance(found[name], h5py.Dataset)
+                _ = is_data_set and (found[name].shape, found[name].dtype)
+            if not is_data_set:
+                raise ValueError(f"{self.path}: expected {name!r} to be a data set, it is a group.")
+        return found
+
+    def _attribute(self, name: str, default):
+        # Not `get`, which takes a damage for an attribute that is not there.
+        with damage_named(f"{self.path}: attribute {name!r} is damaged"):
+            if name in self._file.attrs:
+                return self._file.attrs[name]
+        return default
+
+    def _check_data_sets(self) -> None:
+        version = self._attribute("format_version", FORMAT_VERSION)
         if not (isinstance(version, (int, np.integer)) and version <= FORMAT_VERSION):
             raise ValueError(
                 f"{self.path}: expected format_version {FORMAT_VERSION} or lower, "
                 f"received {version!r}; a newer release of the library may have written it."
             )
-        known = (*REQUIRED, *IMAGES, *LEVELS, *TEXTS, *NOISE_LEVEL_FUNCTIONS)
-        data_sets = {name: self._file[name] for name in self._file if name in known}
-        for name, data_set in data_sets.items():
-            if not isinstance(data_set, h5py.Dataset):
-                raise ValueError(f"{self.path}: expected {name!r} to be a data set, it is a group.")
+        for name, data_set in self._data_sets.items():
             if (data_set.dtype.kind in "OS") != (name in TEXTS) or data_set.dtype.kind in "cV":
                 raise ValueError(
                     f"{self.path}: expected {'text' if name in TEXTS else 'numbers'} in data set "
                     f"{name!r}, received dtype {data_set.dtype}."
                 )
         for name in LEVELS:
-            value = self._file.attrs.get(name, 0.0)
+            value = self._attribute(name, 0.0)
             if np.ndim(value) or np.asarray(value).dtype.kind not in "uif":
                 raise ValueError(
                     f"{self.path}: expected one number in attribute {name!r} (values per capture "
                     f"are a data set), received {value!r}."
                 )
-        _check_shapes(data_sets, self.path)
+        _check_shapes(self._data_sets, self.path)
 
     def _name_conditions(self) -> None:
         self.cameras = tuple(sorted(set(self.camera.tolist())))
@@ -525,7 +544,8 @@ class Captures:
                 f"{self.path}: expected positive ISOs in data set 'iso', received "
                 f"{self.iso[is_bad][0]} at capture {np.flatnonzero(is_bad)[0]}."
             )
-        is_bad = ~((self.white_level > self.black_level) & np.isfinite(self.white_level))
+        is_finite = np.isfinite(self.white_level) & np.isfinite(self.black_level)
+        is_bad = ~((self.white_level > self.black_level) & is_finite)
         if is_bad.any():
             first = np.flatnonzero(is_bad)[0]
             raise ValueError(
@@ -537,19 +557,17 @@ class Captures:
         if is_bad.any():
             first = np.flatnonzero(is_bad)[0]
             raise ValueError(
-                f"{self.path}: expected quantization_step >= 0, received "
+                f"{self.path}: expected finite quantization_step >= 0, received "
                 f"{self.quantization_step[first]} at capture {first}."
             )
         if "" in self.cameras:
             raise ValueError(f"{self.path}: expected camera names, data set 'camera' holds ''.")
 
     def _read(self, name: str) -> np.ndarray | None:
-        if name not in self._file:
+        if name not in self._data_sets:
             return None
-        try:
-            return self._file[name][()]
-        except OSError as error:
-            raise ValueError(f"{self.path}: data set {name!r} is damaged ({error}).") from error
+        with damage_named(f"{self.path}: data set {name!r} is damaged"):
+            return self._data_sets[name][()]
 
     def _read_text(self, name: str) -> np.ndarray | None:
         values = self._read(name)
@@ -563,7 +581,7 @@ class Captures:
     def _level(self, name: str, default: float, count: int) -> np.ndarray:
         values = self._read(name)
         if values is None:
-            values = np.full(count, self._file.attrs.get(name, default))
+            values = np.full(count, self._attribute(name, default))
         return np.asarray(values, np.float64)
 
 

@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 
 from tfp_noiseflow.captures.bayer import pack_bayer
+from tfp_noiseflow.captures.damage import damage_named
 from tfp_noiseflow.captures.sidd_layout import CAMERA_MAKES, SiddImage
 from tfp_noiseflow.captures.sidd_metadata import SiddMetadata, read_metadata
 
@@ -268,20 +269,15 @@ def _with_array(path: str, function):
             pass
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such file.") from error
-    try:
-        with h5py.File(path, "r") as file:
-            arrays = [entry for entry in file.values() if isinstance(entry, h5py.Dataset)]
-            if arrays and arrays[0].ndim == 2 and arrays[0].dtype.kind == "f":
-                return function(arrays[0])
-            found = [(entry.name, entry.shape, entry.dtype.name) for entry in arrays]
-    # What h5py makes of a damage depends on where it is.
-    except (OSError, RuntimeError, LookupError, ValueError) as error:
-        if getattr(error, "errno", None):
-            raise  # The operating system's: the file may be whole.
-        raise ValueError(
-            f"{path}: expected a MATLAB 7.3 file, but it cannot be read; it is truncated or of "
-            f"another format ({error})."
-        ) from error
+    message = (
+        f"{path}: expected a MATLAB 7.3 file, but it cannot be read; it is truncated or of "
+        "another format"
+    )
+    with damage_named(message), h5py.File(path, "r") as file:
+        arrays = [entry for entry in file.values() if isinstance(entry, h5py.Dataset)]
+        if arrays and arrays[0].ndim == 2 and arrays[0].dtype.kind == "f":
+            return function(arrays[0])
+        found = [(entry.name, entry.shape, entry.dtype.name) for entry in arrays]
     raise ValueError(
         f"{path}: expected an image [H, W] of floating point numbers, the file holds {found}."
     )

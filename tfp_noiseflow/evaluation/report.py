@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.evaluation import plots
@@ -54,8 +55,8 @@ def write_report(
 ) -> list[str]:
     """Writes report.json, report.md and the pictures that it shows.
 
-    Each file is written beside its place and renamed, report.json as the last: where it is
-    there, the report is whole.
+    All is written beside its place and renamed at the end, report.json as the last: where it is
+    there, the report is whole, and a report that fails leaves the one before as it was.
 
     Args:
       measurement: of `measure`.
@@ -70,36 +71,39 @@ def write_report(
     os.makedirs(output_dir, exist_ok=True)
     report = measurement.report
 
-    def place(name):
-        return os.path.join(output_dir, name)
-
-    if os.path.exists(place("report.json")):
-        os.remove(place("report.json"))
-    is_drawn = {
-        "patches.png": plots.plot_patches(measurement.examples, place("patches.png")),
-        "histograms.png": plots.plot_histograms(
-            measurement.conditions,
-            measurement.edges,
-            measurement.counts,
-            place("histograms.png"),
-        ),
-        "photon_transfer.png": plots.plot_photon_transfer(
-            report["photon_transfer"], place("photon_transfer.png")
-        ),
-    }
     history = plots.history_columns([] if model_dir is None else read_history(model_dir))
-    is_drawn["training.png"] = plots.plot_training(history, place("training.png"))
-    is_drawn["beta.png"] = plots.plot_beta(history, place("beta.png"))
-    is_drawn["gain.png"] = plots.plot_gain(history, place("gain.png"))
-    pictures = [name for name in CAPTIONS if is_drawn.get(name)]
-    for name in CAPTIONS:
-        # A picture of an earlier report would pass for one of this.
-        if name not in pictures and os.path.exists(place(name)):
-            os.remove(place(name))
+    # Beside the report that may be there, which stays whole when something fails.
+    with tempfile.TemporaryDirectory(dir=output_dir, suffix=".partial") as beside:
 
-    write_text(place("report.md"), markdown(report, pictures))
-    write_json(place("report.json"), report)
-    return [place(name) for name in ("report.json", "report.md", *pictures)]
+        def place(name):
+            return os.path.join(beside, name)
+
+        is_drawn = {
+            "patches.png": plots.plot_patches(measurement.examples, place("patches.png")),
+            "histograms.png": plots.plot_histograms(
+                measurement.conditions,
+                measurement.edges,
+                measurement.counts,
+                place("histograms.png"),
+            ),
+            "photon_transfer.png": plots.plot_photon_transfer(
+                report["photon_transfer"], place("photon_transfer.png")
+            ),
+            "training.png": plots.plot_training(history, place("training.png")),
+            "beta.png": plots.plot_beta(history, place("beta.png")),
+            "gain.png": plots.plot_gain(history, place("gain.png")),
+        }
+        pictures = [name for name in CAPTIONS if is_drawn[name]]
+        write_text(place("report.md"), markdown(report, pictures))
+        write_json(place("report.json"), report)
+        # From here on there are renames alone. Pictures of an earlier report that this one lacks
+        # would pass for its own.
+        for name in ("report.json", *CAPTIONS):
+            if os.path.exists(os.path.join(output_dir, name)):
+                os.remove(os.path.join(output_dir, name))
+        for name in (*pictures, "report.md", "report.json"):
+            os.replace(place(name), os.path.join(output_dir, name))
+    return [os.path.join(output_dir, name) for name in ("report.json", "report.md", *pictures)]
 
 
 def markdown(report: dict, pictures: list[str] = ()) -> str:

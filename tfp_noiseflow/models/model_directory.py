@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -27,6 +28,10 @@ from tfp_noiseflow.version import __version__
 FORMAT_VERSION = 1
 
 HISTORY = "history.csv"
+BASELINES = "baselines.json"
+
+# The folder of checkpoints is the first, unless config.json names the second, see `save_model`.
+CHECKPOINTS = ("checkpoints", "checkpoints-2")
 
 # A new kind of noise model is loaded everywhere once it stands here.
 MODELS = {model.__name__: model for model in (NoiseFlow, GaussianNoise, CameraNLF)}
@@ -61,13 +66,20 @@ def model_from_description(description: Mapping) -> NoiseModel:
     return MODELS[name].from_config(config)
 
 
-def write_config(model_dir: str | os.PathLike, model: NoiseModel, training_data: dict) -> None:
+def write_config(
+    model_dir: str | os.PathLike,
+    model: NoiseModel,
+    training_data: dict,
+    *,
+    checkpoints: str = CHECKPOINTS[0],
+) -> None:
     """Writes config.json.
 
     Args:
       model_dir: the folder, made where it is missing.
       model: whose variables the checkpoints will hold.
       training_data: JSON values about what it was trained on: file, origin, licence.
+      checkpoints: the folder in it that holds the checkpoints.
     """
     write_json(
         os.path.join(model_dir, "config.json"),
@@ -76,6 +88,7 @@ def write_config(model_dir: str | os.PathLike, model: NoiseModel, training_data:
             "library_version": __version__,
             **describe_model(model),
             "training_data": training_data,
+            **({} if checkpoints == CHECKPOINTS[0] else {"checkpoints": checkpoints}),
         },
     )
 
@@ -100,7 +113,7 @@ def read_config(model_dir: str | os.PathLike) -> dict:
 def model_from_config(model_dir: str | os.PathLike) -> NoiseModel:
     """The model of config.json, its variables at their initial values."""
     config = read_config(model_dir)
-    about = ("format_version", "library_version", "training_data")
+    about = ("format_version", "library_version", "training_data", "checkpoints")
     return model_from_description({k: v for k, v in config.items() if k not in about})
 
 
@@ -124,6 +137,12 @@ def untrained_model(architecture: str, *, seed: int | None = None, **options) ->
     return NoiseFlow(**model.get_config(), seed=seed)
 
 
+def checkpoint_folder(model_dir: str | os.PathLike) -> str:
+    """The name of the folder of checkpoints in a model directory."""
+    is_there = os.path.exists(os.path.join(model_dir, "config.json"))
+    return read_config(model_dir).get("checkpoints", CHECKPOINTS[0]) if is_there else CHECKPOINTS[0]
+
+
 def checkpoint_manager(
     model_dir: str | os.PathLike, kind: str, checkpoint: tf.train.Checkpoint
 ) -> tf.train.CheckpointManager:
@@ -134,23 +153,56 @@ def checkpoint_manager(
       kind: "best" (by validation NLL), "best_kl" (by validation KL) or "last" (to resume from).
       checkpoint: what is saved.
     """
-    directory = os.path.join(model_dir, "checkpoints", kind)
+    directory = os.path.join(model_dir, checkpoint_folder(model_dir), kind)
     return tf.train.CheckpointManager(checkpoint, directory, max_to_keep=1)
 
 
 def save_model(model: NoiseModel, model_dir: str | os.PathLike, training_data: dict) -> None:
     """Writes a model directory for a model that was not trained here.
 
+    Where the folder holds a model, that one is replaced, with the course of its training; of its
+    baselines those of the same training data stay. Whenever the process is killed, the folder
+    loads as the one or the other.
+
     Args:
       model: any noise model.
       model_dir: the folder.
       training_data: as for `write_config`.
+
+    Raises:
+      ValueError: the config.json that is there is damaged or of a newer format.
     """
-    manager = checkpoint_manager(model_dir, "best", tf.train.Checkpoint(noise_model=model))
+    description = describe_model(model)
+    is_there = os.path.exists(os.path.join(model_dir, "config.json"))
+    found = read_config(model_dir) if is_there else {"training_data": training_data}
+    folder = checkpoint_folder(model_dir)
+    if is_there and any(found.get(name) != value for name, value in description.items()):
+        # No checkpoint of one model goes with the config of another: config.json, which is replaced
+        # at once, says which folder counts.
+        folder = CHECKPOINTS[1 - CHECKPOINTS.index(folder)]
+        _remove(os.path.join(model_dir, folder))
+    directory = os.path.join(model_dir, folder, "best")
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(noise_model=model), directory, max_to_keep=1
+    )
+    # Before the model is there, so that nothing of another one is ever taken for its own.
+    for name in ("last", "best_kl"):
+        _remove(os.path.join(model_dir, folder, name))
+    for name in (HISTORY, "logs", *[BASELINES] * (found.get("training_data") != training_data)):
+        _remove(os.path.join(model_dir, name))
     # Beside the one that may be there, which goes when the new one is whole.
     before = re.search(r"-(\d+)$", manager.latest_checkpoint or "-0")
     manager.save(checkpoint_number=1 + int(before[1]))
-    write_config(model_dir, model, training_data)
+    write_config(model_dir, model, training_data, checkpoints=folder)
+    _remove(os.path.join(model_dir, CHECKPOINTS[1 - CHECKPOINTS.index(folder)]))
+
+
+def _remove(path: str) -> None:
+    """Removes a file or folder that may be there."""
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
+        os.remove(path)
 
 
 def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseModel:
@@ -168,7 +220,7 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
       ValueError: a config that is not understood, or a checkpoint of another model.
     """
     model = model_from_config(model_dir)
-    directory = os.path.join(model_dir, "checkpoints", kind)
+    directory = os.path.join(model_dir, checkpoint_folder(model_dir), kind)
     path = tf.train.latest_checkpoint(directory)
     if path is None:
         raise FileNotFoundError(f"{directory}: expected a checkpoint, there is none.")
@@ -196,14 +248,14 @@ def restore_checkpoint(checkpoint: tf.train.Checkpoint, path: str) -> None:
 def write_baselines(model_dir: str | os.PathLike, baselines: Mapping[str, NoiseModel]) -> None:
     """Writes baselines.json: models fitted on the training captures, by name."""
     write_json(
-        os.path.join(model_dir, "baselines.json"),
+        os.path.join(model_dir, BASELINES),
         {name: describe_model(model) for name, model in baselines.items()},
     )
 
 
 def load_baselines(model_dir: str | os.PathLike) -> dict[str, NoiseModel]:
     """The models of baselines.json by name; empty where there is none."""
-    path = os.path.join(model_dir, "baselines.json")
+    path = os.path.join(model_dir, BASELINES)
     if not os.path.exists(path):
         return {}
     return {name: model_from_description(entry) for name, entry in _read_json(path).items()}

@@ -13,7 +13,12 @@ import numpy as np
 
 from tfp_noiseflow.atomic_write import write_text
 from tfp_noiseflow.evaluation.report import models_table
-from tfp_noiseflow.models.model_directory import HISTORY, load_model, read_config
+from tfp_noiseflow.models.model_directory import (
+    HISTORY,
+    checkpoint_folder,
+    load_model,
+    read_config,
+)
 from tfp_noiseflow.serving.export import export_saved_model
 
 CARD = "README.md"
@@ -67,7 +72,7 @@ def ship_model(
             training_data=config["training_data"],
         )
         kept = os.path.join(beside, f"{name}_model")
-        best = os.path.join("checkpoints", "best")
+        best = os.path.join(checkpoint_folder(model_dir), "best")
         shutil.copytree(os.path.join(model_dir, best), os.path.join(kept, best))
         for file_name in ("config.json", "baselines.json", HISTORY):
             shutil.copy(os.path.join(model_dir, file_name), kept)

@@ -95,16 +95,16 @@ def finetune_camera(
         verbose=verbose,
     )
     joined = with_camera_of(flow, alone)
-    baselines = load_baselines(model_dir)
-    if "recalibrated_nlf" in baselines:
-        new = load_baselines(training_dir)["recalibrated_nlf"]
-        baselines["recalibrated_nlf"] = baselines["recalibrated_nlf"].with_cameras_of(new)
-        write_baselines(output_model_dir, baselines)
     training_data = _training_data(
         read_config(model_dir)["training_data"], captures, validation, camera, schedule
     )
     save_model(joined, output_model_dir, training_data)
     joined.licence, joined.origin = training_data["licence"], training_data["origin"]
+    baselines = load_baselines(model_dir)
+    if "recalibrated_nlf" in baselines:
+        new = load_baselines(training_dir)["recalibrated_nlf"]
+        baselines["recalibrated_nlf"] = baselines["recalibrated_nlf"].with_cameras_of(new)
+        write_baselines(output_model_dir, baselines)
     return joined
 
 
