@@ -164,6 +164,71 @@ def test_rounding_of_the_whole_flow(monkeypatch, dtype, atol):
     np.testing.assert_allclose(flow(**given).bijector.inverse(noise), fast, atol=atol, rtol=0)
 
 
+def test_gradients_through_a_width_that_only_the_graph_knows(direction):
+    run, _ = direction
+    members = layers(has_border_indicator=True)
+    given = conditions(members)
+    distinct = {id(member): member for member in members}.values()
+    variables = [variable for member in distinct for variable in member.trainable_variables]
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value, log_det = run(members, x, given)
+            loss = tf.reduce_sum(tf.sin(value)) + tf.reduce_sum(log_det)
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, [x, *variables])]
+
+    dynamic = tf.function(
+        gradients, input_signature=[tf.TensorSpec([None, None, None, 4], tf.float64)]
+    )
+    for width in (8, 6):
+        x = tf.constant(images((3, 5, width, 4)))
+        for a, b in zip(dynamic(x), gradients(x), strict=True):
+            # Sums over 120 pixels of products in another order.
+            np.testing.assert_allclose(a, b, atol=1e-10, rtol=1e-10)
+
+
+def test_log_prob_of_the_whole_flow_in_float32(monkeypatch):
+    flow = moved(nf.NoiseFlow(cameras=CAMERAS, iso_levels=ISO_LEVELS, seed=0), by=0.05)
+    clean = tf.constant(images((3, 16, 16, 4)) ** 2 % 1, tf.float32)
+    distribution = flow(clean=clean, iso=[100, 400, 1600], camera=[0, 1, 2])
+    noise = tf.identity(distribution.sample(seed=(0, 1)))
+    fast = distribution.log_prob(noise)
+    monkeypatch.setattr(folded, "FOLD", 5)  # No width of 16 folds.
+    # A latent is off by up to 1e-4, see above, with either sign: over 1024 pixels half their
+    # squares' sum moves by some 1e-4 sqrt(1024) = 3e-3 at most, and log_prob is some 3000 nats,
+    # whose float32 sums round by 3e-4.
+    np.testing.assert_allclose(distribution.log_prob(noise), fast, atol=4e-3, rtol=0)
+
+
+def test_the_folded_flow_compiles(monkeypatch):
+    calls = count_folded(monkeypatch)
+    flow = moved(
+        nf.NoiseFlow("S-Ax1-G-Ax1-CAM", cameras=CAMERAS, iso_levels=ISO_LEVELS, seed=0), by=0.05
+    )
+    clean = tf.constant(images((3, 8, 8, 4)) ** 2 % 1, tf.float32)
+    given = {"iso": tf.constant([100.0, 400.0, 1600.0]), "camera": tf.constant([0, 1, 2])}
+    noise = tf.identity(flow(clean, **given).sample(seed=(0, 1)))
+
+    def likelihood(noise, clean, iso, camera):
+        with tf.GradientTape() as tape:
+            log_prob = flow(clean, iso=iso, camera=camera).log_prob(noise)
+            loss = tf.reduce_sum(log_prob)
+        return log_prob, tape.gradient(loss, flow.trainable_variables)
+
+    expected, expected_gradients = likelihood(noise, clean, **given)
+    calls.clear()
+    log_prob, gradients = tf.function(likelihood, jit_compile=True)(noise, clean, **given)
+    assert calls
+    # 256 values of float32 a row, in another order.
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-5)
+    for a, b in zip(gradients, expected_gradients, strict=True):
+        scale = np.abs(tf.convert_to_tensor(b)).max()
+        np.testing.assert_allclose(
+            tf.convert_to_tensor(a), tf.convert_to_tensor(b), atol=1e-4 * scale
+        )
+
+
 def test_layers_without_a_folded_form_stay_outside():
     own = nb.AffineCoupling(4, conditioner=lambda x: tf.zeros([*x.shape[:-1], 4]), dtype=tf.float64)
     assert not folded.can_fold(own)
