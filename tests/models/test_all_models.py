@@ -310,3 +310,16 @@ def test_noise_of_another_shape_is_refused(name):
     for wrong in (noise[:, :2], noise[:, :, :2], noise[:, :1], noise[:2]):
         with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
             distribution.log_prob(wrong)
+
+
+@every_model
+def test_noise_that_is_nan_has_no_likelihood(name):
+    model, noise, given = case(name)
+    wrong = np.array(noise)
+    wrong[1, 2, 3, 0] = np.nan
+    distribution = model(**given)
+    with pytest.raises(ValueError, match=r"expected noise .* without NaN, received .*nan"):
+        distribution.log_prob(wrong)
+    if name in ("Gaussian", "S-G"):  # No graph of a flow, which takes seconds.
+        in_graph = tf.function(distribution.log_prob)(tf.constant(wrong))
+        np.testing.assert_array_equal(np.isnan(in_graph), [False, True, False])

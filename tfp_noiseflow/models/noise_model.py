@@ -210,6 +210,9 @@ class NoiseDistribution(tfd.TransformedDistribution):
 
     TFP's own asks the bijector for the inverse and for the log-det separately and trusts its
     cache not to do the work twice; without the cache (see ConditionalBijector) it would.
+
+    Raises:
+      ValueError: by `log_prob` called eagerly, noise that is NaN. In a graph it gives NaN.
     """
 
     def __init__(self, distribution, bijector, name="NoiseDistribution"):
@@ -232,7 +235,13 @@ class NoiseDistribution(tfd.TransformedDistribution):
     @tf.autograph.experimental.do_not_convert
     def _log_prob(self, y):
         x, log_det = self.bijector.inverse_and_log_det(y)
-        return self.distribution.log_prob(x) + log_det
+        log_prob = self.distribution.log_prob(x) + log_det
+        if tf.executing_eagerly():
+            # A look at a number an image, not at each pixel. In a graph NaN stays NaN: training
+            # stops at it by itself and says in which epoch, and exports check what comes in.
+            is_known = tf.logical_not(tf.reduce_any(tf.math.is_nan(log_prob)))
+            require(is_known, "noise (and variables of the model) without NaN", log_prob)
+        return log_prob
 
     def _sample_and_log_prob(self, sample_shape, seed):
         x, log_prob = self.distribution.experimental_sample_and_log_prob(sample_shape, seed)
