@@ -211,9 +211,9 @@ def test_log_prob_after_a_change_of_variables_is_fresh(name):
 
 @every_form
 def test_sample_noise_of_a_row_depends_on_its_own_seed_alone(name, width):
-    # The fast form sums in an order that goes by the batch: up to 4e-6 of the noise's standard
-    # deviation was seen in a trained flow. One moved by 0.1 is far wilder.
-    by, atol = (0.1, 1e-6) if width == 6 else (0.05, 4e-6)
+    # The fast form sums in an order that goes by the batch; couplings stretch that rounding as in
+    # a round trip in float32 (5e-6 was seen, as much as this noise is off from float64).
+    by, atol = (0.1, 1e-6) if width == 6 else (0.05, 2e-5)
     model, _, given = case(name, tf.float32, batch_shape=(4,), width=width, by=by)
     seeds = np.array([[1, 2], [3, 4], [1, 2], [5, 6]], np.int32)
     together = nf.sample_noise(model, **given, seeds=seeds).numpy()
