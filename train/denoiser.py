@@ -20,6 +20,7 @@ from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.denoising import experiment
 from tfp_noiseflow.denoising.export import export_denoiser
 from tfp_noiseflow.denoising.figure import plot_denoised
+from tfp_noiseflow.denoising.train_denoiser import LOSSES
 from tfp_noiseflow.models import load_baselines
 from tfp_noiseflow.models.model_directory import read_config
 
@@ -44,6 +45,13 @@ flags.DEFINE_bool(
 flags.DEFINE_integer("epochs", 1, "Passes over the training captures.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 4, "Patches a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Adam's, at its highest; half a cosine down to 0.")
+flags.DEFINE_enum(
+    "loss",
+    "squared_error",
+    list(LOSSES),
+    "squared_error: DnCNN's own and the paper's. log_error: of the PSNR, in which low ISOs count "
+    "as much as high ones.",
+)
 flags.DEFINE_bool(
     "as_codes",
     False,
@@ -108,6 +116,7 @@ def main(argv: list[str]) -> None:
             "filters": FLAGS.filters,
             "has_batch_normalization": FLAGS.batch_normalization,
         },
+        loss=FLAGS.loss,
         quantization_step=code_step(train_captures) if FLAGS.as_codes else 0.0,
         clips=FLAGS.as_codes,
         generator_scenes=scenes,

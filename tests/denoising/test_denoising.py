@@ -19,6 +19,7 @@ from tfp_noiseflow.denoising.experiment import (
 from tfp_noiseflow.denoising.export import export_denoiser
 from tfp_noiseflow.denoising.figure import plot_denoised
 from tfp_noiseflow.denoising.quality import dssim_reduction, psnr_and_ssim, rmse_reduction
+from tfp_noiseflow.denoising.train_denoiser import LOSSES
 from tfp_noiseflow.imaging.picture import read_picture
 
 SIZE = 16
@@ -121,10 +122,14 @@ def test_pairs_are_those_of_the_captures_or_have_the_models_noise(captures):
     assert np.std(made - same) == pytest.approx(0.02, rel=0.05)
 
 
-def test_training_denoises(captures, tmp_path):
+@pytest.mark.parametrize("loss", LOSSES)
+def test_training_denoises(captures, tmp_path, loss):
     test = captures[1]
     trial = experiment(
-        captures, tmp_path, schedule=nf.Schedule(epochs=20, batch_size=8, learning_rate=1e-2)
+        captures,
+        tmp_path,
+        schedule=nf.Schedule(epochs=20, batch_size=8, learning_rate=1e-2),
+        loss=loss,
     )
     result = trial.result("real", 0, verbose=0)
     noisy = measure_denoiser(None, test)
@@ -149,6 +154,20 @@ def test_all_sources_train_and_are_resumed_not_repeated(captures, tmp_path):
     assert iso_table(noisy, results).count("\n") == 2 + len(ISO_LEVELS)
     with pytest.raises(ValueError, match="holds another training"):
         experiment(captures, tmp_path, network={"depth": 4, "filters": 8}).denoiser("real", 0)
+    with pytest.raises(ValueError, match="holds another training"):
+        experiment(captures, tmp_path, loss="log_error").denoiser("real", 0)
+    with pytest.raises(ValueError, match="expected a loss among"):
+        experiment(captures, tmp_path / "other", loss="psnr").denoiser("real", 0)
+
+
+def test_losses_are_of_each_image():
+    clean = tf.zeros([2, 4, 4, 3])
+    denoised = tf.constant([0.1, 0.01])[:, None, None, None] * tf.ones([2, 4, 4, 3])
+    np.testing.assert_allclose(LOSSES["squared_error"](clean, denoised), [0.24, 0.0024], rtol=1e-5)
+    # The same factor of an error counts alike in every image: 20 dB are 20 dB.
+    high, low = LOSSES["log_error"](clean, denoised)
+    np.testing.assert_allclose((high - low) * 10 / np.log(10), 20, atol=1e-3)
+    assert np.isfinite(LOSSES["log_error"](clean, clean)).all()
 
 
 def test_another_noise_model_or_other_captures_are_not_taken_for_these(captures, tmp_path):

@@ -51,6 +51,7 @@ class Experiment:
       test_captures: of other scenes.
       output_dir: each denoiser has a folder <source>-<seed> in it.
       schedule: of every denoiser; its seed is replaced.
+      loss: of every denoiser, see `train_denoiser`.
       network: arguments of `dncnn`.
       quantization_step, clips: as in AddCameraNoise, for all generated noise.
       generator_scenes: that the noise models were fitted or picked on.
@@ -69,6 +70,7 @@ class Experiment:
         schedule: Schedule,
         *,
         network: Mapping,
+        loss: str = "squared_error",
         quantization_step: float = 0.0,
         clips: bool = False,
         generator_scenes: Sequence[str] = (),
@@ -79,6 +81,7 @@ class Experiment:
         self._test_captures = test_captures
         self._output_dir = os.fspath(output_dir)
         self._schedule = schedule
+        self._loss = loss
         self._network = {**network, "channels": train_captures.image_shape[-1]}
         self._sensor = {"quantization_step": quantization_step, "clips": clips}
 
@@ -109,6 +112,7 @@ class Experiment:
             self.folder(source, seed),
             schedule,
             about=self._about(source, schedule),
+            loss=self._loss,
             verbose=verbose,
         )
 
@@ -166,6 +170,7 @@ class Experiment:
             "source": source,
             "noise_model": model_digest(self._noise_model(source)) if has_model else None,
             "network": self._network,
+            "loss": self._loss,
             "schedule": asdict(schedule),
             "train_captures": _identity(self._train_captures),
             **self._sensor,

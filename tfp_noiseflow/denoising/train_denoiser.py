@@ -22,9 +22,10 @@ def train_denoiser(
     schedule: Schedule,
     *,
     about: Mapping,
+    loss: str = "squared_error",
     verbose: int = 2,
 ) -> tf_keras.Model:
-    """Trains a denoiser on the squared error and keeps checkpoints.
+    """Trains a denoiser and keeps checkpoints.
 
     When the folder holds a last checkpoint, training goes on from it as if it had not stopped.
     The weights after the last step are the result: picking a checkpoint by real pairs would show
@@ -37,21 +38,24 @@ def train_denoiser(
       denoiser_dir: where checkpoints go.
       schedule: Adam's; its `epochs` must be given.
       about: JSON values that identify the training (noise, data, network), kept in denoiser.json.
+      loss: a key of `LOSSES`.
       verbose: Keras's.
 
     Returns:
       The trained denoiser, the one that was given.
 
     Raises:
-      ValueError: the folder holds another training, a damaged checkpoint, or the loss is not
-        finite.
+      ValueError: an unknown loss, a folder that holds another training or a damaged checkpoint, or
+        a loss that is not finite.
 
     #### References
     [1]: Zhang, Zuo, Chen, Meng, Zhang. Beyond a Gaussian Denoiser: Residual Learning of Deep CNN
          for Image Denoising. IEEE TIP 2017. Equation 1 (the loss).
     """
+    if loss not in LOSSES:
+        raise ValueError(f"expected a loss among {list(LOSSES)}, received {loss!r}.")
     _claim(denoiser_dir, about)
-    denoiser.compile(schedule.optimizer(schedule.epochs * steps_per_epoch), squared_error)
+    denoiser.compile(schedule.optimizer(schedule.epochs * steps_per_epoch), LOSSES[loss])
     checkpoints = Checkpoints(denoiser_dir, denoiser, {"denoiser": denoiser})
     first_epoch = checkpoints.restore()
     if first_epoch < schedule.epochs:
@@ -73,6 +77,21 @@ def squared_error(clean: tf.Tensor, denoised: tf.Tensor) -> tf.Tensor:
     Adam's epsilon of 1e-7 counts beside them, and steps shrink.
     """
     return 0.5 * tf.reduce_sum(tf.math.squared_difference(denoised, clean), axis=[-3, -2, -1])
+
+
+def log_error(clean: tf.Tensor, denoised: tf.Tensor) -> tf.Tensor:
+    """[B]: the logarithm of the mean squared error of images [.., H, W, C], PSNR but for its unit.
+
+    Every image counts alike, whatever its noise. In a sum of squares over images of ISO 100 and
+    3200, those at 3200 are all that counts.
+    """
+    error = tf.reduce_mean(tf.math.squared_difference(denoised, clean), axis=[-3, -2, -1])
+    return tf.math.log(error + SMALLEST_ERROR)
+
+
+LOSSES = {"squared_error": squared_error, "log_error": log_error}
+# Of `log_error`, which has no lower bound without: that of a PSNR of 80 dB.
+SMALLEST_ERROR = 1e-8
 
 
 def _claim(denoiser_dir, about: Mapping) -> None:
