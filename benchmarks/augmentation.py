@@ -9,6 +9,8 @@ of noise to step. Times on a shared machine drift, ratios less.
 
 from __future__ import annotations
 
+# First: TensorFlow reads the settings that the scripts train with when it is imported.
+import train  # noqa: F401  # isort: skip
 import statistics
 import time
 
@@ -18,7 +20,6 @@ import tf_keras
 from absl import app, flags
 
 import tfp_noiseflow as nf
-import train  # noqa: F401  (the allocator that the scripts train with)
 from tfp_noiseflow.denoising import dncnn
 
 FLAGS = flags.FLAGS

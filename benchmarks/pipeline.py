@@ -8,6 +8,8 @@ patches a second of reading alone, of the training step alone, and of `fit` on t
 
 from __future__ import annotations
 
+# First: TensorFlow reads the settings that the scripts train with when it is imported.
+import train  # noqa: F401  # isort: skip
 import os
 import statistics
 import tempfile
@@ -19,7 +21,6 @@ import tf_keras
 from absl import app, flags
 
 import tfp_noiseflow as nf
-import train  # noqa: F401  (the allocator that the scripts train with)
 from tfp_noiseflow.captures.capture_file import CaptureWriter
 from tfp_noiseflow.captures.dataset import training_dataset
 
