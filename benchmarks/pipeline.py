@@ -10,6 +10,7 @@ from __future__ import annotations
 
 # First: TensorFlow reads the settings that the scripts train with when it is imported.
 import train  # noqa: F401  # isort: skip
+
 import os
 import statistics
 import tempfile
