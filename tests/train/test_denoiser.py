@@ -1,6 +1,7 @@
 """train.denoiser on captures so few that a run takes seconds."""
 
 import numpy as np
+import pytest
 
 import tfp_noiseflow as nf
 from tests.train.test_commands import run
@@ -14,6 +15,8 @@ def write(path, scene, channels):
     return path
 
 
+# Five processes, a minute and more.
+@pytest.mark.slow
 def test_exports_come_before_what_may_fail_and_are_of_the_seed_that_is_asked_for(tmp_path):
     nf.save_model(nf.GaussianNoise(0.01), tmp_path / "m", {"validation_scenes": ["c"]})
     flags = {
