@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-
-import tfp_noiseflow as nf
-from tests.registry import CAMERAS, ISO_LEVELS, MODELS, moved
 from tfp_noiseflow.augmentation.random_conditions import RandomConditions
 from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.bijectors.conditions import Camera, Iso
+
+import tfp_noiseflow as nf
+from tests.registry import CAMERAS, ISO_LEVELS, MODELS, moved
 
 
 class Labelled(ConditionalBijector):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from tfp_noiseflow.bijectors.conditions import CleanImage
 
 MESSAGE = r"no pixel of clean .* NaN, infinite or above 1.001 of full scale, received"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.condition_table import ConditionTable
-from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
-from tfp_noiseflow.bijectors.conditions import require
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
-from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
+from tfp_noiseflow.conditions.camera_names import checked_cameras
+from tfp_noiseflow.conditions.conditions import Iso
+from tfp_noiseflow.laws import ConditionTable
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 # Clean levels are binned for the fit, by square root because the noise's standard deviation goes
@@ -29,7 +30,7 @@ class CameraNLF(NoiseModel):
       iso_levels: K ISOs.
       beta1, beta2: [M, K], in fractions of full scale (beta1) and its square (beta2). NaN in
         either where a camera at an ISO is unknown, which a call for it then says. Values <= 0
-        become 1e-6.
+        become 1e-6, with a warning.
       dtype: float32 or float64 (or its name).
 
     Raises:
@@ -45,8 +46,10 @@ class CameraNLF(NoiseModel):
         dtype=tf.float32,
     ):
         dtype = tf.as_dtype(dtype)
-        cameras = checked_cameras(cameras, is_needed=True)
-        iso_levels = checked_iso_levels(iso_levels, is_needed=True)
+        cameras = checked_cameras(cameras)
+        if not cameras:
+            raise ValueError(f"expected camera names, each once, received {cameras}.")
+        iso_levels = Iso(tuple(iso_levels)).levels
         beta1, beta2 = (np.array(beta, np.float64) for beta in (beta1, beta2))  # None gives NaN.
         if beta1.shape == beta2.shape:
             is_known = ~(np.isnan(beta1) | np.isnan(beta2))
@@ -60,6 +63,13 @@ class CameraNLF(NoiseModel):
                 )
             if np.isinf(beta).any():
                 raise ValueError(f"expected finite {name[4:]} (or NaN: unknown), received {beta}.")
+            if np.any(beta <= 0):
+                warnings.warn(
+                    f"{name[4:]} is 0 or less at {int(np.sum(beta <= 0))} of {beta.size} cameras "
+                    f"and ISOs, the least is {np.nanmin(beta):g}; there it becomes "
+                    f"{SMALLEST_BETA:g}.",
+                    stacklevel=2,
+                )
             tables[name] = ConditionTable(
                 np.log(np.where(beta <= 0, SMALLEST_BETA, beta)),
                 num_cameras=len(cameras),
@@ -71,16 +81,9 @@ class CameraNLF(NoiseModel):
         super().__init__(
             ConditionalChain([layer], dtype=dtype, name="camera_nlf"),
             cameras=cameras,
-            iso_levels=iso_levels,
             name="camera_nlf",
         )
         self._tables = layer
-        self._known = [
-            f"{camera} at ISO {iso:g}"
-            for camera, row in zip(cameras, beta1, strict=True)
-            for iso, beta in zip(iso_levels, row, strict=True)
-            if not np.isnan(beta)
-        ]
 
     @classmethod
     def from_reported(cls, captures: Captures) -> CameraNLF:
@@ -173,20 +176,6 @@ class CameraNLF(NoiseModel):
             "beta2": as_lists(self.beta2),
             "dtype": self.dtype.name,
         }
-
-    def knows_together(self, iso: float, camera: int) -> bool:
-        with tf.init_scope():  # Also where a graph is traced the answer is a Python bool.
-            log_beta1 = self._tables.log_beta1(iso=tf.constant(iso, self.dtype), camera=camera)
-            return not bool(tf.math.is_nan(log_beta1))
-
-    def _check_combination(self, given: dict) -> None:
-        log_beta1 = self._tables.log_beta1(iso=given["iso"], camera=given["camera"])
-        require(
-            tf.logical_not(tf.reduce_any(tf.math.is_nan(log_beta1))),
-            f"a camera and ISO that the camera NLF knows together ({', '.join(self._known)}), "
-            "where log beta1 is not NaN",
-            log_beta1,
-        )
 
 
 def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray):

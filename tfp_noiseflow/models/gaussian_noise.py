@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 tfb = tfp.bijectors
@@ -32,8 +32,6 @@ class GaussianNoise(NoiseModel):
         scale = tfb.Scale(log_scale=self.log_sigma, name="scale")
         super().__init__(
             ConditionalChain([scale], dtype=dtype, name="gaussian_noise"),
-            cameras=None,
-            iso_levels=None,
             name="gaussian_noise",
         )
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.bijectors.conditions import LARGEST_CLEAN
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
+from tfp_noiseflow.conditions.conditions import LARGEST_CLEAN
 from tfp_noiseflow.models.camera_nlf import CameraNLF
 from tfp_noiseflow.models.gaussian_noise import GaussianNoise
 from tfp_noiseflow.models.model_directory import (
@@ -111,7 +111,7 @@ def train_noise_model(
         loss that is not finite (the last checkpoint is from before it).
     """
     for captures in (train_captures, validation_captures):
-        captures.check_known(model.cameras, model.iso_levels)
+        model.known.check_captures(captures)
         _check_images(captures, model)
     _claim(model_dir, model, train_captures, validation_captures, schedule, started_from)
     if not os.path.exists(os.path.join(model_dir, "baselines.json")):

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_noiseflow.bijectors.conditions import Condition
+from tfp_noiseflow.conditions.conditions import Condition, checked
+from tfp_noiseflow.images.image import IMAGE_NDIMS
 
 tfb = tfp.bijectors
-
-IMAGE_NDIMS = 3
 
 
 class ConditionalBijector(tfb.Bijector, abc.ABC):
     """A bijector on images [.., H, W, C] that depends on named conditions.
 
-    A subclass declares its conditions and writes its equation twice, each time with its log-det:
+    A subclass declares its conditions and writes its equation in both directions, each time with
+    its log-det; most are a `Layer`, which writes them over an `Image`:
 
     ```none
     _forward_and_log_det(x, **conditions) -> y, log|det dy/dx|
@@ -48,8 +48,17 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
 
     @classmethod
     def _parameter_properties(cls, dtype):
-        # No constructor argument has batch dimensions: batches come with the conditions.
+        # Batches come with the conditions. A class whose arguments may be tensors of a user names
+        # them, and what they are made of adds its own.
         return {}
+
+    @property
+    def is_scaling(self) -> bool:
+        """Whether every value is multiplied by a number that depends on the conditions alone.
+
+        Of N(0, I) it makes independent Gaussians of mean 0.
+        """
+        return False
 
     # TFP takes bijectors of equal class and constructor arguments for equal, whatever their
     # variables hold: two flows of different weights would have a KL divergence of 0.
@@ -112,15 +121,11 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         Raises:
           ValueError: one is missing, unknown or invalid.
         """
-        check_names(self.name, expected=self.conditions, given=given)
-        return {
-            name: condition.check(name, given[name], self.dtype, x)
-            for name, condition in self.conditions.items()
-        }
+        return self.from_shared(checked(self.name, self.conditions, given, self.dtype, x))
 
-    def from_shared(self, checked: Mapping) -> dict:
-        """What `check_conditions` returns, out of conditions that a composition has checked."""
-        return {name: checked[name] for name in self.conditions}
+    def from_shared(self, given: Mapping) -> dict:
+        """What `check_conditions` returns, out of conditions that are checked already."""
+        return {name: given[name] for name in self.conditions if name in given}
 
     # What TFP calls. Its own versions consult the cache.
 
@@ -156,28 +161,3 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         batch_shape = tf.broadcast_dynamic_shape(tf.shape(x)[:-IMAGE_NDIMS], tf.shape(log_det))
         log_det = tf.broadcast_to(log_det, batch_shape)
         return tf.reduce_sum(log_det, axis=list(range(-extra, 0))) if extra else log_det
-
-
-def check_names(owner: str, *, expected, given) -> None:
-    """Raises ValueError where a condition is missing or is not known to `owner`."""
-    missing = [name for name in expected if given.get(name) is None]
-    unknown = [name for name in given if name not in expected]
-    if missing or unknown:
-        faults = [f"missing {missing}"] * bool(missing) + [f"unknown {unknown}"] * bool(unknown)
-        raise ValueError(
-            f"{owner}: expected the conditions {list(expected)}, received {list(given)}: "
-            f"{', '.join(faults)}."
-        )
-
-
-def over_image(values: tf.Tensor) -> tf.Tensor:
-    """Per-image values [..] as [.., 1, 1, 1], to go with images [.., H, W, C]."""
-    return values[..., tf.newaxis, tf.newaxis, tf.newaxis]
-
-
-def dimensions(x: tf.Tensor) -> tf.Tensor:
-    """H * W * C of images [.., H, W, C], in x's dtype, where H and W may be dynamic."""
-    shape = x.shape[-IMAGE_NDIMS:]
-    if shape.is_fully_defined():
-        return tf.constant(shape.num_elements(), x.dtype)
-    return tf.cast(tf.reduce_prod(tf.shape(x)[-IMAGE_NDIMS:]), x.dtype)

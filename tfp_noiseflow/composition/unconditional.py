@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability.python.internal import parameter_properties
 
-from tfp_noiseflow.bijectors.conditional_bijector import IMAGE_NDIMS, ConditionalBijector
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.images.image import IMAGE_NDIMS
 
 tfb = tfp.bijectors
 
@@ -29,6 +31,16 @@ class Unconditional(ConditionalBijector):
         with tf.name_scope(name) as name:
             super().__init__(dtype=dtype, parameters=parameters, name=name)
             self.bijector = bijector
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        return {
+            "bijector": parameter_properties.BatchedComponentProperties(event_ndims=IMAGE_NDIMS)
+        }
+
+    @property
+    def is_scaling(self):
+        return isinstance(self.bijector, tfb.Scale)
 
     # A new tensor each time: TFP's cache must not find an older value or log-det for it.
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import abc
 
 import tensorflow as tf
+from tensorflow_probability.python.internal import parameter_properties
 
-from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.bijectors.conditions import as_float, require
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.conditions.checks import require
+from tfp_noiseflow.images.image import IMAGE_NDIMS
 
 
 class Rearranged(ConditionalBijector):
     """Applies a bijector to images in another arrangement of the same values.
 
-    The clean image is rearranged likewise; a permutation has log-det 0.
+    Conditions that are images are rearranged likewise; a permutation has log-det 0.
 
     Conditions: those of the bijector.
 
@@ -25,6 +27,12 @@ class Rearranged(ConditionalBijector):
     def __init__(self, bijector: ConditionalBijector, *, parameters: dict, name: str):
         super().__init__(dtype=bijector.dtype, parameters=parameters, name=name)
         self.bijector = bijector
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        return {
+            "bijector": parameter_properties.BatchedComponentProperties(event_ndims=IMAGE_NDIMS)
+        }
 
     @abc.abstractmethod
     def _rearrange(self, images: tf.Tensor) -> tf.Tensor:
@@ -38,17 +46,19 @@ class Rearranged(ConditionalBijector):
     def conditions(self):
         return self.bijector.conditions
 
-    def check_conditions(self, given, x):
-        given = dict(given)
-        if given.get("clean") is not None:
-            given["clean"] = self._rearrange(as_float("clean", given["clean"], self.dtype))
-        return self.bijector.check_conditions(given, self._rearrange(x))
+    @property
+    def is_scaling(self):
+        return self.bijector.is_scaling
 
-    def from_shared(self, checked):
-        checked = dict(checked)
-        if "clean" in checked:
-            checked["clean"] = self._rearrange(checked["clean"])
-        return self.bijector.from_shared(checked)
+    def from_shared(self, given):
+        declared = self.conditions
+        return self.bijector.from_shared(
+            {
+                name: self._rearrange(value) if declared[name].is_image else value
+                for name, value in given.items()
+                if name in declared
+            }
+        )
 
     def _forward_and_log_det(self, x, **conditions):
         y, log_det = self.bijector._forward_and_log_det(self._rearrange(x), **conditions)
