@@ -9,9 +9,9 @@ import numpy as np
 from absl import app, flags
 
 from tfp_noiseflow.captures.capture_file import read_captures
-from tfp_noiseflow.captures.photographs import SPLITS
-from tfp_noiseflow.captures.simulated import PROCESSES, simulate_captures
-from tfp_noiseflow.models import ModelProcess
+from tfp_noiseflow.simulation.model_process import ModelProcess
+from tfp_noiseflow.simulation.photographs import SPLITS
+from tfp_noiseflow.simulation.simulate_captures import PROCESSES, simulate_captures
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output_dir", None, "Where the three files go.", required=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tests.captures import sidd_form
+from tests.sidd import sidd_form
 from tests.train.test_commands import run
-from tfp_noiseflow.captures.sidd_layout import SPLITS
 from tfp_noiseflow.denoising.experiment import check_scenes
+from tfp_noiseflow.sidd.layout import SPLITS
 
 TRAIN, TEST = SPLITS["train"][:20], SPLITS["test"][:5]
 

@@ -1,4 +1,4 @@
-"""Capture files: the one data format, and what produces them."""
+"""Capture files: the one data format, and its stream for training."""
 
 from tfp_noiseflow.captures.capture_file import (
     CaptureBlock,

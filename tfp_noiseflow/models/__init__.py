@@ -10,7 +10,6 @@ from tfp_noiseflow.models.model_directory import (
     save_model,
     untrained_model,
 )
-from tfp_noiseflow.models.model_process import ModelProcess
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel, sample_noise
@@ -18,7 +17,6 @@ from tfp_noiseflow.models.noise_model import NoiseModel, sample_noise
 __all__ = [
     "CameraNLF",
     "GaussianNoise",
-    "ModelProcess",
     "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",

@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from tfp_noiseflow.captures.capture_file import CaptureWriter
-from tfp_noiseflow.captures.photographs import SPLITS, clean_patches
-from tfp_noiseflow.captures.reference import ReferenceProcess
-from tfp_noiseflow.captures.sensor import SensorProcess
+from tfp_noiseflow.simulation.photographs import SPLITS, clean_patches
+from tfp_noiseflow.simulation.reference import ReferenceProcess
+from tfp_noiseflow.simulation.sensor import SensorProcess
 
 
 class Process(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfp_noiseflow.captures.phones import ISO_LEVELS
+from tfp_noiseflow.simulation.phones import ISO_LEVELS
 
 CAMERAS = tuple(f"Reference {letter}" for letter in "ABCDE")
 

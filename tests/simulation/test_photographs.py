@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tfp_noiseflow.captures.photographs import (
+from tfp_noiseflow.simulation.photographs import (
     PHOTOGRAPHS,
     SPLITS,
     clean_patches,

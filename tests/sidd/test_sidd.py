@@ -20,15 +20,15 @@ import pytest
 import scipy.io
 
 import tfp_noiseflow as nf
-from tests.captures import sidd_form
-from tfp_noiseflow.captures import sidd_import
+from tests.sidd import sidd_form
+from tfp_noiseflow import sidd
 from tfp_noiseflow.captures.capture_file import CHUNK_BYTES
-from tfp_noiseflow.captures.sidd import STORAGES, Patches
-from tfp_noiseflow.captures.sidd_layout import SPLITS, SiddImage
-from tfp_noiseflow.captures.sidd_metadata import read_metadata
+from tfp_noiseflow.sidd.images import STORAGES, Patches
+from tfp_noiseflow.sidd.layout import SPLITS, SiddImage
+from tfp_noiseflow.sidd.metadata import read_metadata
 
 # One process starts faster than two; a test of its own has two.
-import_sidd = functools.partial(sidd_import.import_sidd, processes=1)
+import_sidd = functools.partial(sidd.import_sidd, processes=1)
 
 # Two columns and one row of tiles of 16 packed pixels fit into 70 x 102 mosaic pixels: 2 x 3.
 SMALL = Patches(patch_size=16)
@@ -283,8 +283,8 @@ def test_a_stopped_import_goes_on_with_what_is_missing(tree, imported, tmp_path)
 # The last sight of an import that dies with its processes: killed are all of its process group.
 KILLED = """
 import os, signal, sys
-from tfp_noiseflow.captures.sidd import Patches
-from tfp_noiseflow.captures.sidd_import import import_sidd
+from tfp_noiseflow.sidd.images import Patches
+from tfp_noiseflow.sidd.import_sidd import import_sidd
 
 root, out, event, split, number = sys.argv[1:]
 
@@ -838,8 +838,8 @@ def test_a_full_disk_leaves_no_capture_file_that_looks_whole(small_tree, tmp_pat
 # Processes have the limit of the server that forks them, so that this needs an import of its own.
 FULL_DISK_IN_PROCESSES = """
 import resource, sys
-from tfp_noiseflow.captures.sidd import Patches
-from tfp_noiseflow.captures.sidd_import import import_sidd
+from tfp_noiseflow.sidd.images import Patches
+from tfp_noiseflow.sidd.import_sidd import import_sidd
 
 root, out, limit = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))

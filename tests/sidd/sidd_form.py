@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from tfp_noiseflow.captures.sidd_layout import CAMERA_MAKES, ISO_LEVELS
+from tfp_noiseflow.sidd.layout import CAMERA_MAKES, ISO_LEVELS
 
 # SIDD's cameras as their files have them; GBRG is in none of them and stands in for one, so that
 # all four orders occur.

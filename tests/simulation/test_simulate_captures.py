@@ -4,8 +4,8 @@ import pytest
 from scipy import stats
 
 from tfp_noiseflow.captures.capture_file import read_captures
-from tfp_noiseflow.captures.photographs import SPLITS, scenes
-from tfp_noiseflow.captures.sensor import (
+from tfp_noiseflow.simulation.photographs import SPLITS, scenes
+from tfp_noiseflow.simulation.sensor import (
     QUANTIZATION_VARIANCE,
     READ_NOISE_LAMBDA,
     ROW_SHARE,
@@ -15,7 +15,7 @@ from tfp_noiseflow.captures.sensor import (
     draw_tukey_lambda,
     tukey_lambda_variance,
 )
-from tfp_noiseflow.captures.simulated import PROCESSES, make_process, simulate_captures
+from tfp_noiseflow.simulation.simulate_captures import PROCESSES, make_process, simulate_captures
 
 SENSOR = SensorProcess()
 COMBINATIONS = [

@@ -25,8 +25,8 @@ import numpy as np
 
 from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.captures.damage import damage_named
-from tfp_noiseflow.captures.sidd_layout import CAMERA_MAKES, SiddImage
-from tfp_noiseflow.captures.sidd_metadata import SiddMetadata, read_metadata
+from tfp_noiseflow.sidd.layout import CAMERA_MAKES, SiddImage
+from tfp_noiseflow.sidd.metadata import SiddMetadata, read_metadata
 
 ORIGIN = "SIDD (raw), Abdelhamed, Lin, Brown: A High-Quality Denoising Dataset, CVPR 2018."
 LICENCE = "MIT, as SIDD's authors state."

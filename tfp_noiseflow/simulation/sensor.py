@@ -21,7 +21,7 @@ import math
 
 import numpy as np
 
-from tfp_noiseflow.captures.phones import ISO_LEVELS, PHONES
+from tfp_noiseflow.simulation.phones import ISO_LEVELS, PHONES
 
 # 10 bits and a black level of 64 are what phone sensors of these years deliver.
 BLACK_CODE = 64

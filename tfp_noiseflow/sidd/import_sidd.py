@@ -22,7 +22,7 @@ import h5py
 
 from tfp_noiseflow.atomic_write import remove_partials, write_json
 from tfp_noiseflow.captures.capture_file import CaptureWriter
-from tfp_noiseflow.captures.sidd import (
+from tfp_noiseflow.sidd.images import (
     LICENCE,
     ORIGIN,
     STORAGES,
@@ -31,7 +31,7 @@ from tfp_noiseflow.captures.sidd import (
     check_image,
     patches_of,
 )
-from tfp_noiseflow.captures.sidd_layout import (
+from tfp_noiseflow.sidd.layout import (
     IMAGE_NUMBERS,
     ISO_LEVELS,
     SPLITS,
