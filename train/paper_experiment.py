@@ -25,16 +25,11 @@ from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.dataset import epoch_steps
 from tfp_noiseflow.captures.split import split_captures
-from tfp_noiseflow.evaluation import (
-    measure,
-    negative_log_likelihood,
-    paper_tables,
-    plots,
-    write_report,
-)
-from tfp_noiseflow.evaluation.paper_tables import TABLE_1
+from tfp_noiseflow.evaluation import measure, negative_log_likelihood
 from tfp_noiseflow.models import load_baselines, untrained_model
 from tfp_noiseflow.models.model_directory import model_digest, read_history
+from tfp_noiseflow.reporting import paper_tables, plots, write_report
+from tfp_noiseflow.reporting.paper_tables import TABLE_1
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS
 from tfp_noiseflow.training.validation_kl import ValidationKl
 

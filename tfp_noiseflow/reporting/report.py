@@ -6,10 +6,10 @@ import os
 import tempfile
 
 from tfp_noiseflow.atomic_write import write_json, write_text
-from tfp_noiseflow.evaluation import plots
 from tfp_noiseflow.evaluation.measurement import Measurement
 from tfp_noiseflow.evaluation.report_content import MODEL
 from tfp_noiseflow.models.model_directory import read_history
+from tfp_noiseflow.reporting import plots
 
 CAPTIONS = {
     "patches.png": (

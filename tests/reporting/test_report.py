@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.evaluation import measure, plots, write_report
+from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.models.model_directory import write_baselines
+from tfp_noiseflow.reporting import plots, write_report
 
 CAMERAS = ("Phone 1", "Phone 2")
 ISO_LEVELS = (100.0, 800.0)
@@ -175,7 +176,7 @@ def test_logs_of_every_kind_of_flow_can_be_drawn(tmp_path, architecture):
 
 def test_the_library_needs_no_matplotlib_to_be_imported():
     # Keras imports matplotlib where it is installed, so that it is made missing here.
-    code = "import sys; sys.modules['matplotlib'] = None; import tfp_noiseflow.evaluation"
+    code = "import sys; sys.modules['matplotlib'] = None; import tfp_noiseflow.reporting"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
 
