@@ -9,7 +9,7 @@ import tfp_noiseflow as nf
 from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.models import load_baselines
 from tfp_noiseflow.reporting import write_report
-from tfp_noiseflow.reporting.report import models_table
+from tfp_noiseflow.reporting.markdown import models_table
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)

@@ -18,7 +18,7 @@ from tfp_noiseflow.models.model_directory import (
     load_model,
     read_config,
 )
-from tfp_noiseflow.reporting.report import models_table
+from tfp_noiseflow.reporting.markdown import models_table
 from tfp_noiseflow.serving.export import export_saved_model
 
 CARD = "README.md"
