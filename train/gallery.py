@@ -14,10 +14,10 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
-from tfp_noiseflow.evaluation.noise_gallery import plot_noise_gallery
 from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
 from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
 from tfp_noiseflow.models import load_baselines
+from tfp_noiseflow.reporting.noise_gallery import plot_noise_gallery
 
 FLAGS = flags.FLAGS
 

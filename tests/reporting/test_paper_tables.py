@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfp_noiseflow.evaluation.paper_tables import paper_tables
+from tfp_noiseflow.reporting.paper_tables import paper_tables
 
 
 def report(shift, kl_of_s_g=0.05):

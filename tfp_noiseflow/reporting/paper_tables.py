@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfp_noiseflow.evaluation.plots import style
 from tfp_noiseflow.evaluation.report_content import MODEL
+from tfp_noiseflow.reporting.plots.looks import style
 
 # The models that table 1 sets beside Noise Flow.
 TABLE_1 = ("gaussian", "camera_nlf", "recalibrated_nlf")

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS
-from tfp_noiseflow.evaluation.noise_gallery import divergence, plot_noise_gallery
 from tfp_noiseflow.imaging.picture import read_picture
+from tfp_noiseflow.reporting.noise_gallery import divergence, plot_noise_gallery
 
 SIZE = 24
 

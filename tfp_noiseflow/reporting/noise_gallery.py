@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from tfp_noiseflow.captures.bayer import unpack_bayer
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.evaluation.examples import captures_to_show
 from tfp_noiseflow.evaluation.histograms import kl_smoothed, pooled_counts
 from tfp_noiseflow.imaging import meter, process
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.reporting.examples import captures_to_show
 
 DRAWS = 16
 
