@@ -9,7 +9,7 @@ import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS, conditions, images, moved, needed
 from tests.serving.graphs import check_ops
 from tests.serving.rounding import assert_same
-from tfp_noiseflow.bijectors import folded
+from tfp_noiseflow.composition import forms
 
 tfd = tfp.distributions
 
@@ -35,8 +35,8 @@ def case(name, dtype=tf.float64, batch_shape=(3,), height=4, width=6, by=0.1):
 
 @every_form
 def test_the_fast_form_is_taken_where_it_should_be(monkeypatch, name, width):
-    calls, run = [], folded._run_folded
-    monkeypatch.setattr(folded, "_run_folded", lambda *a: calls.append(1) or run(*a))
+    calls, run = [], forms._run_folded
+    monkeypatch.setattr(forms, "_run_folded", lambda *a: calls.append(1) or run(*a))
     # As high as wide: one of the flows takes its images transposed.
     model, noise, given = case(name, height=width, width=width)
     model(**given).log_prob(noise)

@@ -86,13 +86,17 @@ class AffineCoupling(Layer):
     def forward_image(self, x, **conditions):
         x0, x1 = x.split(self._halves)
         shift, log_scale = self._shift_and_log_scale(x0, conditions)
-        y1 = x1.mapped(lambda x1, t, l: (x1 - t) * tf.exp(-l), shift, log_scale)
+        y1 = x1.mapped(
+            lambda x1, shift, log_scale: (x1 - shift) * tf.exp(-log_scale), shift, log_scale
+        )
         return x0.joined(y1), -log_scale.summed()
 
     def inverse_image(self, y, **conditions):
         y0, y1 = y.split(self._halves)
         shift, log_scale = self._shift_and_log_scale(y0, conditions)
-        x1 = y1.mapped(lambda y1, t, l: y1 * tf.exp(l) + t, shift, log_scale)
+        x1 = y1.mapped(
+            lambda y1, shift, log_scale: y1 * tf.exp(log_scale) + shift, shift, log_scale
+        )
         return y0.joined(x1), log_scale.summed()
 
     @property

@@ -381,28 +381,6 @@ class Captures:
         for start in range(0, len(self), size):
             yield self.read(start, min(start + size, len(self)), seed=seed)
 
-    def check_known(self, cameras: Sequence[str] | None, iso_levels: Sequence[float] | None):
-        """Raises ValueError unless all cameras and ISOs of the file are among those given.
-
-        Args:
-          cameras, iso_levels: what a model knows; None: it takes any.
-        """
-        unknown = [] if cameras is None else sorted(set(self.cameras) - set(cameras))
-        if unknown:
-            raise ValueError(
-                f"{self.path}: expected captures of the cameras {sorted(cameras)} that the model "
-                f"knows, received captures of {list(self.cameras)}; unknown: {unknown}."
-            )
-        if iso_levels is None:
-            return
-        levels = np.asarray(iso_levels, np.float64)
-        is_known = np.isclose(np.array(self.iso_levels)[:, None], levels, rtol=1e-4).any(axis=1)
-        if not is_known.all():
-            raise ValueError(
-                f"{self.path}: expected captures at the ISOs {sorted(iso_levels)} that the model "
-                f"knows, received captures at {list(self.iso_levels)}."
-            )
-
     def read(self, start: int, stop: int, *, seed: int | Sequence[int] = 0) -> CaptureBlock:
         """Captures start to stop - 1, normalised and dequantised.
 

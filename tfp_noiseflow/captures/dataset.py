@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures
+from tfp_noiseflow.conditions.conditions import Camera
+from tfp_noiseflow.conditions.known import Known
 
 # Of float32 noise and clean images. HDF5 reads hold one lock, so that few large ones are fast and
 # many small ones are not: a block is 128 captures of 32x32x4, a whole number of a file's chunks.
@@ -47,7 +49,7 @@ def training_dataset(
     Raises:
       ValueError: captures of a camera that is not among `cameras`.
     """
-    captures.check_known(cameras, None)
+    _known(cameras).check_captures(captures)
     steps = epoch_steps(captures, batch_size)
     batch_size = min(batch_size, len(captures))
 
@@ -69,13 +71,19 @@ def validation_dataset(
     seed: int = 0,
 ) -> tf.data.Dataset:
     """All captures once, in file order, dequantised with a fixed seed; else as for training."""
-    captures.check_known(cameras, None)
+    _known(cameras).check_captures(captures)
 
     def batches():
         for block in captures.blocks(batch_size, seed=seed):
             yield _as_features(block, cameras)
 
     return _dataset(batches, captures, None)
+
+
+def _known(cameras: Sequence[str] | None) -> Known:
+    if cameras is None:
+        return Known()
+    return Known.of({"camera": Camera(len(cameras))}, tuple(cameras))
 
 
 def epoch_steps(captures: Captures, batch_size: int) -> int:

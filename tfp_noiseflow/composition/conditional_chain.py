@@ -13,7 +13,6 @@ from tfp_noiseflow.composition import forms
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.composition.unconditional import Unconditional
 from tfp_noiseflow.conditions.conditions import Condition, check_names, checked, merged
-from tfp_noiseflow.images.image import IMAGE_NDIMS
 
 tfb = tfp.bijectors
 
@@ -72,7 +71,7 @@ class ConditionalChain(ConditionalBijector):
     def _parameter_properties(cls, dtype):
         return {
             "bijectors": parameter_properties.BatchedComponentProperties(
-                event_ndims=lambda self: [IMAGE_NDIMS for _ in self.parameters["bijectors"]]
+                event_ndims=lambda self, ndims: [ndims for _ in self.parameters["bijectors"]]
             )
         }
 

@@ -9,7 +9,6 @@ from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.conditions.checks import require
-from tfp_noiseflow.images.image import IMAGE_NDIMS
 
 
 class Rearranged(ConditionalBijector):
@@ -31,7 +30,9 @@ class Rearranged(ConditionalBijector):
     @classmethod
     def _parameter_properties(cls, dtype):
         return {
-            "bijector": parameter_properties.BatchedComponentProperties(event_ndims=IMAGE_NDIMS)
+            "bijector": parameter_properties.BatchedComponentProperties(
+                event_ndims=lambda self, ndims: ndims
+            )
         }
 
     @abc.abstractmethod

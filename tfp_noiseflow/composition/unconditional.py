@@ -35,7 +35,9 @@ class Unconditional(ConditionalBijector):
     @classmethod
     def _parameter_properties(cls, dtype):
         return {
-            "bijector": parameter_properties.BatchedComponentProperties(event_ndims=IMAGE_NDIMS)
+            "bijector": parameter_properties.BatchedComponentProperties(
+                event_ndims=lambda self, ndims: ndims
+            )
         }
 
     @property

@@ -16,6 +16,8 @@ from tfp_noiseflow.conditions.drawing import Drawing
 # Shown for a model that has no levels: full stops, two apart.
 ISOS_TO_SHOW = (100.0, 400.0, 1600.0, 6400.0)
 
+ANY_ISO = Iso(is_needed=False)
+
 
 @dataclass(frozen=True)
 class Known:
@@ -29,7 +31,7 @@ class Known:
 
     cameras: tuple[str, ...] | None = None
     camera: Camera | None = None
-    iso: Iso = Iso(is_needed=False)
+    iso: Iso = ANY_ISO
 
     @classmethod
     def of(
@@ -50,7 +52,7 @@ class Known:
                 f"expected the names of {camera.count if camera else 'no'} cameras, as the "
                 f"bijector declares, received {cameras}."
             )
-        return cls(cameras, camera, conditions.get("iso", Iso(is_needed=False)))
+        return cls(cameras, camera, conditions.get("iso", ANY_ISO))
 
     @property
     def iso_levels(self) -> tuple[float, ...] | None:

@@ -132,7 +132,7 @@ def measure(
                 batch_size=batch_size,
                 on_progress=on_progress,
             )
-    likelihood.check_conditions(model, captures)
+    likelihood.known_by(model).check_captures(captures)
     models, reasons = _models_to_compare(model, captures, baselines or {})
     if batch_size is None:
         batch_size = max(1, BLOCK_VALUES // int(np.prod(captures.image_shape)))
@@ -177,11 +177,10 @@ def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
     def add(name, make):
         try:
             candidate = make()
-            likelihood.check_conditions(candidate, captures)
-            _check_pairs(candidate, captures)
+            likelihood.known_by(candidate).check_captures(captures)
             models[name] = candidate
-        except (ValueError, tf.errors.InvalidArgumentError) as error:
-            reasons[name] = getattr(error, "message", str(error))
+        except ValueError as error:
+            reasons[name] = str(error)
 
     for name in dict.fromkeys((*EXPECTED_BASELINES, *baselines)):
         if name in baselines and baselines[name] is not None:
@@ -197,22 +196,11 @@ def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
     return models, reasons
 
 
-def _check_pairs(model, captures) -> None:
-    """Raises if the model knows the cameras and the ISOs, but some not together."""
-    pairs = sorted(set(zip(captures.camera, captures.iso.tolist(), strict=True)))
-    clean = tf.zeros([len(pairs), 2, 2, captures.image_shape[-1]])
-    names = np.array([camera for camera, _ in pairs], object)
-    iso = tf.constant([iso for _, iso in pairs], tf.float32)
-    camera = tf.constant(likelihood.camera_indices(model, names))
-    distribution = likelihood.noise_distribution(model, clean, iso, camera)
-    distribution.log_prob(tf.zeros(clean.shape, distribution.dtype))
-
-
 class _Drawer:
     """The compiled likelihood and draws of one model."""
 
     def __init__(self, model, captures: Captures, survey: Survey, batch_size: int, seed: int):
-        self._model = model
+        self._known = likelihood.known_by(model)
         self._seed = seed
         self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
         batch_values = min(batch_size, len(captures)) * int(np.prod(captures.image_shape))
@@ -225,14 +213,14 @@ class _Drawer:
         )
 
     def nll(self, block) -> np.ndarray:
-        camera = likelihood.camera_indices(self._model, block.camera)
+        camera = self._known.indices(block.camera)
         return self._nll(
             *map(tf.constant, (block.noise, block.clean, block.iso, camera))
         ).numpy().astype(np.float64)  # fmt: skip
 
     def draw(self, clean, iso, names, group, block_number: int, calls: int | None = None):
         """One draw [n, H, W, C], and the histograms [G, 130] of all draws."""
-        camera = likelihood.camera_indices(self._model, names)
+        camera = self._known.indices(names)
         conditions = [tf.constant(v) for v in (clean, iso, camera, group.astype(np.int32))]
         first, counts = None, 0
         for call in range(calls or KL_DRAWS // self._draws_per_call):

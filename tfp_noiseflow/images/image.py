@@ -84,7 +84,7 @@ class Image(abc.ABC):
         """Other values in the same form and order."""
 
     def broadcast(self, *others: Image) -> list[Image]:
-        """This and others, with leading dimensions that differ broadcast, as `joined` wants them."""
+        """This and others with leading dimensions broadcast to common ones, as `joined` needs."""
         images = [self, *others]
         shapes = [image.values.shape[:-IMAGE_NDIMS] for image in images]
         if all(shape.is_fully_defined() and shape == shapes[0] for shape in shapes):

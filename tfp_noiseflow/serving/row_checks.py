@@ -133,7 +133,7 @@ def number_check(
 
 
 def _pixel_check(expected: str, is_valid: tf.Tensor, images: tf.Tensor) -> RowCheck:
-    """Of images [B, H, W, C], of which each pixel is valid or not; shows a row's first wrong one."""
+    """Of images [B, H, W, C], each pixel valid or not; shows a row's first wrong one."""
 
     def first_wrong(row):
         pixels, are_valid = tf.reshape(images[row], [-1]), tf.reshape(is_valid[row], [-1])
