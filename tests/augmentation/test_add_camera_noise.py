@@ -1,9 +1,5 @@
 """AddCameraNoise: the model's noise, of the conditions asked for, the same again at one seed."""
 
-import pathlib
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -12,6 +8,7 @@ import tf_keras
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS, moved
+from tests.scripts import run_python
 from tfp_noiseflow.augmentation.random_conditions import RandomConditions
 from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.bijectors.conditions import Camera, Iso
@@ -47,7 +44,6 @@ class LabelledNoise(nf.NoiseModel):
         return {}
 
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # 1024 values: their standard deviation is known to 2 %, four times closer than ISOs or cameras lie.
 CLEAN = np.full((64, 16, 16, 4), 0.4, np.float32)
 
@@ -390,10 +386,7 @@ print("calls", strategy.experimental_local_results(layer.calls)[1].numpy())
 @pytest.mark.parametrize("model", ["Gaussian", "S-Ax1-G-Ax1-CAM"])
 def test_replicas_of_a_distributed_training_have_noise_of_their_own(model):
     # Logical devices are configured before TensorFlow starts, hence the process.
-    code = REPLICAS.replace("{model}", model)
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run_python("-c", REPLICAS.replace("{model}", model))
     assert done.returncode == 0, done.stderr
     assert "calls 4" in done.stdout
 
