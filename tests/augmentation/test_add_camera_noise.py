@@ -1,9 +1,5 @@
 """AddCameraNoise: the model's noise, of the conditions asked for, the same again at one seed."""
 
-import pathlib
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -12,6 +8,7 @@ import tf_keras
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS, moved
+from tests.scripts import run_python
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.conditions.conditions import Camera, Iso
 
@@ -46,7 +43,6 @@ class LabelledNoise(nf.NoiseModel):
         return {}
 
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # 1024 values: their standard deviation is known to 2 %, four times closer than ISOs or cameras lie.
 CLEAN = np.full((64, 16, 16, 4), 0.4, np.float32)
 
@@ -385,10 +381,7 @@ print("calls", strategy.experimental_local_results(layer.calls)[1].numpy())
 @pytest.mark.parametrize("model", ["Gaussian", "S-Ax1-G-Ax1-CAM"])
 def test_replicas_of_a_distributed_training_have_noise_of_their_own(model):
     # Logical devices are configured before TensorFlow starts, hence the process.
-    code = REPLICAS.replace("{model}", model)
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run_python("-c", REPLICAS.replace("{model}", model))
     assert done.returncode == 0, done.stderr
     assert "calls 4" in done.stdout
 

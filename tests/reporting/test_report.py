@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
+from tests.scripts import run, run_python
 from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.reporting import plots, write_report
@@ -99,22 +98,22 @@ def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tm
 def test_the_library_needs_no_matplotlib_to_be_imported():
     # Keras imports matplotlib where it is installed, so that it is made missing here.
     code = "import sys; sys.modules['matplotlib'] = None; import tfp_noiseflow.reporting"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    done = run_python("-c", code, in_child=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_command_writes_the_report_and_prints_the_table(captures, tmp_path):
     model = nf.CameraNLF(CAMERAS, ISO_LEVELS, np.full([2, 2], 1e-3), np.full([2, 2], 1e-4))
     nf.save_model(model, tmp_path / "model", {})
     write_baselines(tmp_path / "model", {"gaussian": nf.GaussianNoise(0.02)})
-    command = [
-        *(sys.executable, "-m", "train.evaluate"),
-        f"--model_dir={tmp_path / 'model'}",
-        f"--captures={captures.path}",
-        f"--output_dir={tmp_path / 'report'}",
-        *("--seed=5", "--batch_size=7"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run(
+        "evaluate",
+        model_dir=tmp_path / "model",
+        captures=captures.path,
+        output_dir=tmp_path / "report",
+        seed=5,
+        batch_size=7,
+    )
     assert done.returncode == 0, done.stderr
     assert "| Gaussian" in done.stdout
     assert "report.md" in done.stdout
