@@ -122,7 +122,15 @@ def measure(
       ValueError: as in `evaluate`.
     """
     if not isinstance(captures, Captures):
-        captures = read_captures(captures)
+        with read_captures(captures) as opened:
+            return measure(
+                model,
+                opened,
+                baselines=baselines,
+                seed=seed,
+                batch_size=batch_size,
+                on_progress=on_progress,
+            )
     likelihood.check_conditions(model, captures)
     models, reasons = _models_to_compare(model, captures, baselines or {})
     if batch_size is None:
