@@ -358,3 +358,29 @@ def test_damaged_attribute_is_named_and_not_taken_for_one_that_is_not_there(tmp_
     monkeypatch.setattr(h5py.AttributeManager, "__getitem__", damaged)
     with pytest.raises(ValueError, match=r"captures\.h5: attribute 'format_version' is damaged"):
         nf.read_captures(path)
+
+
+def test_captures_close_their_file_at_the_end_of_a_with_statement(tmp_path):
+    path = tmp_path / "captures.h5"
+    nf.write_captures(path, **captures())
+    with nf.read_captures(path) as read:
+        selected = read.select([0, 1])
+        assert len(selected.read(0, 2)) == 2
+    for closed in (read, selected):
+        with pytest.raises(ValueError, match=r"captures\.h5: expected an open capture file"):
+            closed.read(0, 2)
+
+
+def test_a_folder_is_refused_with_the_names_of_its_capture_files(tmp_path):
+    for name in ("train.h5", "test.hdf5"):
+        nf.write_captures(tmp_path / name, **captures())
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = 1
+    (tmp_path / "notes.h5").write_text("no HDF5")
+    (tmp_path / "parts").mkdir()
+    with pytest.raises(
+        ValueError, match=r"received a folder, which holds \['test\.hdf5', 'train\.h5'\]\."
+    ):
+        nf.read_captures(tmp_path)
+    with pytest.raises(ValueError, match=r"parts: .*received a folder, which holds none\."):
+        nf.read_captures(tmp_path / "parts")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.evaluation import negative_log_likelihood
+from tfp_noiseflow.evaluation import measurement, negative_log_likelihood
 
 CAMERAS = ("A", "B")
 ISO_LEVELS = (100.0, 800.0)
@@ -244,6 +244,21 @@ def test_images_of_one_channel_have_no_channel_correlation(tmp_path):
         assert entry["channels"] is None
         assert entry["reason"] == "the images have one channel"
         assert abs(entry["horizontal"]) < 1
+
+
+def test_a_capture_file_given_by_its_path_is_closed(tmp_path, monkeypatch):
+    write(tmp_path / "t.h5", patches=8)
+    opened = []
+
+    def read_captures(path):
+        opened.append(nf.read_captures(path))
+        return opened[-1]
+
+    monkeypatch.setattr(measurement, "read_captures", read_captures)
+    nf.evaluate(true_model(), tmp_path / "t.h5")
+    assert len(opened) == 1
+    with pytest.raises(ValueError, match="it was closed"):
+        opened[0].read(0, 1)
 
 
 def test_photon_transfer_lies_on_the_law(tmp_path):

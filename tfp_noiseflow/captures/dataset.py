@@ -37,7 +37,8 @@ def training_dataset(
 
     Args:
       captures: what to read.
-      cameras: the names whose positions become the `camera` indices; None: no indices are given.
+      cameras: the names whose positions become the `camera` indices; None: all are 0, for models
+        that take any camera.
       batch_size: B; batches are full, what is left of an epoch is dropped. See `epoch_steps`.
       seed: of the order and of the dequantisation.
       first_epoch: the epoch to begin with.

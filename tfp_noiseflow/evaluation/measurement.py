@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -123,7 +122,7 @@ def measure(
       ValueError: as in `evaluate`.
     """
     if not isinstance(captures, Captures):
-        with contextlib.closing(read_captures(captures)) as opened:
+        with read_captures(captures) as opened:
             return measure(
                 model,
                 opened,

@@ -11,15 +11,12 @@ import tensorflow as tf
 
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
+from tfp_noiseflow.captures.noise_statistics import NoiseStatistics, noise_statistics
 from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.laws import ConditionTable
 from tfp_noiseflow.models.noise_model import NoiseModel
-
-# Clean levels are binned for the fit, by square root because the noise's standard deviation goes
-# with it: within a bin the variance differs by less than a percent except in the darkest few.
-LEVELS = 1024
 
 
 class CameraNLF(NoiseModel):
@@ -111,24 +108,17 @@ class CameraNLF(NoiseModel):
         return cls._from_cells(captures, lambda is_in_cell: nlf[is_in_cell].mean(axis=0))
 
     @classmethod
-    def fit(cls, captures: Captures) -> CameraNLF:
+    def fit(cls, captures: Captures | NoiseStatistics) -> CameraNLF:
         """The recalibrated NLF: maximum likelihood for each camera and ISO of captures."""
-        statistics: dict[tuple[str, float], np.ndarray] = {}
-        for block in captures.blocks():
-            levels = np.sqrt(np.clip(block.clean, 0, 1)) * (LEVELS - 1)
-            levels = levels.astype(np.int32).reshape(len(block), -1)
-            clean = np.maximum(block.clean, 0).reshape(len(block), -1)
-            squares = np.square(block.noise).reshape(len(block), -1)
-            for row, key in enumerate(zip(block.camera, block.iso.tolist(), strict=True)):
-                cell = statistics.setdefault(key, np.zeros((3, LEVELS)))
-                cell[0] += np.bincount(levels[row], minlength=LEVELS)
-                cell[1] += np.bincount(levels[row], clean[row], LEVELS)
-                cell[2] += np.bincount(levels[row], squares[row], LEVELS)
-        keys = list(zip(captures.camera, captures.iso.tolist(), strict=True))
-        fitted = {key: fit_nlf(*cell) for key, cell in statistics.items()}
-        return cls._from_cells(
-            captures, lambda is_in_cell: fitted[keys[np.flatnonzero(is_in_cell)[0]]]
-        )
+        fitted = {
+            condition: fit_nlf(*sums)
+            for condition, sums in noise_statistics(captures).by_condition.items()
+        }
+        cameras, iso_levels = (sorted(set(values)) for values in zip(*fitted, strict=True))
+        table = np.full((2, len(cameras), len(iso_levels)), np.nan)
+        for (camera, iso), nlf in fitted.items():
+            table[:, cameras.index(camera), iso_levels.index(iso)] = nlf
+        return cls(cameras, iso_levels, *table)
 
     @classmethod
     def _from_cells(cls, captures: Captures, nlf_of) -> CameraNLF:

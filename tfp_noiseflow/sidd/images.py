@@ -16,8 +16,6 @@ Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, section 4.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
 
 import h5py
@@ -25,6 +23,7 @@ import numpy as np
 
 from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.captures.damage import damage_named
+from tfp_noiseflow.captures.source import fingerprint_of
 from tfp_noiseflow.sidd.layout import CAMERA_MAKES, SiddImage
 from tfp_noiseflow.sidd.metadata import SiddMetadata, read_metadata
 
@@ -54,9 +53,6 @@ STORAGES = {
     "float32": Storage(np.float32, 1.0, 0.0),
 }
 SAMPLINGS = ("grid", "random")
-
-# Of each end of a file, for its fingerprint.
-FINGERPRINT_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -166,7 +162,10 @@ def check_image(image: SiddImage) -> CheckedImage:
             f"{image.clean}: expected the ground truth of the noisy image's height and width "
             f"{list(shape[::-1])}, received {list(clean_shape[::-1])}."
         )
-    return CheckedImage(image, metadata, shape, _fingerprint(image))
+    fingerprint = fingerprint_of(
+        f"{image.scene} {image.camera} {image.iso}", (image.noisy, image.clean, image.metadata)
+    )
+    return CheckedImage(image, metadata, shape, fingerprint)
 
 
 def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]:
@@ -209,23 +208,6 @@ def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]
         "cfa": np.full(count, metadata.cfa, object),
         "nlf": np.tile(metadata.nlf, (count, 1)),
     }
-
-
-def _fingerprint(image: SiddImage) -> str:
-    """SHA-256 of scene, camera, ISO, and of each file's size, beginning and end.
-
-    Reading all of SIDD takes minutes, this seconds: compressed noise differs in size and at the
-    ends, and MATLAB writes the time at the beginning.
-    """
-    digest = hashlib.sha256(f"{image.scene} {image.camera} {image.iso}".encode())
-    for path in (image.noisy, image.clean, image.metadata):
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            digest.update(f" {size} ".encode())
-            for start in (0, max(0, size - FINGERPRINT_BYTES)):
-                file.seek(start)
-                digest.update(file.read(FINGERPRINT_BYTES))
-    return digest.hexdigest()
 
 
 def _shape(path: str) -> tuple[int, int]:
