@@ -14,6 +14,7 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.evaluation.report_content import model_name
 from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
 from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
 from tfp_noiseflow.models import load_baselines
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> None:
     models = {"Gaussian": baselines["gaussian"]}
     if captures.nlf is not None:
         models["camera NLF"] = nf.CameraNLF.from_reported(captures)
-    models["Noise Flow"] = model
+    models[model_name(model)] = model
     cameras = FLAGS.cameras or (model.cameras or captures.cameras)[:3]
     levels = model.iso_levels or captures.iso_levels
     isos = [float(iso) for iso in FLAGS.isos or levels]

@@ -232,18 +232,6 @@ def test_pixels_that_are_nan_are_counted_and_their_captures_named(tmp_path):
         list(nf.read_captures(path).blocks())
 
 
-def test_unknown_cameras_and_isos_list_both_sets(tmp_path):
-    path = tmp_path / "captures.h5"
-    nf.write_captures(path, **captures())
-    read = nf.read_captures(path)
-    read.check_known(("Pixel", "Nexus 6é", "other"), (100, 800, 1600))
-    read.check_known(None, None)
-    with pytest.raises(ValueError, match=r"\['Pixel'\].*received.*\['Nexus 6é', 'Pixel'\]"):
-        read.check_known(("Pixel",), None)
-    with pytest.raises(ValueError, match=r"\[100\].*received.*\[100.0, 800.0\]"):
-        read.check_known(None, (100,))
-
-
 def test_names_as_bytes_are_decoded(tmp_path):
     path = tmp_path / "captures.h5"
     nf.write_captures(path, **(captures() | {"camera": np.array([b"Pixel"] * 5)}))

@@ -44,7 +44,7 @@ def test_many_models_differ_in_color_or_line():
 
 def test_the_papers_flows_look_the_same_in_every_picture():
     together = looks.styles(("noise_flow", *PAPERS_FLOWS))
-    assert all(looks.style(name) == together[name] for name in PAPERS_FLOWS)
+    assert all(looks.styles([name])[name] == together[name] for name in PAPERS_FLOWS)
 
 
 def test_levels_of_baselines_are_drawn_in_both_panels(tmp_path, monkeypatch):

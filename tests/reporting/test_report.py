@@ -5,12 +5,15 @@ import os
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 import tfp_noiseflow as nf
 from tests.scripts import run, run_python
 from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.reporting import plots, write_report
+from tfp_noiseflow.reporting.markdown import markdown
+from tfp_noiseflow.reporting.plots import histograms, patches, photon_transfer
 
 CAMERAS = ("Phone 1", "Phone 2")
 ISO_LEVELS = (100.0, 800.0)
@@ -69,7 +72,7 @@ def test_report_that_fails_leaves_the_one_before(measurement, tmp_path, monkeypa
     write_report(measurement, folder, model_dir=tmp_path)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def failing(*_):
+    def failing(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr(plots, fails, failing)
@@ -93,6 +96,41 @@ def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tm
     assert "captures hold no nlf data set" in text
     assert f"{measurement.report['models']['gaussian']['nll']:.4f}" in text
     assert str(tmp_path) not in text, "a report names no folder of the machine"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (nf.GaussianNoise(0.02), "GaussianNoise"),
+        (nf.NoiseFlow("S-G-CAM", CAMERAS, ISO_LEVELS, seed=0), "S-G-CAM"),
+    ],
+)
+def test_the_report_names_the_model_that_was_evaluated(captures, monkeypatch, model, name):
+    saved = []
+    for picture in (patches, histograms, photon_transfer):
+        monkeypatch.setattr(picture, "save_figure", lambda figure, _: saved.append(figure) or True)
+    found = measure(model, captures, baselines={"gaussian": nf.GaussianNoise(0.1)})
+    assert found.report["models"]["noise_flow"]["name"] == name
+    report = found.report
+    plots.plot_patches(found.examples, "", model_name=name)
+    plots.plot_histograms(found.conditions, found.edges, found.counts, "", model_name=name)
+    plots.plot_photon_transfer(report["photon_transfer"], "", model_name=name)
+    for figure in saved:
+        texts = {text.get_text() for text in figure.findobj(Text)}
+        assert name in texts and "Noise Flow" not in texts
+    text = markdown(report)
+    assert text.startswith(f"# Evaluation of {name}\n")
+    assert "Noise Flow" not in text and "noise_flow" not in text
+    for table in (f"| {name} ", f"NLL of {name} minus the baseline's", f"captured noise / {name}:"):
+        assert table in text
+    assert "Gaussian**: one standard deviation" in text, "the baselines are explained"
+
+
+def test_a_report_of_before_models_had_names_can_be_written(measurement):
+    entry = dict(measurement.report["models"]["noise_flow"])
+    del entry["name"]
+    models = {**measurement.report["models"], "noise_flow": entry}
+    assert "| Noise Flow " in markdown({**measurement.report, "models": models})
 
 
 def test_the_library_needs_no_matplotlib_to_be_imported():

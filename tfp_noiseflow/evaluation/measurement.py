@@ -83,7 +83,8 @@ def evaluate(
         captures: what was measured on.
         models: name to `nll` (nats per dimension, mean over patches), `nll_standard_error`, `kl`,
           `kl_paper` (nats; see `histograms`) and `parameters`; for a model that cannot be
-          compared, these are None and `reason` says why.
+          compared, these are None and `reason` says why. `noise_flow`, whatever model it is, has
+          a `name`: its architecture, or its class where it has none.
         differences: model, baseline, `nll` (mean of model - baseline: negative where the model is
           better), `paired_standard_error`, `relative_improvement` (exp(-nll) - 1).
         by_camera_iso: camera, iso, model, `nll`, `kl`, `kl_paper`, `patches`.

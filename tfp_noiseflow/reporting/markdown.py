@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from tfp_noiseflow.evaluation.report_content import MODEL
-from tfp_noiseflow.reporting.plots.looks import style
+from tfp_noiseflow.reporting.plots.looks import evaluated_name, label
 
 CAPTIONS = {
     "patches.png": (
         "Patches: clean, captured noise, sampled noise",
         "One row a camera and ISO; one channel (green, where images are packed). Clean is shown by "
         "its square root; noise on one scale a row, black to white -3 to +3 standard deviations "
-        "of the captured noise. The models share one draw of the base noise.",
+        "of the captured noise. The models share one draw of the base noise, so that their "
+        "patterns are alike.",
     ),
     "histograms.png": (
         "Histograms",
@@ -19,8 +20,8 @@ CAPTIONS = {
     ),
     "photon_transfer.png": (
         "Photon transfer",
-        "Variance of the noise against the clean level. Circles: captured noise; lines: one draw "
-        "of the models.",
+        "Variance of the noise against the clean level, a colour an ISO. Circles: captured noise; "
+        "lines: one draw of the models.",
     ),
     "training.png": (
         "Training",
@@ -35,8 +36,8 @@ CAPTIONS = {
     ),
     "gain.png": (
         "gamma and psi during training",
-        "Ratios, as the data determine no more. Left: gamma(ISO) relative to the lowest ISO, "
-        "divided by the ratio of the ISOs. Right: psi of each camera relative to the first.",
+        "Ratios, as the data determine no more: gamma(ISO) relative to the lowest ISO, divided by "
+        "the ratio of the ISOs; psi of each camera, where the model has it, relative to the first.",
     ),
 }
 
@@ -44,12 +45,12 @@ CAPTIONS = {
 def markdown(report: dict, pictures: list[str] = ()) -> str:
     """The report as Markdown, with the named pictures beside it."""
     parts = [
-        "# Evaluation of a noise model",
+        f"# Evaluation of {_label(MODEL, report)}",
         _measured(report),
         "## Models",
         models_table(report),
         _definitions(report),
-        "## Gains over the baselines",
+        "## Beside the baselines",
         _differences_table(report),
         "## Structure of the noise",
         _correlations_table(report),
@@ -62,31 +63,34 @@ def markdown(report: dict, pictures: list[str] = ()) -> str:
 
 
 def models_table(report: dict) -> str:
-    """NLL and both divergences of every model, with their floor, as a table for people."""
-    rows = []
-    for name, entry in sorted(
-        report["models"].items(), key=lambda item: (item[1]["nll"] is None, item[1]["nll"] or 0.0)
-    ):
-        if entry["nll"] is None:
-            rows.append([_label(name), "not compared", "", "", entry["reason"]])
-            continue
-        rows.append(
-            [
-                _label(name),
-                f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
-                f"{entry['kl']:.4f}",
-                f"{entry['kl_paper']:.4f}",
-                str(entry["parameters"]),
-            ]
-        )
+    """NLL and both divergences of every model, with their floor, as a table for people.
+
+    Below it stand the models that were not compared, with the reasons.
+    """
+    models = report["models"].items()
+    compared = [(name, entry) for name, entry in models if entry["nll"] is not None]
+    rows = [
+        [
+            _label(name, report),
+            f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
+            f"{entry['kl']:.4f}",
+            f"{entry['kl_paper']:.4f}",
+            str(entry["parameters"]),
+        ]
+        for name, entry in sorted(compared, key=lambda item: item[1]["nll"])
+    ]
     floor = report["floor"]
+    if floor["kl"] is not None:
+        rows.append(["truth (floor)", "", f"{floor['kl']:.4f}", f"{floor['kl_paper']:.4f}", ""])
+    remarks = [
+        f"{_label(name, report)}: not compared, {entry['reason']}."
+        for name, entry in models
+        if entry["nll"] is None
+    ]
     if floor["kl"] is None:
-        rows.append(["truth (floor)", "", "", "", f"not known: {floor['reason']}"])
-    else:
-        rows.append(
-            ["truth (floor)", "", f"{floor['kl']:.4f}", f"{floor['kl_paper']:.4f}", "second draw"]
-        )
-    return _table(["model", "NLL, nats/dim", "kl", "kl_paper", "parameters"], rows)
+        remarks.append(f"truth (floor): not known, {floor['reason']}.")
+    table = _table(["model", "NLL, nats/dim", "kl", "kl_paper", "parameters"], rows)
+    return "\n\n".join([table, *remarks])
 
 
 def _measured(report: dict) -> str:
@@ -122,8 +126,29 @@ def _measured(report: dict) -> str:
     return "\n".join(lines)
 
 
+# What the models are that stand beside the evaluated one, by their names in report.json.
+BASELINES = {
+    "gaussian": "one standard deviation for everything, fitted on the training captures",
+    "recalibrated_nlf": (
+        "a noise level function, Gaussian noise of variance beta1 x clean + beta2, fitted on the "
+        "training captures for each camera and ISO"
+    ),
+    "camera_nlf": "the noise level functions that the captures report",
+    "true_nlf": (
+        "the noise level functions that were simulated; where the simulated noise is not Gaussian "
+        "(it is clipped, heavy-tailed or correlated), a model can be better"
+    ),
+}
+
+
 def _definitions(report: dict) -> str:
-    lines = [
+    lines = [f"- **{_label(MODEL, report)}**: the model that is evaluated."]
+    lines += [
+        f"- **{_label(name, report)}**: {BASELINES[name]}."
+        for name, entry in report["models"].items()
+        if name in BASELINES and entry["nll"] is not None
+    ]
+    lines += [
         "- **NLL**: mean over patches of -log density / (H W C), nats per dimension, with its "
         "standard error over patches. Lower is better.",
         "- **kl**: KL(real || model) of the noise values pooled per camera and ISO; 128 bins over "
@@ -133,10 +158,14 @@ def _definitions(report: dict) -> str:
         "[-0.1, 0.1] and two open ends, one draw a pixel, bins that are empty in either left out; "
         "mean over every 5th patch of each camera and ISO, nats. No KL divergence, and a perfect "
         "model does not score 0.",
-        "- **truth (floor)**: what a perfect model would score: a second real draw in the model's "
-        f"place. It has one draw a pixel where models have {report['draws_per_pixel']} for `kl`, "
-        "so a perfect model may score a little below it there.",
     ]
+    if report["floor"]["kl"] is not None:
+        lines.append(
+            "- **truth (floor)**: what a perfect model would score: a second real draw in the "
+            "model's place. It has one draw a pixel where models have "
+            f"{report['draws_per_pixel']} for `kl`, so a perfect model may score a little below it "
+            "there."
+        )
     return "\n".join(lines)
 
 
@@ -148,18 +177,19 @@ def _differences_table(report: dict) -> str:
         improvement = row["relative_improvement"]
         rows.append(
             [
-                f"{_label(row['model'])} - {_label(row['baseline'])}",
+                _label(row["baseline"], report),
                 f"{row['nll']:+.4f}" + _plus_minus(row["paired_standard_error"]),
-                "beyond numbers" if improvement is None else f"{100 * improvement:+.1f} %",
+                "too much to print" if improvement is None else f"{100 * improvement:+.1f} %",
             ]
         )
+    model = _label(MODEL, report)
     table = _table(
-        ["difference", "NLL, nats/dim, ± paired standard error", "likelihood per dimension"], rows
+        ["baseline", f"NLL of {model} minus the baseline's, nats/dim", "likelihood higher by"], rows
     )
     return (
-        f"{table}\n\nNegative: {_label(MODEL)} is better. On the same patches with the same "
-        "dequantisation; the standard error is that of the differences. The last column is "
-        "exp(gain) - 1, as the paper prints it."
+        f"{table}\n\nA negative difference: {model} is better. On the same patches with the same "
+        "dequantisation; the standard error is that of the paired differences. The last column is "
+        "exp(-difference) - 1, per dimension, as the paper prints it."
     )
 
 
@@ -178,7 +208,7 @@ def _correlations_table(report: dict) -> str:
             strongest = max(pairs, key=abs, default=None)
         rows.append(
             [
-                _label(name),
+                _label(name, report),
                 _signed(entry["horizontal"]),
                 _signed(entry["vertical"]),
                 _signed(strongest),
@@ -189,7 +219,7 @@ def _correlations_table(report: dict) -> str:
         )
     table = _table(
         [
-            "",
+            "noise",
             "lag-1, horizontal",
             "lag-1, vertical",
             "strongest channel correlation",
@@ -225,7 +255,7 @@ def _channel_matrices(report: dict) -> str:
         for i in range(len(real))
     ]
     table = _table(["", *names], rows)
-    return f"\n\nCorrelation between channels, captured noise / {_label(MODEL)}:\n\n{table}"
+    return f"\n\nCorrelation between channels, captured noise / {_label(MODEL, report)}:\n\n{table}"
 
 
 def _by_camera_iso_table(report: dict) -> str:
@@ -236,7 +266,8 @@ def _by_camera_iso_table(report: dict) -> str:
     sections = []
     for key, title, digits in (("nll", "NLL", 4), ("kl", "kl", 4), ("kl_paper", "kl_paper", 4)):
         has_floor = bool(floors) and key != "nll"
-        header = ["camera", "ISO", "patches", *map(_label, names), *["floor"] * has_floor]
+        labels = [_label(name, report) for name in names]
+        header = ["camera", "ISO", "patches", *labels, *["floor"] * has_floor]
         rows = []
         for camera, iso in conditions:
             values = [cells[camera, iso, name] for name in names]
@@ -249,8 +280,8 @@ def _by_camera_iso_table(report: dict) -> str:
     return "\n\n".join(sections)
 
 
-def _label(name: str) -> str:
-    return style(name)["label"]
+def _label(name: str, report: dict) -> str:
+    return label(name, evaluated_name(report))
 
 
 def _plus_minus(standard_error: float | None) -> str:

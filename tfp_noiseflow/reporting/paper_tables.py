@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfp_noiseflow.evaluation.report_content import MODEL
-from tfp_noiseflow.reporting.plots.looks import style
+from tfp_noiseflow.reporting.plots.looks import label
 
 # The models that table 1 sets beside Noise Flow.
 TABLE_1 = ("gaussian", "camera_nlf", "recalibrated_nlf")
@@ -30,7 +30,7 @@ def paper_tables(reports: Sequence[dict], architecture: str, *, by_kl: Sequence[
         for name, entry in reports[0]["models"].items()
         if entry["nll"] is not None
     }
-    labels = {name: architecture if name == MODEL else style(name)["label"] for name in means}
+    labels = {name: architecture if name == MODEL else label(name) for name in means}
     return (
         "\n\n".join(
             [
@@ -58,8 +58,8 @@ def _over_seeds(reports, name, figure) -> tuple[float, float]:
 def _table_1(reports, means, labels) -> str:
     names = [name for name in TABLE_1 if name in means]
     lines = [
-        "| model | NLL | likelihood of Noise Flow higher by | kl | improvement of kl | kl_paper | "
-        "improvement of kl_paper |",
+        f"| model | NLL | likelihood of {labels[MODEL]} higher by | kl | improvement of kl | "
+        "kl_paper | improvement of kl_paper |",
         "|---|---|---|---|---|---|---|",
     ]
     own = means[MODEL]
@@ -75,7 +75,7 @@ def _table_1(reports, means, labels) -> str:
     if floor["kl"] is not None:
         lines.append(f"| truth (floor) | | | {floor['kl']:.4f} | | {floor['kl_paper']:.4f} | |")
     missing = [name for name in TABLE_1 if name not in means]
-    reasons = (f"{style(n)['label']}: {reports[0]['models'][n]['reason']}" for n in missing)
+    reasons = (f"{label(n)}: {reports[0]['models'][n]['reason']}" for n in missing)
     return "\n".join(lines) + ("\n\nNot compared: " + "; ".join(reasons) if missing else "")
 
 

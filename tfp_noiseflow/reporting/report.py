@@ -10,6 +10,7 @@ from tfp_noiseflow.evaluation.measurement import Measurement
 from tfp_noiseflow.models.model_directory import read_history
 from tfp_noiseflow.reporting import plots
 from tfp_noiseflow.reporting.markdown import CAPTIONS, markdown
+from tfp_noiseflow.reporting.plots.looks import evaluated_name
 
 
 def write_report(
@@ -35,6 +36,7 @@ def write_report(
     output_dir = os.fspath(output_dir)
     os.makedirs(output_dir, exist_ok=True)
     report = measurement.report
+    name = evaluated_name(report)
 
     history = plots.history_columns([] if model_dir is None else read_history(model_dir))
     # Beside the report that may be there, which stays whole when something fails.
@@ -44,15 +46,18 @@ def write_report(
             return os.path.join(beside, name)
 
         is_drawn = {
-            "patches.png": plots.plot_patches(measurement.examples, place("patches.png")),
+            "patches.png": plots.plot_patches(
+                measurement.examples, place("patches.png"), model_name=name
+            ),
             "histograms.png": plots.plot_histograms(
                 measurement.conditions,
                 measurement.edges,
                 measurement.counts,
                 place("histograms.png"),
+                model_name=name,
             ),
             "photon_transfer.png": plots.plot_photon_transfer(
-                report["photon_transfer"], place("photon_transfer.png")
+                report["photon_transfer"], place("photon_transfer.png"), model_name=name
             ),
             "training.png": plots.plot_training(history, place("training.png")),
             "beta.png": plots.plot_beta(history, place("beta.png")),

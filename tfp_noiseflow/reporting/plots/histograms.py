@@ -13,6 +13,8 @@ def plot_histograms(
     edges: np.ndarray,
     counts: dict[str, np.ndarray],
     path: str,
+    *,
+    model_name: str | None = None,
 ) -> bool:
     """Densities of real and modelled noise, log-y, a row a camera and up to 3 ISOs."""
     grid, panels = _condition_grid(conditions, most_columns=3)
@@ -24,7 +26,7 @@ def plot_histograms(
     for axes in axes_grid.ravel():
         axes.set_visible(False)
     names = [n for n in counts if n != "real" and n != "true_nlf"]
-    looks = styles(names)
+    looks = styles(names, model_name)
     for row, column, g in panels:
         axes = axes_grid[row, column]
         axes.set_visible(True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfp_noiseflow.reporting.plots.canvas import legend_beside, new_figure, save_figure
 from tfp_noiseflow.reporting.plots.history import step_axis
-from tfp_noiseflow.reporting.plots.looks import style
+from tfp_noiseflow.reporting.plots.looks import label
 
 
 def plot_training(history: dict[str, np.ndarray], path: str) -> bool:
@@ -63,7 +63,7 @@ def plot_trainings(
         return False
     figure, panels = new_figure(12.0, 4.2, columns=2)
     palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
-    for axes, (column, label) in zip(panels, figures.items(), strict=True):
+    for axes, (column, title) in zip(panels, figures.items(), strict=True):
         lowest, highest = np.inf, -np.inf
         for number, (name, history) in enumerate(drawn.items()):
             values = history.get(column, np.full(len(history["val_loss"]), np.nan))
@@ -81,7 +81,7 @@ def plot_trainings(
         for name, level in (levels or {}).get(column, {}).items():
             axes.axhline(level, color="0.6", lw=0.8, zorder=0)
             axes.annotate(
-                style(name)["label"], (1, level), xycoords=("axes fraction", "data"),
+                label(name), (1, level), xycoords=("axes fraction", "data"),
                 ha="right", va="bottom", fontsize=8, color="0.4",
             )  # fmt: skip
             lowest, highest = min(lowest, level), max(highest, level)
@@ -92,6 +92,6 @@ def plot_trainings(
             axes.set_ylim(lowest - margin, highest + margin)
         axes.set_title("Validation captures during training")
         axes.set_xlabel("optimiser step")
-        axes.set_ylabel(label)
+        axes.set_ylabel(title)
     legend_beside(panels[-1])
     return save_figure(figure, path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tfp_noiseflow.evaluation.report_content import MODEL
+
 # Okabe and Ito's colours, told apart with any colour vision; lines differ in style too.
 STYLES = {
     "real": {"label": "captured noise", "color": "black", "linestyle": "-"},
@@ -27,11 +29,15 @@ OTHER_COLORS = ("#56B4E9", "#8C6BB1", "#7F7F7F", "#8C564B", "#B8A000")
 OTHER_LINES = ("--", "-.", ":", "-")
 
 
-def styles(names: Iterable[str]) -> dict[str, dict]:
+def styles(names: Iterable[str], model_name: str | None = None) -> dict[str, dict]:
     """Labels, colours and line styles of the models of one picture, by name.
 
     No two look alike, while there are looks. A model that is not in the table gets a colour by its
     name, where no other of the picture has it: the next one that is free.
+
+    Args:
+      names: as in `report.json`.
+      model_name: what the evaluated model is called.
     """
     names = list(names)
     looks = {name: STYLES[name] for name in names if name in STYLES}
@@ -50,9 +56,16 @@ def styles(names: Iterable[str]) -> dict[str, dict]:
         color, line = next((choice for choice in free if choice[0] not in taken), free[0])
         taken.add(color)
         looks[name] = {"label": name.replace("_", " "), "color": color, "linestyle": line}
+    if MODEL in looks and model_name is not None:
+        looks[MODEL] = {**looks[MODEL], "label": model_name}
     return looks
 
 
-def style(name: str) -> dict:
-    """`styles` of a model that is alone in its picture."""
-    return styles([name])[name]
+def label(name: str, model_name: str | None = None) -> str:
+    """What people read for a model's name."""
+    return styles([name], model_name)[name]["label"]
+
+
+def evaluated_name(report: dict) -> str | None:
+    """What the evaluated model of a report is called; None in reports that do not say it."""
+    return report["models"][MODEL].get("name")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 
 from tfp_noiseflow.evaluation.measurement import Examples
 from tfp_noiseflow.reporting.plots.canvas import new_figure, save_figure
-from tfp_noiseflow.reporting.plots.looks import style
+from tfp_noiseflow.reporting.plots.looks import label
 
 
-def plot_patches(examples: Examples, path: str) -> bool:
+def plot_patches(examples: Examples, path: str, *, model_name: str | None = None) -> bool:
     """Real noise patches beside sampled ones (figure 5), one row a camera and ISO."""
     order = ("real", "noise_flow", "recalibrated_nlf", "camera_nlf", "gaussian")
     names = [name for name in order if name in examples.noise]
@@ -35,8 +37,8 @@ def plot_patches(examples: Examples, path: str) -> bool:
         bar.ax.tick_params(labelsize=8)
         grid[row, 0].set_ylabel(f"{camera}\nISO {iso:g}", fontsize=9)
     for column, name in enumerate(["clean", *names]):
-        title = name if name == "clean" else style(name)["label"]
-        grid[0, column].set_title(title, fontsize=10)
+        title = name if name == "clean" else label(name, model_name)
+        grid[0, column].set_title("\n".join(textwrap.wrap(title, 20)), fontsize=10)
     for axes in grid.ravel():
         axes.set_xticks([])
         axes.set_yticks([])
