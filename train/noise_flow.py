@@ -5,7 +5,9 @@ python -m train.noise_flow --train_captures=F.h5 --validation_captures=G.h5 --mo
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 
 from absl import app, flags
 
@@ -34,8 +36,12 @@ flags.DEFINE_string(
     "Model directory of a flow; layers of the same name begin with its variables: an S-G-CAM that "
     "was trained before, for S-Ax4-G-Ax4-CAM.",
 )
-flags.DEFINE_integer("hidden_channels", 4, "Width of the couplings' networks.", lower_bound=1)
-flags.DEFINE_bool("border_indicator", False, "Whether the couplings see the image's border.")
+flags.DEFINE_multi_string(
+    "option",
+    [],
+    "NAME=VALUE, an option of nf.NoiseFlow, as often as there are options: hidden_channels=8, "
+    "has_border_indicator=true. Values are JSON.",
+)
 flags.DEFINE_integer(
     "epochs",
     None,
@@ -51,6 +57,22 @@ flags.DEFINE_integer("seed", 0, "Of the initial weights, the order and the dequa
 flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
 
 
+def parsed_options(texts: Sequence[str]) -> dict[str, object]:
+    """Options given as NAME=VALUE, values as JSON; ValueError for others."""
+    options = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            if not equals or name in options:
+                raise ValueError
+            options[name] = json.loads(value)
+        except ValueError as error:
+            raise ValueError(
+                f"expected --option=NAME=VALUE, each name once, the value as JSON, received {text}."
+            ) from error
+    return options
+
+
 def main(argv: list[str]) -> None:
     del argv
     train_captures = nf.read_captures(FLAGS.train_captures)
@@ -59,9 +81,8 @@ def main(argv: list[str]) -> None:
         cameras=FLAGS.cameras or train_captures.cameras,
         iso_levels=FLAGS.iso_levels or train_captures.iso_levels,
         channels=train_captures.image_shape[-1],
-        hidden_channels=FLAGS.hidden_channels,
-        has_border_indicator=FLAGS.border_indicator,
         seed=FLAGS.seed,
+        **parsed_options(FLAGS.option),
     )
     started_from = None
     if FLAGS.start_from:

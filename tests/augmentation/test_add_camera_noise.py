@@ -391,7 +391,7 @@ def test_replicas_of_a_distributed_training_have_noise_of_their_own(model):
     [
         ({"camera": "Delta"}, "Alpha, Beta, Gamma"),
         ({"camera": []}, "at least one camera"),
-        ({"iso": 200}, r"levels \(100"),
+        ({"iso": 200}, r"known ones \(100"),
         ({"iso": -100}, "positive ISOs"),
         ({"iso": []}, "positive ISOs"),
         ({"iso": 100, "iso_range": (100, 400)}, "iso or iso_range"),

@@ -174,8 +174,8 @@ BAD_VALUES = [
     ({"camera": 3}, "camera to be from 0 to 2, received 3"),
     ({"camera": [-1, 0]}, r"camera to be from 0 to 2, received \[-1  0\]"),
     ({"camera": 1.0}, "camera as integer indices"),
-    ({"clean": np.full((2, 4, 4, 4), 1.01)}, "clean.*above 1.001.*received 128"),
-    ({"clean": np.full((2, 4, 4, 4), np.nan)}, "clean.*NaN.*received 128"),
+    ({"clean": np.full((2, 4, 4, 4), 1.01)}, "clean.*above 1.001.*received 1.01"),
+    ({"clean": np.full((2, 4, 4, 4), np.nan)}, "clean.*NaN.*received nan"),
     ({"clean": np.full((4, 4), 0.5)}, r"needs at least the dimensions \[H, W, C\]"),
     ({"clean": np.full((3, 4, 4, 4), 0.5)}, "expected clean"),
 ]

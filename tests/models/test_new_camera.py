@@ -8,7 +8,7 @@ from tests.registry import CAMERAS, ISO_LEVELS, conditions, images, moved
 from tfp_noiseflow.models.new_camera import (
     camera_variables,
     flow_of_new_camera,
-    levels_of_tables,
+    levels_of_cameras,
     with_camera_of,
 )
 
@@ -43,9 +43,9 @@ def test_camera_variables_are_those_with_a_row_for_each_camera(architecture):
 
 
 @pytest.mark.parametrize("architecture", BY_CAMERA)
-def test_levels_of_tables_are_those_of_an_n_alone(architecture):
+def test_levels_of_cameras_are_those_of_an_n_alone(architecture):
     expected = ISO_LEVELS if architecture.startswith("N") else ()
-    assert levels_of_tables(flow(architecture)) == tuple(expected)
+    assert levels_of_cameras(flow(architecture)) == tuple(expected)
 
 
 @pytest.mark.parametrize("architecture", BY_CAMERA)

@@ -161,12 +161,6 @@ def test_flows_of_different_weights_are_not_equal():
     assert a.bijector == a.bijector
 
 
-def test_slicing_a_bound_distribution_is_refused():
-    noise = nf.NoiseFlow("S-G")(np.full((2, 4, 4, 4), 0.5), iso=[100, 400])
-    with pytest.raises(NotImplementedError, match="bound to its conditions"):
-        noise[0]
-
-
 def test_conditions_of_another_rank_do_not_multiply_the_batch():
     flow = nf.NoiseFlow("S-G-CAM")
     clean = np.full((2, 4, 4, 4), 0.5)

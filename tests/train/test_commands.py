@@ -39,6 +39,7 @@ def demo(tmp_path_factory):
                 "train_captures": captures / "train.h5",
                 "validation_captures": captures / "validation.h5",
                 "architecture": "S-Ax1-G-Ax1-CAM",
+                "option": "hidden_channels=3",
                 "epochs": 3,
                 "batch_size": 20,
                 "model_dir": folder / "model",
@@ -67,6 +68,22 @@ def test_training_takes_cameras_and_isos_from_the_captures(demo):
     assert model.cameras == ("Galaxy S20 FE", "Nexus 6", "OPPO Reno", "Pixel", "iPhone 11")
     assert model.iso_levels == (100, 400, 800, 1600, 3200)
     assert "val_loss" in printed["noise_flow"]
+
+
+def test_options_of_the_flow_are_given_by_name(demo):
+    folder, _ = demo
+    assert nf.load_model(folder / "model").options["hidden_channels"] == 3
+
+
+@pytest.mark.parametrize("option", ["hidden_channels", "hidden_channels=", "depth=1"])
+def test_options_that_are_not_understood_are_named(demo, tmp_path, option):
+    folder, _ = demo
+    flags = {
+        name: folder / "captures" / "test.h5" for name in ("train_captures", "validation_captures")
+    }
+    done = run("noise_flow", **flags, option=option, model_dir=tmp_path / "model")
+    assert done.returncode != 0 and option.partition("=")[0] in done.stderr
+    assert not (tmp_path / "model").exists()
 
 
 def test_report_has_the_schema_and_its_pictures(demo):

@@ -231,7 +231,7 @@ def test_fine_tuning_again_is_the_same_and_another_model_is_refused(tuned, captu
         ("S-G", "new", (100,), "expected a flow that tells cameras apart"),
         ("S-G-CAM", "a", (100,), r"does not know, received 'a'; it knows \['a', 'b'\]"),
         ("S-G-CAM", "old", (100,), r"expected captures of 'old', received captures of \['new'\]"),
-        ("S-G-CAM", "new", (200,), r"ISOs \[100.0, 400.0\] that the model knows.*\[200.0\]"),
+        ("S-G-CAM", "new", (200,), r"ISOs 100, 400 that the model knows.*ISOs 200"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(

@@ -258,7 +258,11 @@ class Camera(Condition):
                 f"expected {name} as integer indices (the noise models take names too), "
                 f"received dtype {camera.dtype.name}."
             )
-        return tf.cast(camera, tf.int32)
+        return camera
+
+    def check(self, name, value, dtype, x):
+        # Of its own type first: 2^32 would become camera 0.
+        return tf.cast(super().check(name, value, dtype, x), tf.int32)
 
     def rules(self, name, value):
         is_known = tf.logical_and(value >= 0, value < self.count)

@@ -153,7 +153,8 @@ class Known:
         if not np.all(self.iso.is_known(np.array(captures.iso_levels, np.float64))):
             raise ValueError(
                 f"{captures.path}: expected captures at the ISOs {self.iso.known} that the model "
-                f"knows, received captures at {list(captures.iso_levels)}."
+                "knows, received captures at the ISOs "
+                f"{', '.join(f'{iso:g}' for iso in captures.iso_levels)}."
             )
         if self.is_by_pair:
             try:

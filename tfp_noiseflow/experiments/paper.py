@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-import tensorflow as tf
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.about import about_captures
@@ -184,10 +181,12 @@ def _baseline_levels(
         models["camera_nlf"] = CameraNLF.from_reported(validation)
     levels = {"val_loss": {}, "val_kl": {}}
     for name, model in models.items():
-        # A fitted NLF knows the pairs of camera and ISO that it was fitted on. Anything else is
-        # no reason to leave a level out.
-        with contextlib.suppress(tf.errors.InvalidArgumentError):
-            nll = float(negative_log_likelihood(model, validation).mean())
-            kl = ValidationKl(model, validation, batch_size=batch_size).kl()
-            levels["val_loss"][name], levels["val_kl"][name] = nll, kl
+        # A fitted NLF knows the pairs of camera and ISO that it was fitted on.
+        try:
+            model.known.check_captures(validation)
+        except ValueError:
+            continue
+        nll = float(negative_log_likelihood(model, validation).mean())
+        kl = ValidationKl(model, validation, batch_size=batch_size).kl()
+        levels["val_loss"][name], levels["val_kl"][name] = nll, kl
     return levels

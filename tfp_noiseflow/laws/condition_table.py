@@ -94,6 +94,7 @@ class ConditionTable(Law):
             return values
         is_known = tf.constant(True)
         if self._camera is not None:
+            camera = tf.convert_to_tensor(camera)
             is_known = tf.logical_and(camera >= 0, camera < self.num_cameras)
         if self._iso is None:
             found = tf.gather(values, camera, axis=-1)

@@ -122,6 +122,16 @@ class NoiseFlow(NoiseModel):
         super().__init__(bijector, cameras=cameras, channels=channels, name="noise_flow")
 
     @property
+    def hidden_channels(self) -> int:
+        """The width of the couplings' networks."""
+        return self.options["hidden_channels"]
+
+    @property
+    def has_border_indicator(self) -> bool:
+        """Whether the couplings' last convolutions see the image's border."""
+        return self.options["has_border_indicator"]
+
+    @property
     def layers(self) -> dict[str, ConditionalBijector]:
         """The layers by name, in density order, without what rearranges images around them."""
         chain = self.bijector

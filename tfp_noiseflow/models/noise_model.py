@@ -12,6 +12,7 @@ from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.checks import as_float, require
 from tfp_noiseflow.conditions.conditions import CleanImage
 from tfp_noiseflow.conditions.known import Known
+from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 
 
@@ -91,8 +92,8 @@ class NoiseModel(tf.Module, abc.ABC):
         """
         with self.name_scope:
             clean = CleanImage().convert("clean", clean, self.dtype)
-            is_known = self.channels is not None and clean.shape.rank is not None
-            if is_known and not clean.shape[-1:].is_compatible_with([self.channels]):
+            is_image = self.channels is not None and (clean.shape.rank or 0) >= IMAGE_NDIMS
+            if is_image and not clean.shape[-1:].is_compatible_with([self.channels]):
                 raise ValueError(
                     f"expected clean (the clean image) of {self.channels} channels, received "
                     f"{clean.shape}."
