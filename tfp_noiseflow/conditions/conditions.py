@@ -26,6 +26,10 @@ LARGEST_CLEAN = 1.0 + 1e-3
 ISO_TOLERANCE = 1e-4
 
 
+# Expected of a camera and an ISO where not every camera is known at every ISO.
+TOGETHER = "camera and ISO to be known together"
+
+
 @dataclass(frozen=True)
 class Rule:
     """What must hold of the values of a condition.
@@ -369,7 +373,7 @@ def checked(
         with known_in_python((*of_graph, values["iso"])[0]):
             require(
                 tf.reduce_all(camera.knows(*iso_and_camera)),
-                f"camera and ISO to be known together ({known_pairs(camera, cameras)})",
+                f"{TOGETHER} ({known_pairs(camera, cameras)})",
                 # The indices of the cameras: strings do not compile under XLA.
                 lambda: tf.stack(
                     [

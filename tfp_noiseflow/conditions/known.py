@@ -10,7 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.conditions.camera_names import camera_indices, name_rule
-from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso, Rule, known_pairs
+from tfp_noiseflow.conditions.conditions import (
+    TOGETHER,
+    Camera,
+    Condition,
+    Iso,
+    Rule,
+    known_pairs,
+)
 from tfp_noiseflow.conditions.drawing import Drawing
 
 # Shown for a model that has no levels: full stops, two apart.
@@ -127,8 +134,9 @@ class Known:
         isos = f"ISOs among {self.iso.known}" if self.iso.known else "any ISO"
         if self.iso.limits is not None:
             isos = f"ISOs from {self.iso.known}"
-        together = f", together: {known_pairs(self.camera, self.cameras)}" * self.is_by_pair
-        return f"{cameras} at {isos}{together}"
+        if not self.is_by_pair:
+            return f"{cameras} at {isos}"
+        return f"{cameras} at {isos}, together: {known_pairs(self.camera, self.cameras)}"
 
     def require_each(self, cameras: Sequence[str | None], isos: Sequence[float]) -> None:
         """Raises ValueError unless every camera of a list is known at every ISO of a list."""
@@ -210,7 +218,7 @@ class Known:
             )
             is_known = self.camera.knows(iso, index)
             known = known_pairs(self.camera, self.cameras)
-            rules.append(Rule("camera and iso to be known together", is_known, known))
+            rules.append(Rule(TOGETHER, is_known, known))
         return rules
 
     def drawing(
