@@ -46,7 +46,7 @@ def test_a_camera_at_an_iso_is_held_or_not(known, iso, camera, is_held):
     if is_held:
         known.require([(camera, iso)])
     else:
-        with pytest.raises(ValueError, match="expected .*camera.*ISO.*, received "):
+        with pytest.raises(ValueError, match=r"expected .*camera.*ISO.*, received "):
             known.require([(camera, iso)])
 
 
@@ -57,7 +57,7 @@ def test_what_is_required_is_named_with_all_that_is_known():
         r"Pixel at ISO 100, Nexus at ISO 100, Nexus at ISO 800, received 'Pixel' at ISO 800\.",
     ):
         PAIRS.require([("Nexus", 800), ("Pixel", 800)])
-    with pytest.raises(ValueError, match="ISOs from 50 to 6400, received 'Pixel' at ISO 10000"):
+    with pytest.raises(ValueError, match=r"ISOs from 50 to 6400, received 'Pixel' at ISO 10000"):
         LIMITS.require([("Pixel", 10000)])
 
 
@@ -88,15 +88,15 @@ def test_captures_are_checked_with_both_sets_in_the_error():
         LEVELS.check_captures(captures(Pixel=[100], X=[100]))
     with pytest.raises(ValueError, match=r"captures.h5: .*ISOs 100, 800 .*ISOs 100, 640"):
         LEVELS.check_captures(captures(Pixel=[100, 640]))
-    with pytest.raises(ValueError, match="50 to 6400 .*ISOs 100, 9000"):
+    with pytest.raises(ValueError, match=r"50 to 6400 .*ISOs 100, 9000"):
         LIMITS.check_captures(captures(Pixel=[100, 9000]))
-    with pytest.raises(ValueError, match="captures.h5: .* together: .*'Pixel' at ISO 800"):
+    with pytest.raises(ValueError, match=r"captures.h5: .* together: .*'Pixel' at ISO 800"):
         PAIRS.check_captures(captures(Pixel=[100, 800], Nexus=[800]))
 
 
 def test_names_go_with_a_condition_of_their_number():
     for conditions, names in (({"camera": Camera(3)}, CAMERAS), ({"camera": Camera(2)}, None)):
-        with pytest.raises(ValueError, match="names of . cameras, as the bijector declares"):
+        with pytest.raises(ValueError, match=r"names of . cameras, as the bijector declares"):
             Known.of(conditions, names)
     with pytest.raises(ValueError, match="names of no cameras"):
         Known.of({}, CAMERAS)
