@@ -1,0 +1,1 @@
+"""Layers, and what they are composed with: chains, rearrangements, bound conditions."""
