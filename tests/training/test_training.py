@@ -50,6 +50,20 @@ def flow(architecture="S-Ax1-G-CAM", seed=0):
 
 SCHEDULE = nf.Schedule(epochs=4, batch_size=32, seed=3)
 
+
+@pytest.fixture(scope="module")
+def whole(captures, tmp_path_factory):
+    """A model directory of a run that nothing disturbed, and the model that it ended with."""
+    folder = tmp_path_factory.mktemp("whole") / "model"
+    return folder, nf.train_noise_model(flow(), *captures, folder, SCHEDULE, verbose=0)
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    """A copy of that directory, to change."""
+    return shutil.copytree(whole[0], tmp_path / "model")
+
+
 ONE_EPOCH = nf.Schedule(epochs=1, batch_size=60)
 
 
@@ -111,16 +125,14 @@ def test_training_captures_are_read_once_before_the_first_step(
     assert sum(pixels) == (len(train) + digested) * np.prod(train.image_shape)
 
 
-def test_baselines_of_a_training_are_those_fitted_to_its_captures(captures, tmp_path):
-    nf.train_noise_model(flow(), *captures, tmp_path / "m", ONE_EPOCH, verbose=0)
-    kept = load_baselines(tmp_path / "m")
+def test_baselines_of_a_training_are_those_fitted_to_its_captures(captures, whole):
+    kept = load_baselines(whole[0])
     assert kept["gaussian"].get_config() == nf.GaussianNoise.fit(captures[0]).get_config()
     assert kept["recalibrated_nlf"].get_config() == nf.CameraNLF.fit(captures[0]).get_config()
 
 
-def test_model_directory_holds_what_it_says(captures, tmp_path):
-    model_dir = tmp_path / "model"
-    model = nf.train_noise_model(flow(), *captures, model_dir, SCHEDULE, verbose=0)
+def test_model_directory_holds_what_it_says(whole):
+    model_dir, model = whole
     config = json.loads((model_dir / "config.json").read_text())
     assert config["architecture"] == "S-Ax1-G-CAM"
     assert config["cameras"] == list(CAMERAS)
@@ -188,8 +200,9 @@ class Kill(Exception):
 
 
 @pytest.mark.parametrize("epoch", [0, 2])
-def test_killed_and_resumed_run_ends_as_one_that_was_not(captures, tmp_path, monkeypatch, epoch):
-    whole = nf.train_noise_model(flow(), *captures, tmp_path / "whole", SCHEDULE, verbose=0)
+def test_killed_and_resumed_run_ends_as_one_that_was_not(
+    captures, whole, tmp_path, monkeypatch, epoch
+):
     fit = nf.LikelihoodTrainer.fit
 
     class KillInTheMiddle(tf_keras.callbacks.Callback):
@@ -209,17 +222,15 @@ def test_killed_and_resumed_run_ends_as_one_that_was_not(captures, tmp_path, mon
     # Another seed of the start: all must come from the checkpoint, or from the first seed again.
     start = flow(seed=0 if epoch == 0 else 9)
     resumed = nf.train_noise_model(start, *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    assert_equal_weights(resumed, whole)
+    assert_equal_weights(resumed, whole[1])
     assert_equal_weights(
-        nf.load_model(tmp_path / "model", kind="last"),
-        nf.load_model(tmp_path / "whole", kind="last"),
+        nf.load_model(tmp_path / "model", kind="last"), nf.load_model(whole[0], kind="last")
     )
-    assert read_history(tmp_path / "model") == read_history(tmp_path / "whole")
+    assert read_history(tmp_path / "model") == read_history(whole[0])
 
 
-def test_a_saved_model_is_not_replaced_by_a_training(captures, tmp_path):
-    model_dir = tmp_path / "model"
-    nf.train_noise_model(flow(), *captures, model_dir, SCHEDULE, verbose=0)
+def test_a_saved_model_is_not_replaced_by_a_training(captures, copy):
+    model_dir = copy
     # What is shipped of a model, and what `save_model` writes.
     shutil.rmtree(model_dir / "checkpoints" / "last")
     shutil.rmtree(model_dir / "checkpoints" / "best_kl")
@@ -232,9 +243,8 @@ def test_a_saved_model_is_not_replaced_by_a_training(captures, tmp_path):
 
 
 def test_kill_between_the_first_best_and_the_first_last_checkpoint_can_be_resumed(
-    captures, tmp_path, monkeypatch
+    captures, whole, tmp_path, monkeypatch
 ):
-    whole = nf.train_noise_model(flow(), *captures, tmp_path / "whole", SCHEDULE, verbose=0)
     save = tf.train.CheckpointManager.save
 
     def killed(self, *args, checkpoint_number, **kwargs):
@@ -247,11 +257,12 @@ def test_kill_between_the_first_best_and_the_first_last_checkpoint_can_be_resume
         nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
     assert (tmp_path / "model" / "checkpoints" / "best").exists()
     resumed = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    assert_equal_weights(resumed, whole)
+    assert_equal_weights(resumed, whole[1])
 
 
-def test_kill_between_history_and_checkpoint_repeats_the_epoch(captures, tmp_path, monkeypatch):
-    whole = nf.train_noise_model(flow(), *captures, tmp_path / "whole", SCHEDULE, verbose=0)
+def test_kill_between_history_and_checkpoint_repeats_the_epoch(
+    captures, whole, tmp_path, monkeypatch
+):
     from tfp_noiseflow.training.checkpoints import Checkpoints
 
     save = Checkpoints.on_epoch_end
@@ -265,21 +276,20 @@ def test_kill_between_history_and_checkpoint_repeats_the_epoch(captures, tmp_pat
         patch.setattr(Checkpoints, "on_epoch_end", killed)
         nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
     resumed = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    assert_equal_weights(resumed, whole)
-    assert read_history(tmp_path / "model") == read_history(tmp_path / "whole")
+    assert_equal_weights(resumed, whole[1])
+    assert read_history(tmp_path / "model") == read_history(whole[0])
 
 
-def test_finished_run_is_not_trained_again(captures, tmp_path):
-    first = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    again = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    assert_equal_weights(first, again)
-    assert len(read_history(tmp_path / "model")) == 4
+def test_finished_run_is_not_trained_again(captures, whole, copy):
+    again = nf.train_noise_model(flow(), *captures, copy, SCHEDULE, verbose=0)
+    assert_equal_weights(whole[1], again)
+    assert len(read_history(copy)) == 4
 
 
 def test_seeds_repeat_a_run_and_change_it(captures, tmp_path):
     a, b, c = (
         nf.train_noise_model(
-            flow(),
+            flow("S-G-CAM"),
             *captures,
             tmp_path / str(k),
             nf.Schedule(epochs=2, batch_size=32, seed=seed),
@@ -291,11 +301,10 @@ def test_seeds_repeat_a_run_and_change_it(captures, tmp_path):
     assert any(np.any(x != y) for x, y in zip(weights(a), weights(c), strict=True))
 
 
-def test_directory_of_another_model_is_refused_and_kept(captures, tmp_path):
-    first = nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+def test_directory_of_another_model_is_refused_and_kept(captures, whole, copy):
     with pytest.raises(ValueError, match=r"architecture: expected S-G-CAM, found S-Ax1-G-CAM"):
-        nf.train_noise_model(flow("S-G-CAM"), *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    assert_equal_weights(nf.load_model(tmp_path / "model"), first)
+        nf.train_noise_model(flow("S-G-CAM"), *captures, copy, SCHEDULE, verbose=0)
+    assert_equal_weights(nf.load_model(copy), whole[1])
 
 
 def test_unknown_camera_in_the_validation_captures_is_an_error_before_training(captures, tmp_path):
@@ -411,26 +420,24 @@ def test_keras_fits_any_noise_model_on_a_dataset_of_the_user():
     assert float(trainer.noise_model.sigma) == pytest.approx(expected, rel=0.01)
 
 
-def test_damaged_checkpoint_is_named(captures, tmp_path):
-    nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+def test_damaged_checkpoint_is_named(captures, copy):
     for kind in ("best", "last"):
-        (data,) = (tmp_path / "model" / "checkpoints" / kind).glob("*.data*")
+        (data,) = (copy / "checkpoints" / kind).glob("*.data*")
         data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"best.*expected a whole checkpoint"):
-        nf.load_model(tmp_path / "model")
+        nf.load_model(copy)
     with pytest.raises(ValueError, match=r"last.*expected a whole checkpoint"):
         nf.train_noise_model(
             flow(),
             *captures,
-            tmp_path / "model",
+            copy,
             dataclasses.replace(SCHEDULE, epochs=9),
             verbose=0,
         )
 
 
-def test_history_is_a_csv_that_any_program_reads(captures, tmp_path):
-    nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    with open(tmp_path / "model" / "history.csv", newline="") as file:
+def test_history_is_a_csv_that_any_program_reads(whole):
+    with open(whole[0] / "history.csv", newline="") as file:
         header, *rows = csv.reader(file)
     assert header[:5] == ["epoch", "step", "loss", "val_loss", "val_kl"]
     assert header[5] == "learning_rate"
