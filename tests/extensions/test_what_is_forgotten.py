@@ -1,0 +1,39 @@
+"""What is said to the author of a layer, law or letter who forgets something."""
+
+import numpy as np
+import pytest
+
+import tfp_noiseflow as nf
+from tests.registry import CAMERAS, ISO_LEVELS
+from tfp_noiseflow.models import architecture
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Registers the letter Z for one test."""
+    monkeypatch.setattr(architecture, "LETTERS", dict(architecture.LETTERS))
+
+    def register(build, meaning="mine", **arguments):
+        nf.register_layer("Z", meaning, build, **arguments)
+
+    return register
+
+
+def flow(letters="Z", **options):
+    return nf.NoiseFlow(letters, cameras=CAMERAS, iso_levels=ISO_LEVELS, seed=0, **options)
+
+
+def test_options_come_back_as_they_were_saved(register, tmp_path):
+    register(lambda context: [], options={"knots": (100, 400)})
+    model = flow("A-Z", knots=(100, 800))
+    nf.save_model(model, tmp_path, {})
+    nf.save_model(model, tmp_path, {})
+    # The same model: no other folder of checkpoints.
+    assert (tmp_path / "checkpoints").is_dir()
+    assert list(nf.load_model(tmp_path).options["knots"]) == [100, 800]
+
+
+def test_options_that_are_no_json_are_named(register, tmp_path):
+    register(lambda context: [], options={"knots": None})
+    with pytest.raises(ValueError, match=r"get_config\(\) of JSON values, received .*knots"):
+        nf.save_model(flow("A-Z", knots=np.ones(2)), tmp_path, {})
