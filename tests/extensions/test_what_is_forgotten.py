@@ -37,3 +37,42 @@ def test_options_that_are_no_json_are_named(register, tmp_path):
     register(lambda context: [], options={"knots": None})
     with pytest.raises(ValueError, match=r"get_config\(\) of JSON values, received .*knots"):
         nf.save_model(flow("A-Z", knots=np.ones(2)), tmp_path, {})
+
+
+def test_a_letter_stands_for_one_thing(register):
+    register(lambda context: [])
+    with pytest.raises(ValueError, match="expected a free letter, 'Z' stands for: mine"):
+        register(lambda context: [], meaning="another")
+    with pytest.raises(ValueError, match="expected a free letter, 'Z' stands for: mine"):
+        register(print)
+
+
+def test_a_cell_of_a_notebook_can_be_run_again(register):
+    def cell(layers):
+        def build(context):
+            layers.append(context.number)
+            return []
+
+        register(build)
+
+    first, second = [], []
+    cell(first)
+    cell(second)
+    flow("A-Z")
+    assert not first and second
+
+
+def test_an_option_has_one_default(register):
+    # That of A counts, for the flow has it whatever its letters are.
+    with pytest.raises(ValueError, match=r"default 4 of the option hidden_channels.* received 16"):
+        register(lambda context: [], options={"hidden_channels": 16})
+
+
+def test_a_model_of_a_letter_that_is_not_registered_says_what_to_import(
+    register, tmp_path, monkeypatch
+):
+    register(lambda context: [])
+    nf.save_model(flow("A-Z"), tmp_path, {})
+    monkeypatch.delitem(architecture.LETTERS, "Z")
+    with pytest.raises(ValueError, match=r"received 'Z' in 'A-Z'.*module that registers it"):
+        nf.load_model(tmp_path)

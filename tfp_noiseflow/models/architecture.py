@@ -103,15 +103,35 @@ def register_layer(
       meaning, build, once_among, options: as in `Letter`.
 
     Raises:
-      ValueError: no capital letter, or one that stands for something else.
+      ValueError: no capital letter, or one that stands for something else; an option that another
+        letter takes with another default.
     """
     if not re.fullmatch("[A-Z]", letter):
         raise ValueError(f"expected one capital letter, received {letter!r}.")
-    if letter in LETTERS:
+    entry = Letter(meaning, build, once_among, dict(options or {}))
+    if letter in LETTERS and not _is_defined_anew(LETTERS[letter], entry):
         raise ValueError(
             f"expected a free letter, {letter!r} stands for: {LETTERS[letter].meaning}."
         )
-    LETTERS[letter] = Letter(meaning, build, once_among, dict(options or {}))
+    for other, its in LETTERS.items():
+        for name in entry.options.keys() & its.options.keys():
+            if other != letter and entry.options[name] != its.options[name]:
+                raise ValueError(
+                    f"expected the default {its.options[name]!r} of the option {name}, which "
+                    f"{other} takes too, received {entry.options[name]!r}."
+                )
+    LETTERS[letter] = entry
+
+
+def _is_defined_anew(known: Letter, entry: Letter) -> bool:
+    """Whether a module that is run again, as notebooks do, registers its letter again."""
+
+    def place(letter):
+        return letter.meaning, *(
+            getattr(letter.build, name, None) for name in ("__module__", "__qualname__")
+        )
+
+    return place(known) == place(entry)
 
 
 @dataclass(frozen=True)
@@ -165,7 +185,8 @@ def parse_architecture(text: str) -> Architecture:
             raise ValueError(
                 f"expected an architecture such as 'S-Ax4-G-Ax4-CAM' of the layers {known}, "
                 f"each with an optional repetition xK, and CAM at the end; received {part!r} "
-                f"in {text!r}."
+                f"in {text!r}. A letter of another library is known once the module that registers "
+                "it is imported."
             )
         letters += [match[1]] * int(match[2] or 1)
     for once in dict.fromkeys(LETTERS[letter].once_among for letter in letters):
