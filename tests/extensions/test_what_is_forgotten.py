@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS
+from tfp_noiseflow import bijectors as nb
 from tfp_noiseflow.models import architecture
 
 
@@ -76,3 +78,23 @@ def test_a_model_of_a_letter_that_is_not_registered_says_what_to_import(
     monkeypatch.delitem(architecture.LETTERS, "Z")
     with pytest.raises(ValueError, match=r"received 'Z' in 'A-Z'.*module that registers it"):
         nf.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("built", [None, nb.Gain(), [1], nb.Gain])
+def test_a_builder_gives_a_list_of_layers(register, built):
+    register(lambda context: built)
+    with pytest.raises(ValueError, match=r"builder of Z \(mine\) to give a list of layers, receiv"):
+        flow()
+
+
+def test_a_layer_that_is_not_numbered_stands_once(register):
+    register(lambda context: [nb.InvertibleConv1x1(4, name="mixing")])
+    flow("A-Z")
+    with pytest.raises(ValueError, match=r"Z \(mine\).* names that no other has.*mixing again"):
+        flow("Zx2")
+
+
+def test_a_layer_has_the_dtype_of_its_flow(register):
+    register(lambda context: [nb.InvertibleConv1x1(4)])
+    with pytest.raises(ValueError, match=r"Z \(mine\).*float64, received invertible.* of float32"):
+        flow(dtype=tf.float64)

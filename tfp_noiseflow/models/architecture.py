@@ -151,13 +151,39 @@ class Architecture:
         return {k: v for letter in self.layers for k, v in LETTERS[letter].options.items()}
 
     def build(self, context: Context) -> list[ConditionalBijector]:
-        """Its layers, in density order."""
+        """Its layers, in density order.
+
+        Raises:
+          ValueError: a letter gives something else than layers of the context's dtype, each of a
+            name that no other has.
+        """
         context.letters = self.layers
         layers = []
         for position, letter in enumerate(self.layers):
             context.number = self.layers[: position + 1].count(letter)
-            layers += LETTERS[letter].build(context)
+            built = LETTERS[letter].build(context)
+            _check_built(letter, built, context, {layer.name for layer in layers})
+            layers += built
         return layers
+
+
+def _check_built(letter: str, built, context: Context, taken: set[str]) -> None:
+    """Raises ValueError for what is no sequence of layers of the context."""
+    of_letter = f"expected the builder of {letter} ({LETTERS[letter].meaning}) to give"
+    is_sequence = isinstance(built, Sequence) and not isinstance(built, ConditionalBijector)
+    if not is_sequence or not all(isinstance(layer, ConditionalBijector) for layer in built):
+        raise ValueError(f"{of_letter} a list of layers, received {built!r}.")
+    for position, layer in enumerate(built):
+        if layer.dtype != context.dtype:
+            raise ValueError(
+                f"{of_letter} layers of its context's dtype {context.dtype.name}, received "
+                f"{layer.name} of {layer.dtype.name}."
+            )
+        if layer.name in taken | {other.name for other in built[:position]}:
+            raise ValueError(
+                f"{of_letter} its layers names that no other has, such as {layer.name}_1 by the "
+                f"context's number, received {layer.name} again."
+            )
 
 
 def parse_architecture(text: str) -> Architecture:
