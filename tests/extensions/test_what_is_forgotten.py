@@ -98,3 +98,78 @@ def test_a_layer_has_the_dtype_of_its_flow(register):
     register(lambda context: [nb.InvertibleConv1x1(4)])
     with pytest.raises(ValueError, match=r"Z \(mine\).*float64, received invertible.* of float32"):
         flow(dtype=tf.float64)
+
+
+class Doubled(nb.Layer):
+    conditions = {}
+
+    def __init__(self, dtype=tf.float32, name="doubled"):
+        super().__init__(dtype=dtype, parameters=dict(locals()), name=name)
+
+    def forward_image(self, x):
+        return x.mapped(lambda x: 2.0 * x), x.dimensions * np.log(2)
+
+    def inverse_image(self, y):
+        return y.mapped(lambda y: y / 2.0), -y.dimensions * np.log(2)
+
+
+def test_a_layer_needs_both_equations_and_its_conditions():
+    class Half(nb.Layer):
+        conditions = {}
+        forward_image = Doubled.forward_image
+
+    class Unconditioned(nb.Layer):
+        forward_image = Doubled.forward_image
+        inverse_image = Doubled.inverse_image
+
+    for layer, missing in ((Half, "inverse_image"), (Unconditioned, "conditions")):
+        with pytest.raises(TypeError, match=rf"{layer.__name__}.*{missing}"):
+            layer(dtype=tf.float32, parameters={}, name="forgotten")
+
+
+def halves(image):
+    return image.mapped(lambda y: y / 2.0)
+
+
+@pytest.mark.parametrize("width", [3, 4])
+@pytest.mark.parametrize(
+    ("equation", "received"),
+    [
+        (lambda self, y: halves(y), "Image"),
+        (lambda self, y: (halves(y).values, 0.0), "a tensor of shape .*, float"),
+        (lambda self, y: (halves(y), halves(y)), "Image, .*Image"),
+        (lambda self, y: (halves(y), halves(y).values), r"Image, a tensor of shape \(2, 3, "),
+    ],
+)
+def test_an_equation_gives_an_image_and_its_log_det(register, width, equation, received):
+    class Wrong(Doubled):
+        inverse_image = equation
+
+    register(lambda context: [Wrong(context.dtype)])
+    noise = flow("A-Z-A")(np.full((2, 3, width, 4), 0.5), iso=100, camera="Alpha")
+    with pytest.raises(
+        ValueError, match=rf"Wrong\.inverse_image to give .*, received \w*{received}"
+    ):
+        noise.log_prob(tf.zeros([2, 3, width, 4]))
+
+
+def test_a_network_counts_what_it_sees(register):
+    class Uncounted(nb.ConvolutionalConditioner):
+        conditions = {"clean": nb.CleanImage()}
+
+        def further_channels(self, image, *, clean):
+            return [clean]
+
+    class Unwritten(nb.ConvolutionalConditioner):
+        num_further_channels = 4
+
+    for net, message in (
+        (Uncounted, r"= 0 .* received \[4\]"),
+        (Unwritten, r"= 4 .* received \[\]"),
+    ):
+        coupling = nb.AffineCoupling(4, conditioner=net(2, 4))
+        given = {"clean": np.full((3, 4, 4), 0.5, np.float32)} if net is Uncounted else {}
+        with pytest.raises(
+            ValueError, match=f"{net.__name__}.further_channels to give .*{message}"
+        ):
+            coupling.inverse(tf.zeros([3, 4, 4]), **given)
