@@ -22,7 +22,7 @@ class IsoSpline(nb.Law):
         self.dtype = dtype
         self.knots = tf.Variable(tf.constant(initial, dtype, [4]), name=name)
 
-    def __call__(self, *, iso=None, camera=None):
+    def __call__(self, *, iso):
         position = tf.math.log(iso / 100.0) / math.log(4.0)
         left = tf.clip_by_value(tf.floor(position), 0.0, 2.0)
         knot = tf.cast(left, tf.int32)

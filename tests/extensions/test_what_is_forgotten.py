@@ -173,3 +173,48 @@ def test_a_network_counts_what_it_sees(register):
             ValueError, match=f"{net.__name__}.further_channels to give .*{message}"
         ):
             coupling.inverse(tf.zeros([3, 4, 4]), **given)
+
+
+class PowerLaw(nb.Law):
+    conditions = {"iso": nb.Iso()}
+    dtype = tf.float32
+
+    def __call__(self, *, iso):
+        return -5.0 + tf.math.log(iso)
+
+
+def test_a_law_declares_what_it_depends_on():
+    class Undeclared(PowerLaw):
+        conditions = {}
+
+    clean = np.full((1, 2, 2, 4), 0.5, np.float32)
+    with pytest.raises(TypeError, match=r"__call__.*missing .* 'iso'"):
+        nb.SignalDependent(log_beta1=Undeclared()).forward(clean, clean=clean)
+
+    class Unconditioned(nb.Law):
+        __call__ = PowerLaw.__call__
+
+    with pytest.raises(TypeError, match=r"Unconditioned.*conditions"):
+        Unconditioned()
+
+
+def test_a_condition_that_a_law_declares_has_to_come():
+    layer = nb.SignalDependent(log_beta1=PowerLaw(name="log_beta1"))
+    clean = np.full((1, 2, 2, 4), 0.5, np.float32)
+    with pytest.raises(ValueError, match=r"expected the conditions .* missing \['iso'\]"):
+        layer.forward(clean, clean=clean)
+    with pytest.raises(ValueError, match=r"log_beta1: expected .* missing \['iso'\]"):
+        layer.variance(clean)
+
+
+def test_a_law_of_what_no_model_is_given_is_named(register):
+    class OfExposure(nb.Law):
+        conditions = {"exposure": nb.Iso()}
+        dtype = tf.float32
+
+        def __call__(self, *, exposure):
+            return tf.math.log(exposure)
+
+    register(lambda context: [nb.SignalDependent(log_beta1=OfExposure())])
+    with pytest.raises(ValueError, match=r"missing \['exposure'\]"):
+        flow()(np.full((1, 2, 2, 4), 0.5), iso=100, camera="Alpha")
