@@ -14,11 +14,6 @@ from tests.serving.rounding import assert_same
 pytestmark = pytest.mark.skipif(native.compiler() is None, reason="there is no C++ compiler")
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return native.build(tmp_path_factory.mktemp("native"))
-
-
 def test_every_signature_answers_as_the_model_in_python(served, signatures, program, tmp_path):
     requests = [
         (signature, good(signature, rows, height, width))

@@ -123,7 +123,14 @@ class ConvolutionalConditioner(Conditioner):
 
     def on_image(self, image, *, parts, **conditions):
         seen = image
-        if further := self.further_channels(image, **conditions):
+        further = self.further_channels(image, **conditions)
+        if sum(channels.channels for channels in further) != self.num_further_channels:
+            raise ValueError(
+                f"expected {type(self).__name__}.further_channels to give images of "
+                f"num_further_channels = {self.num_further_channels} channels in all, received "
+                f"{[channels.channels for channels in further]}."
+            )
+        if further:
             first, *others = image.broadcast(*further)
             seen = first.joined(*others)
         hidden = seen.convolved(self.kernel1, self.bias1).mapped(tf.nn.relu)

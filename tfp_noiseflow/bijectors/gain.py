@@ -88,9 +88,9 @@ class Gain(Layer):
 
     def log_gain(self, *, iso: tf.Tensor, camera: tf.Tensor | None = None) -> tf.Tensor:
         """log gamma of a batch, shape [..] of iso and camera."""
-        log_gain = self.log_u(iso=iso, camera=camera) + tf.math.log(iso)
+        log_gain = self.log_u.at(iso=iso, camera=camera) + tf.math.log(iso)
         if self.log_psi is not None:
-            log_gain += self.log_psi(iso=iso, camera=camera)
+            log_gain += self.log_psi.at(iso=iso, camera=camera)
         return log_gain
 
     def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:

@@ -77,10 +77,10 @@ class SignalDependent(Layer):
 
     def variance(self, clean, *, iso=None, camera=None) -> tf.Tensor:
         """s^2 = beta1 * latent_clean + beta2 for clean [.., H, W, C] in fractions of full scale."""
-        log_slope = self.log_beta1(iso=iso, camera=camera)
+        log_slope = self.log_beta1.at(iso=iso, camera=camera)
         if self.gain is not None:
             log_slope -= self.gain.log_gain(iso=iso, camera=camera)
-        beta2 = tf.exp(self.log_beta2(iso=iso, camera=camera))
+        beta2 = tf.exp(self.log_beta2.at(iso=iso, camera=camera))
         return over_image(tf.exp(log_slope)) * tf.nn.relu(clean) + over_image(beta2)
 
     @property

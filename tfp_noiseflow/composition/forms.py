@@ -106,8 +106,7 @@ def _run_folded(layers: Sequence[Layer], images, conditions, method):
     total = tf.zeros([], images.dtype)
     for position, (layer, given) in enumerate(zip(layers, conditions, strict=True)):
         image.mixes_to_halves = any(later.splits_to_halves for later in layers[position + 1 :])
-        given = layer._as_images_of(FoldedImage.fold, given)
-        image, log_det = getattr(layer, METHODS[method])(image, **given)
+        image, log_det = layer.in_form(FoldedImage.fold, METHODS[method], image, given)
         total += log_det
     return restore(image.unfold(), total)
 

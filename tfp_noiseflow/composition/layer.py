@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.images.image import Image
+from tfp_noiseflow.images.image import IMAGE_NDIMS, Image
 from tfp_noiseflow.images.plain import PlainImage
 
 
@@ -59,17 +60,54 @@ class Layer(ConditionalBijector):
         return True
 
     def _forward_and_log_det(self, x, **conditions):
-        y, log_det = self.forward_image(PlainImage(x), **self._as_images_of(PlainImage, conditions))
+        y, log_det = self.in_form(PlainImage, "forward_image", PlainImage(x), conditions)
         return y.values, log_det
 
     def _inverse_and_log_det(self, y, **conditions):
-        x, log_det = self.inverse_image(PlainImage(y), **self._as_images_of(PlainImage, conditions))
+        x, log_det = self.in_form(PlainImage, "inverse_image", PlainImage(y), conditions)
         return x.values, log_det
 
-    def _as_images_of(self, form, conditions: dict) -> dict:
+    def in_form(
+        self, form: Callable, method: str, image: Image, conditions: Mapping
+    ) -> tuple[Image, tf.Tensor]:
+        """One of the two equations on an image.
+
+        Args:
+          form: makes images of tensors, as `image` is one.
+          method: "forward_image" or "inverse_image".
+          image: what it is applied to.
+          conditions: checked, images as tensors.
+
+        Raises:
+          ValueError: the equation gives something else than an image and one log-det an image.
+        """
+        result = getattr(self, method)(image, **self._as_images_of(form, conditions))
+        if not _is_value_and_log_det(result):
+            parts = result if isinstance(result, tuple) else (result,)
+            raise ValueError(
+                f"expected {type(self).__name__}.{method} to give an Image and its log-det, summed "
+                f"over H, W and C, received {', '.join(map(_shown, parts))}."
+            )
+        return result
+
+    def _as_images_of(self, form: Callable, conditions: Mapping) -> dict:
         """Conditions that are images, in a form; the others as they are."""
         declared = self.conditions
         return {
             name: form(value) if declared[name].is_image else value
             for name, value in conditions.items()
         }
+
+
+def _is_value_and_log_det(result) -> bool:
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Image)):
+        return False
+    value, log_det = result
+    if isinstance(log_det, Image):
+        return False
+    rank, own = value.values.shape.rank, tf.convert_to_tensor(log_det).shape.rank
+    return None in (rank, own) or own <= rank - IMAGE_NDIMS
+
+
+def _shown(part) -> str:
+    return f"a tensor of shape {part.shape}" if tf.is_tensor(part) else type(part).__name__

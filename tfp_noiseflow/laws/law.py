@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from tfp_noiseflow.conditions.conditions import Condition
+from tfp_noiseflow.conditions.conditions import Condition, check_names
 from tfp_noiseflow.conditions.known import Known
 
 
@@ -20,7 +20,7 @@ class Law(tf.Module, abc.ABC):
     class PowerLaw(Law):  # log beta1 = intercept + slope log(ISO / 100), any ISO
         conditions = {"iso": Iso()}
 
-        def __call__(self, *, iso=None, camera=None):
+        def __call__(self, *, iso):
             return self.intercept + self.slope * tf.math.log(iso / 100.0)
     ```
 
@@ -36,17 +36,27 @@ class Law(tf.Module, abc.ABC):
         """The conditions that a value depends on, by name."""
 
     @abc.abstractmethod
-    def __call__(self, *, iso: tf.Tensor | None = None, camera: tf.Tensor | None = None):
+    def __call__(self, **conditions):
         """The values of a batch.
 
         Args:
-          iso: [..] float. camera: [..] int32. Checked before; what the law does not depend on is
-            ignored.
+          **conditions: those that the law declares, checked before: iso [..] float, camera [..]
+            int32.
 
         Returns:
           Values of their common shape, with the batch dimensions of the law's own parameters, if
           it has any, in front: [*batch_shape, ..].
         """
+
+    def at(self, **conditions):
+        """The values of a batch, of its conditions those that the law declares.
+
+        Raises:
+          ValueError: one is missing.
+        """
+        given = {name: conditions.get(name) for name in self.conditions}
+        check_names(self.name, expected=self.conditions, given=given)
+        return self(**given)
 
     @property
     def batch_shape(self) -> tf.TensorShape:

@@ -103,15 +103,35 @@ def register_layer(
       meaning, build, once_among, options: as in `Letter`.
 
     Raises:
-      ValueError: no capital letter, or one that stands for something else.
+      ValueError: no capital letter, or one that stands for something else; an option that another
+        letter takes with another default.
     """
     if not re.fullmatch("[A-Z]", letter):
         raise ValueError(f"expected one capital letter, received {letter!r}.")
-    if letter in LETTERS:
+    entry = Letter(meaning, build, once_among, dict(options or {}))
+    if letter in LETTERS and not _is_defined_anew(LETTERS[letter], entry):
         raise ValueError(
             f"expected a free letter, {letter!r} stands for: {LETTERS[letter].meaning}."
         )
-    LETTERS[letter] = Letter(meaning, build, once_among, dict(options or {}))
+    for other, its in LETTERS.items():
+        for name in entry.options.keys() & its.options.keys():
+            if other != letter and entry.options[name] != its.options[name]:
+                raise ValueError(
+                    f"expected the default {its.options[name]!r} of the option {name}, which "
+                    f"{other} takes too, received {entry.options[name]!r}."
+                )
+    LETTERS[letter] = entry
+
+
+def _is_defined_anew(known: Letter, entry: Letter) -> bool:
+    """Whether a module that is run again, as notebooks do, registers its letter again."""
+
+    def place(letter):
+        return letter.meaning, *(
+            getattr(letter.build, name, None) for name in ("__module__", "__qualname__")
+        )
+
+    return place(known) == place(entry)
 
 
 @dataclass(frozen=True)
@@ -131,13 +151,39 @@ class Architecture:
         return {k: v for letter in self.layers for k, v in LETTERS[letter].options.items()}
 
     def build(self, context: Context) -> list[ConditionalBijector]:
-        """Its layers, in density order."""
+        """Its layers, in density order.
+
+        Raises:
+          ValueError: a letter gives something else than layers of the context's dtype, each of a
+            name that no other has.
+        """
         context.letters = self.layers
         layers = []
         for position, letter in enumerate(self.layers):
             context.number = self.layers[: position + 1].count(letter)
-            layers += LETTERS[letter].build(context)
+            built = LETTERS[letter].build(context)
+            _check_built(letter, built, context, {layer.name for layer in layers})
+            layers += built
         return layers
+
+
+def _check_built(letter: str, built, context: Context, taken: set[str]) -> None:
+    """Raises ValueError for what is no sequence of layers of the context."""
+    of_letter = f"expected the builder of {letter} ({LETTERS[letter].meaning}) to give"
+    is_sequence = isinstance(built, Sequence) and not isinstance(built, ConditionalBijector)
+    if not is_sequence or not all(isinstance(layer, ConditionalBijector) for layer in built):
+        raise ValueError(f"{of_letter} a list of layers, received {built!r}.")
+    for position, layer in enumerate(built):
+        if layer.dtype != context.dtype:
+            raise ValueError(
+                f"{of_letter} layers of its context's dtype {context.dtype.name}, received "
+                f"{layer.name} of {layer.dtype.name}."
+            )
+        if layer.name in taken | {other.name for other in built[:position]}:
+            raise ValueError(
+                f"{of_letter} its layers names that no other has, such as {layer.name}_1 by the "
+                f"context's number, received {layer.name} again."
+            )
 
 
 def parse_architecture(text: str) -> Architecture:
@@ -165,7 +211,8 @@ def parse_architecture(text: str) -> Architecture:
             raise ValueError(
                 f"expected an architecture such as 'S-Ax4-G-Ax4-CAM' of the layers {known}, "
                 f"each with an optional repetition xK, and CAM at the end; received {part!r} "
-                f"in {text!r}."
+                f"in {text!r}. A letter of another library is known once the module that registers "
+                "it is imported."
             )
         letters += [match[1]] * int(match[2] or 1)
     for once in dict.fromkeys(LETTERS[letter].once_among for letter in letters):

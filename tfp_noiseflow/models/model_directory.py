@@ -69,7 +69,7 @@ def describe_model(model: NoiseModel) -> dict:
     """A model as JSON values: its class and `get_config()`.
 
     Raises:
-      ValueError: its class is not registered.
+      ValueError: its class is not registered, or its configuration is no JSON.
     """
     name = type(model).__name__
     if MODELS.get(name) is not type(model):
@@ -77,7 +77,15 @@ def describe_model(model: NoiseModel) -> dict:
             f"expected one of the models {list(MODELS)}, or a class that nf.register_noise_model "
             f"was called with, received {name}."
         )
-    return {"model": name, **model.get_config()}
+    config = model.get_config()
+    try:
+        # As it will be read: a tuple comes back as a list.
+        config = json.loads(json.dumps(config))
+    except TypeError as error:
+        raise ValueError(
+            f"expected {name}.get_config() of JSON values, received {config}: {error}"
+        ) from error
+    return {"model": name, **config}
 
 
 def model_digest(model: NoiseModel) -> str:
