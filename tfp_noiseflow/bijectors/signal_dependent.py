@@ -62,6 +62,9 @@ class SignalDependent(Layer):
     @classmethod
     def _parameter_properties(cls, dtype):
         return {
+            "gain": parameter_properties.BatchedComponentProperties(
+                event_ndims=lambda self, ndims: ndims
+            ),
             "log_beta1": parameter_properties.ParameterProperties(event_ndims=0),
             "log_beta2": parameter_properties.ParameterProperties(event_ndims=0),
         }
