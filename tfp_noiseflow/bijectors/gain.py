@@ -43,8 +43,8 @@ class Gain(Layer):
         iso_levels=(100.0, 400.0, 800.0, 1600.0, 3200.0),
         num_cameras: int | None = None,
         *,
-        log_u: ConditionTable | None = None,
-        log_psi: ConditionTable | None = None,
+        log_u: Law | float | tf.Tensor | None = None,
+        log_psi: Law | float | tf.Tensor | None = None,
         dtype=tf.float32,
         name: str = "gain",
     ):
@@ -67,7 +67,8 @@ class Gain(Layer):
     def _parameter_properties(cls, dtype):
         return {
             "log_u": parameter_properties.ParameterProperties(event_ndims=0),
-            "log_psi": parameter_properties.ParameterProperties(event_ndims=0),
+            # Beside log_u it is one number too many, unless cameras differ in it.
+            "log_psi": parameter_properties.ParameterProperties(event_ndims=0, is_preferred=False),
         }
 
     @property
