@@ -24,7 +24,8 @@ class ConditionTable(Law):
       name: of the variable.
 
     Raises:
-      ValueError: a variable or tensor of another shape.
+      ValueError: an array, variable or tensor of another shape, or of an unknown number of
+        dimensions.
     """
 
     def __init__(
@@ -46,13 +47,20 @@ class ConditionTable(Law):
         self._camera = None if num_cameras is None else Camera(num_cameras)
         if tf.is_tensor(initial):  # Variables and what TFP makes of them are tensors too.
             self.values = initial
-            if not initial.shape[initial.shape.rank - len(shape) :].is_compatible_with(shape):
+            rank = initial.shape.rank
+            if rank is None or not initial.shape[rank - len(shape) :].is_compatible_with(shape):
                 raise ValueError(
-                    f"{name}: expected values of shape [.., {', '.join(map(str, shape))}], "
+                    f"{name}: expected values of shape [{', '.join(map(str, ('..', *shape)))}], "
                     f"received {initial.shape}."
                 )
         else:
-            values = np.broadcast_to(np.asarray(initial, np.float64), shape)
+            values = np.asarray(initial, np.float64)
+            if values.shape not in ((), shape):
+                raise ValueError(
+                    f"{name}: expected a number or an array of shape {list(shape)} (a tensor or "
+                    f"variable may have batch dimensions too), received {list(values.shape)}."
+                )
+            values = np.broadcast_to(values, shape)
             if len(shape) == 2 and np.isnan(values).any():
                 self._camera = Camera(
                     num_cameras,
@@ -119,7 +127,13 @@ def as_law(value, default: float, *, dtype: tf.DType, name: str) -> Law:
       default: the number in place of None.
       dtype: of the values.
       name: of a variable that is made.
+
+    Raises:
+      ValueError: a variable or tensor of another dtype or shape.
     """
     if isinstance(value, Law):
         return value
+    if tf.is_tensor(value) and value.dtype != dtype:
+        received = tf.as_dtype(value.dtype).name
+        raise ValueError(f"{name}: expected values of {tf.as_dtype(dtype).name}, got {received}.")
     return ConditionTable(default if value is None else value, dtype=dtype, name=name)
