@@ -97,14 +97,12 @@ class Gain(Layer):
     def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
         """`gamma(ISO ..)` at psi = 1, and `psi(..)`, by all that they depend on."""
         shown = {}
-        labels, given = self.log_u.shown(cameras)
-        if "iso" in given:
-            gamma = tf.exp(self.log_u(**given)) * given["iso"]
-            shown |= {f"gamma{label}": value for label, value in zip(labels, gamma, strict=True)}
+        if "iso" in self.log_u.conditions:
+            gamma = self.log_u.shown_values(lambda v, given: tf.exp(v) * given["iso"], cameras)
+            shown |= {f"gamma{label}": value for label, value in gamma.items()}
         if self.log_psi is not None:
-            labels, given = self.log_psi.shown(cameras)
-            psi = tf.reshape(tf.exp(self.log_psi(**given)), [-1])
-            shown |= {f"psi{label}": value for label, value in zip(labels, psi, strict=True)}
+            psi = self.log_psi.shown_values(lambda v, given: tf.exp(v), cameras)
+            shown |= {f"psi{label}": value for label, value in psi.items()}
         return shown
 
     def forward_image(self, x, **conditions):

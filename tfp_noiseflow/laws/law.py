@@ -89,3 +89,19 @@ class Law(tf.Module, abc.ABC):
         if rows[0][1] is not None:
             given["camera"] = tf.constant([index for _, index in rows], tf.int32)
         return labels, given
+
+    def shown_values(self, function, cameras: Sequence[str] | None = None) -> dict[str, tf.Tensor]:
+        """The law at the conditions at which reports show it, by their labels.
+
+        Args:
+          function: of the law's values [*batch_shape, n] and the conditions by name, to what is
+            shown of them.
+          cameras: names; None: their indices.
+
+        Returns:
+          Label -> numbers of the shape `batch_shape`: scalars, unless parameters have batches.
+        """
+        labels, given = self.shown(cameras)
+        values = function(self(**given), given)
+        rows = tf.unstack(values, num=len(labels), axis=-1) if given else [values]
+        return dict(zip(labels, rows, strict=True))
