@@ -104,18 +104,29 @@ class ConditionTable(Law):
         if self._camera is not None:
             is_known = tf.logical_and(camera >= 0, camera < self.num_cameras)
         if self._iso is None:
-            found = tf.gather(values, camera, axis=-1)
+            position = camera
         else:
             level, is_level = self._iso.level(iso)
             is_known = tf.logical_and(is_known, is_level)
             if self._camera is None:
-                found = tf.gather(values, level, axis=-1)
+                position = level
             else:
-                columns = len(self.iso_levels)
-                flat = tf.reshape(values, tf.concat([tf.shape(values)[:-2], [-1]], axis=0))
-                found = tf.gather(flat, camera * columns + level, axis=-1)
+                values = tf.reshape(values, tf.concat([tf.shape(values)[:-2], [-1]], axis=0))
+                position = camera * len(self.iso_levels) + level
+        found = _looked_up(values, position)
         # NaN is better than a wrong number.
         return tf.where(is_known, found, tf.constant(np.nan, found.dtype))
+
+
+def _looked_up(values: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+    """values[b, position[b]] for b of the shape to which [..] of values [.., n] and position go."""
+    if values.shape.rank == 1:
+        return tf.gather(values, position)
+    shape = tf.broadcast_dynamic_shape(tf.shape(values)[:-1], tf.shape(position))
+    rank = max(values.shape.rank - 1, position.shape.rank)
+    values = tf.broadcast_to(values, tf.concat([shape, tf.shape(values)[-1:]], axis=0))
+    position = tf.broadcast_to(position, shape)
+    return tf.gather(values, position[..., tf.newaxis], batch_dims=rank)[..., 0]
 
 
 def as_law(value, default: float, *, dtype: tf.DType, name: str) -> Law:

@@ -44,13 +44,15 @@ class Law(tf.Module, abc.ABC):
             ignored.
 
         Returns:
-          Values of their common shape, with the batch dimensions of the law's own parameters, if
-          it has any, in front: [*batch_shape, ..].
+          Values of the shape to which those of the conditions and `batch_shape` broadcast.
         """
 
     @property
     def batch_shape(self) -> tf.TensorShape:
-        """The batch dimensions of the law's own parameters."""
+        """The batch dimensions of the law's own parameters, which broadcast with conditions.
+
+        [chains, 1] has for each chain a law for all images of a batch.
+        """
         return tf.TensorShape([])
 
     def batch_shape_tensor(self) -> tf.Tensor:
@@ -94,14 +96,15 @@ class Law(tf.Module, abc.ABC):
         """The law at the conditions at which reports show it, by their labels.
 
         Args:
-          function: of the law's values [*batch_shape, n] and the conditions by name, to what is
-            shown of them.
+          function: of the law's values and the conditions by name, to what is shown of them.
           cameras: names; None: their indices.
 
         Returns:
           Label -> numbers of the shape `batch_shape`: scalars, unless parameters have batches.
         """
         labels, given = self.shown(cameras)
+        rows_first = [-1] + [1] * self.batch_shape.rank
+        given = {name: tf.reshape(value, rows_first) for name, value in given.items()}
         values = function(self(**given), given)
-        rows = tf.unstack(values, num=len(labels), axis=-1) if given else [values]
+        rows = tf.unstack(values, num=len(labels)) if given else [values]
         return dict(zip(labels, rows, strict=True))
