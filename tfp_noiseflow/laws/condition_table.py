@@ -25,7 +25,7 @@ class ConditionTable(Law):
 
     Raises:
       ValueError: an array, variable or tensor of another shape, or of an unknown number of
-        dimensions.
+        dimensions; a number, in a tf.function that is traced again: it makes no variables then.
     """
 
     def __init__(
@@ -68,7 +68,15 @@ class ConditionTable(Law):
                         tuple(np.array(self.iso_levels)[~np.isnan(row)].tolist()) for row in values
                     ),
                 )
-            self.values = tf.Variable(tf.constant(values, dtype), trainable=trainable, name=name)
+            try:
+                self.values = tf.Variable(
+                    tf.constant(values, dtype), trainable=trainable, name=name
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"{name}: expected a tensor or variable where a layer is built in each call of "
+                    f"a tf.function, received a number, of which a variable is made."
+                ) from error
         self.dtype = self.values.dtype
 
     @property
