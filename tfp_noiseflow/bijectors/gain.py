@@ -43,8 +43,8 @@ class Gain(Layer):
         iso_levels=(100.0, 400.0, 800.0, 1600.0, 3200.0),
         num_cameras: int | None = None,
         *,
-        log_u: ConditionTable | None = None,
-        log_psi: ConditionTable | None = None,
+        log_u: Law | float | tf.Tensor | None = None,
+        log_psi: Law | float | tf.Tensor | None = None,
         dtype=tf.float32,
         name: str = "gain",
     ):
@@ -67,7 +67,8 @@ class Gain(Layer):
     def _parameter_properties(cls, dtype):
         return {
             "log_u": parameter_properties.ParameterProperties(event_ndims=0),
-            "log_psi": parameter_properties.ParameterProperties(event_ndims=0),
+            # Beside log_u it is one number too many, unless cameras differ in it.
+            "log_psi": parameter_properties.ParameterProperties(event_ndims=0, is_preferred=False),
         }
 
     @property
@@ -96,14 +97,12 @@ class Gain(Layer):
     def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
         """`gamma(ISO ..)` at psi = 1, and `psi(..)`, by all that they depend on."""
         shown = {}
-        labels, given = self.log_u.shown(cameras)
-        if "iso" in given:
-            gamma = tf.exp(self.log_u(**given)) * given["iso"]
-            shown |= {f"gamma{label}": value for label, value in zip(labels, gamma, strict=True)}
+        if "iso" in self.log_u.conditions:
+            gamma = self.log_u.shown_values(lambda v, given: tf.exp(v) * given["iso"], cameras)
+            shown |= {f"gamma{label}": value for label, value in gamma.items()}
         if self.log_psi is not None:
-            labels, given = self.log_psi.shown(cameras)
-            psi = tf.reshape(tf.exp(self.log_psi(**given)), [-1])
-            shown |= {f"psi{label}": value for label, value in zip(labels, psi, strict=True)}
+            psi = self.log_psi.shown_values(lambda v, given: tf.exp(v), cameras)
+            shown |= {f"psi{label}": value for label, value in psi.items()}
         return shown
 
     def forward_image(self, x, **conditions):

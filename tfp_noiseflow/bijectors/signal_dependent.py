@@ -62,6 +62,9 @@ class SignalDependent(Layer):
     @classmethod
     def _parameter_properties(cls, dtype):
         return {
+            "gain": parameter_properties.BatchedComponentProperties(
+                event_ndims=lambda self, ndims: ndims
+            ),
             "log_beta1": parameter_properties.ParameterProperties(event_ndims=0),
             "log_beta2": parameter_properties.ParameterProperties(event_ndims=0),
         }
@@ -97,9 +100,8 @@ class SignalDependent(Layer):
         """`beta1` and `beta2`, by all that they depend on."""
         shown = {}
         for name, law in (("beta1", self.log_beta1), ("beta2", self.log_beta2)):
-            labels, given = law.shown(cameras)
-            values = tf.reshape(tf.exp(law(**given)), [-1])
-            shown |= {f"{name}{label}": value for label, value in zip(labels, values, strict=True)}
+            values = law.shown_values(lambda log_beta, given: tf.exp(log_beta), cameras)
+            shown |= {f"{name}{label}": value for label, value in values.items()}
         return shown
 
     def forward_image(self, x, *, clean, **conditions):

@@ -24,7 +24,8 @@ class ConditionTable(Law):
       name: of the variable.
 
     Raises:
-      ValueError: a variable or tensor of another shape.
+      ValueError: an array, variable or tensor of another shape, or of an unknown number of
+        dimensions; a number, in a tf.function that is traced again: it makes no variables then.
     """
 
     def __init__(
@@ -46,13 +47,20 @@ class ConditionTable(Law):
         self._camera = None if num_cameras is None else Camera(num_cameras)
         if tf.is_tensor(initial):  # Variables and what TFP makes of them are tensors too.
             self.values = initial
-            if not initial.shape[initial.shape.rank - len(shape) :].is_compatible_with(shape):
+            rank = initial.shape.rank
+            if rank is None or not initial.shape[rank - len(shape) :].is_compatible_with(shape):
                 raise ValueError(
-                    f"{name}: expected values of shape [.., {', '.join(map(str, shape))}], "
+                    f"{name}: expected values of shape [{', '.join(map(str, ('..', *shape)))}], "
                     f"received {initial.shape}."
                 )
         else:
-            values = np.broadcast_to(np.asarray(initial, np.float64), shape)
+            values = np.asarray(initial, np.float64)
+            if values.shape not in ((), shape):
+                raise ValueError(
+                    f"{name}: expected a number or an array of shape {list(shape)} (a tensor or "
+                    f"variable may have batch dimensions too), received {list(values.shape)}."
+                )
+            values = np.broadcast_to(values, shape)
             if len(shape) == 2 and np.isnan(values).any():
                 self._camera = Camera(
                     num_cameras,
@@ -60,7 +68,15 @@ class ConditionTable(Law):
                         tuple(np.array(self.iso_levels)[~np.isnan(row)].tolist()) for row in values
                     ),
                 )
-            self.values = tf.Variable(tf.constant(values, dtype), trainable=trainable, name=name)
+            try:
+                self.values = tf.Variable(
+                    tf.constant(values, dtype), trainable=trainable, name=name
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"{name}: expected a tensor or variable where a layer is built in each call of "
+                    f"a tf.function, received a number, of which a variable is made."
+                ) from error
         self.dtype = self.values.dtype
 
     @property
@@ -97,18 +113,29 @@ class ConditionTable(Law):
             camera = tf.convert_to_tensor(camera)
             is_known = tf.logical_and(camera >= 0, camera < self.num_cameras)
         if self._iso is None:
-            found = tf.gather(values, camera, axis=-1)
+            position = camera
         else:
             level, is_level = self._iso.level(iso)
             is_known = tf.logical_and(is_known, is_level)
             if self._camera is None:
-                found = tf.gather(values, level, axis=-1)
+                position = level
             else:
-                columns = len(self.iso_levels)
-                flat = tf.reshape(values, tf.concat([tf.shape(values)[:-2], [-1]], axis=0))
-                found = tf.gather(flat, camera * columns + level, axis=-1)
+                values = tf.reshape(values, tf.concat([tf.shape(values)[:-2], [-1]], axis=0))
+                position = camera * len(self.iso_levels) + level
+        found = _looked_up(values, position)
         # NaN is better than a wrong number.
         return tf.where(is_known, found, tf.constant(np.nan, found.dtype))
+
+
+def _looked_up(values: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+    """values[b, position[b]] for b of the shape to which [..] of values [.., n] and position go."""
+    if values.shape.rank == 1:
+        return tf.gather(values, position)
+    shape = tf.broadcast_dynamic_shape(tf.shape(values)[:-1], tf.shape(position))
+    rank = max(values.shape.rank - 1, position.shape.rank)
+    values = tf.broadcast_to(values, tf.concat([shape, tf.shape(values)[-1:]], axis=0))
+    position = tf.broadcast_to(position, shape)
+    return tf.gather(values, position[..., tf.newaxis], batch_dims=rank)[..., 0]
 
 
 def as_law(value, default: float, *, dtype: tf.DType, name: str) -> Law:
@@ -120,7 +147,13 @@ def as_law(value, default: float, *, dtype: tf.DType, name: str) -> Law:
       default: the number in place of None.
       dtype: of the values.
       name: of a variable that is made.
+
+    Raises:
+      ValueError: a variable or tensor of another dtype or shape.
     """
     if isinstance(value, Law):
         return value
+    if tf.is_tensor(value) and value.dtype != dtype:
+        received = tf.as_dtype(value.dtype).name
+        raise ValueError(f"{name}: expected values of {tf.as_dtype(dtype).name}, got {received}.")
     return ConditionTable(default if value is None else value, dtype=dtype, name=name)

@@ -44,8 +44,7 @@ class Law(tf.Module, abc.ABC):
             int32.
 
         Returns:
-          Values of their common shape, with the batch dimensions of the law's own parameters, if
-          it has any, in front: [*batch_shape, ..].
+          Values of the shape to which those of the conditions and `batch_shape` broadcast.
         """
 
     def at(self, **conditions):
@@ -60,7 +59,10 @@ class Law(tf.Module, abc.ABC):
 
     @property
     def batch_shape(self) -> tf.TensorShape:
-        """The batch dimensions of the law's own parameters."""
+        """The batch dimensions of the law's own parameters, which broadcast with conditions.
+
+        [chains, 1] has for each chain a law for all images of a batch.
+        """
         return tf.TensorShape([])
 
     def batch_shape_tensor(self) -> tf.Tensor:
@@ -99,3 +101,20 @@ class Law(tf.Module, abc.ABC):
         if rows[0][1] is not None:
             given["camera"] = tf.constant([index for _, index in rows], tf.int32)
         return labels, given
+
+    def shown_values(self, function, cameras: Sequence[str] | None = None) -> dict[str, tf.Tensor]:
+        """The law at the conditions at which reports show it, by their labels.
+
+        Args:
+          function: of the law's values and the conditions by name, to what is shown of them.
+          cameras: names; None: their indices.
+
+        Returns:
+          Label -> numbers of the shape `batch_shape`: scalars, unless parameters have batches.
+        """
+        labels, given = self.shown(cameras)
+        rows_first = [-1] + [1] * self.batch_shape.rank
+        given = {name: tf.reshape(value, rows_first) for name, value in given.items()}
+        values = function(self(**given), given)
+        rows = tf.unstack(values, num=len(labels)) if given else [values]
+        return dict(zip(labels, rows, strict=True))

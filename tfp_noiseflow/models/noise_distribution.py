@@ -24,6 +24,10 @@ class NoiseDistribution(tfd.TransformedDistribution):
     inverse and for the log-det separately and trusts its cache not to do the work twice; without
     the cache (see ConditionalBijector) it would.
 
+    Where the bijector's parameters have batch dimensions of their own, such as chains, the batch
+    shape is theirs and the conditions' broadcast together: parameters [chains, 1] and conditions
+    [B] give [chains, B].
+
     `distribution[i]` has the conditions of the sliced batch. Mean, variance and standard deviation
     are known where the bijector scales alone (`is_scaling`).
 
@@ -71,7 +75,14 @@ class NoiseDistribution(tfd.TransformedDistribution):
         own = bijector.experimental_batch_shape(x_event_ndims=IMAGE_NDIMS)
         if own.rank:
             own_tensor = bijector.experimental_batch_shape_tensor(x_event_ndims=IMAGE_NDIMS)
-            static_batch_shape = tf.broadcast_static_shape(own, static_batch_shape)
+            try:
+                static_batch_shape = tf.broadcast_static_shape(own, static_batch_shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"expected parameters whose batch dimensions broadcast with the conditions' "
+                    f"{static_batch_shape} (a set of parameters for the whole batch: [.., 1]), "
+                    f"received {own}."
+                ) from error
             batch_shape = tf.broadcast_dynamic_shape(own_tensor, batch_shape)
         self._own_batch_rank = own.rank
         base = StandardNormal(
@@ -173,8 +184,8 @@ class NoiseDistribution(tfd.TransformedDistribution):
     def _require_scaling(self, what: str) -> None:
         if not self.bijector.is_scaling:
             raise NotImplementedError(
-                f"expected a model of independent Gaussians (such as GaussianNoise, CameraNLF, "
-                f"S-G) for a {what} without sampling; this one is another flow."
+                f"expected a bijector that only scales (such as that of GaussianNoise, CameraNLF "
+                f"or S-G) for a {what} without sampling; {self.bijector.bijector.name} does more."
             )
 
 
