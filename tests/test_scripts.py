@@ -2,7 +2,9 @@
 
 import signal
 
-from tests.scripts import ROOT, run, run_python
+import pytest
+
+from tests.scripts import ROOT, run, run_process, run_python
 
 CODE = """
 import os, sys, threading
@@ -52,3 +54,13 @@ def test_wrong_flags_are_told_as_a_process_tells_them():
     done = run("evaluate", model_dir="m")
     assert done.returncode == 1
     assert "flag --captures=None: Flag --captures must have a value other than None" in done.stderr
+
+
+SCRIPTS = sorted(path.stem for path in (ROOT / "train").glob("[a-z]*.py"))
+
+
+@pytest.mark.slow  # An import of TensorFlow each.
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_starts_in_a_process_of_its_own(script):
+    done = run_process(script, help="true")
+    assert f"python -m train.{script} " in done.stdout and "flags:" in done.stdout, done.stderr

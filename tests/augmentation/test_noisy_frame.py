@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS
-from tests.scripts import ROOT, run, run_process
+from tests.scripts import ROOT, run
 from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.imaging.raw_frame import frame_of_codes, frame_of_photograph, read_raw
@@ -118,7 +118,7 @@ def test_the_command_writes_pictures_raw_and_a_contact_sheet(model_dir, tmp_path
     codes = np.random.default_rng(0).integers(1000, 9000, (40, 60))
     np.savez(tmp_path / "frame.npz", raw=codes, black=1000, white=16000, cfa="BGGR")
     out = tmp_path / "out"
-    done = run_process(
+    done = run(
         "add_noise",
         model_dir=model_dir,
         input=tmp_path / "frame.npz",

@@ -13,15 +13,24 @@ from tfp_noiseflow.composition import forms
 
 tfd = tfp.distributions
 
-every_model = pytest.mark.parametrize("name", MODELS)
+# A deep flow walks the code of a shallow one, for four times as long.
+DEEP = [name for name in MODELS if "Ax4" in name]
+SLOW = {name: [pytest.mark.slow] if name in DEEP else [] for name in MODELS}
+every_model = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=SLOW[name]) for name in MODELS]
+)
 # The deep flow's graph is that of its export.
-every_graph = pytest.mark.parametrize("name", [name for name in MODELS if "Ax4" not in name])
+every_graph = pytest.mark.parametrize("name", [name for name in MODELS if name not in DEEP])
 
 # Flow steps have a fast form at widths that divide by 4, for planes by 8.
 FAST = {name: "Ax" in name for name in MODELS}
 every_form = pytest.mark.parametrize(
     ("name", "width"),
-    [(name, width) for name in MODELS for width in ((6, 8) if FAST[name] else (6,))],
+    [
+        pytest.param(name, width, marks=SLOW[name])
+        for name in MODELS
+        for width in ((6, 8) if FAST[name] else (6,))
+    ],
 )
 
 

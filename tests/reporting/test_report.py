@@ -65,7 +65,9 @@ def test_report_without_a_training_log_shows_no_training(measurement, tmp_path):
         assert json.load(file) == measurement.report
 
 
-@pytest.mark.parametrize("fails", ["plot_photon_transfer", "plot_gain"])
+@pytest.mark.parametrize(
+    "fails", ["plot_photon_transfer", pytest.param("plot_gain", marks=pytest.mark.slow)]
+)
 def test_report_that_fails_leaves_the_one_before(measurement, tmp_path, monkeypatch, fails):
     write_history(tmp_path)
     folder = tmp_path / "report"

@@ -99,6 +99,7 @@ def test_a_program_that_does_not_compile_shows_what_the_compiler_says(tmp_path):
         native.build(tmp_path, source)
 
 
+@pytest.mark.slow  # Of the program's other uses; it starts a server and loads the model twice.
 def test_measurement_and_soak_run(served, program):
     measured = json.loads(native.run(program, served.path, "measure", "log_prob", 2, 16, 16, 5))
     assert measured["p50_ms"] <= measured["p99_ms"]

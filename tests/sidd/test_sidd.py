@@ -847,6 +847,7 @@ import_sidd(root, out, splits={"train": (4, 11)}, patches=Patches(16), processes
 """
 
 
+@pytest.mark.slow  # Starts Python and the server of its processes anew.
 def test_a_full_disk_leaves_no_capture_file_that_looks_whole_with_two_processes(tmp_path):
     root, out = tmp_path / "sidd", tmp_path / "out"
     # Parts of a chunk for each of two images, 1 MiB, fit on the disk, those of two chunks do not.

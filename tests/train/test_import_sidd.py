@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tests.scripts import run, run_process
+from tests.scripts import run
 from tests.sidd import sidd_form
 from tfp_noiseflow.denoising.experiment import check_scenes
 from tfp_noiseflow.sidd.layout import SPLITS
@@ -16,7 +16,7 @@ from tfp_noiseflow.sidd.layout import SPLITS
 TRAIN, TEST = SPLITS["train"][:20], SPLITS["test"][:5]
 
 
-def done(script, run=run, **flags):
+def done(script, **flags):
     finished = run(script, **flags)
     assert finished.returncode == 0, f"{script}:\n{finished.stdout}\n{finished.stderr}"
     return finished.stdout
@@ -35,7 +35,7 @@ def tree(tmp_path_factory):
     imported = {"sidd_root": data.parent, "output_dir": folder / "captures", "patch_size": 16}
     refused = run("import_sidd", **imported)
     assert refused.returncode != 0 and "received 'S8'" in refused.stderr
-    text = done("import_sidd", run_process, **imported, on_bad_file="skip")
+    text = done("import_sidd", **imported, on_bad_file="skip")
     (folder / "import.txt").write_text(text)
     captures = folder / "captures"
     done(
@@ -123,7 +123,7 @@ def test_report_compares_with_the_noise_level_functions_of_the_files(folder):
     assert report["models"]["camera_nlf"]["nll"] < report["models"]["gaussian"]["nll"] - 0.3
 
 
-@pytest.mark.parametrize("validate_on_test", [False, True])
+@pytest.mark.parametrize("validate_on_test", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_paper_experiment_runs_on_an_import(folder, tmp_path, validate_on_test):
     # Validation captures are split off by scene, or are those of the test as in the paper.
     captures = nf.read_captures(folder / "captures" / "train.h5")
@@ -160,7 +160,6 @@ def test_a_camera_is_added_by_its_command(folder, tmp_path):
     nf.write_captures(new, block.clean + block.noise, block.clean, block.iso, "X1")
     done(
         "finetune_camera",
-        run_process,
         model_dir=folder / "model",
         captures=new,
         camera="X1",

@@ -58,7 +58,7 @@ def _indices(camera, cameras: tuple[str, ...]) -> tf.Tensor:
 def name_rule(camera: tf.Tensor, cameras: tuple[str, ...]) -> Rule:
     """That names, tf.string, are among those of known cameras."""
     is_known = tf.reduce_any(_equals(camera, cameras), axis=-1)
-    return Rule("camera to be one of the known cameras", is_known, ", ".join(cameras))
+    return Rule("camera to be one of the known cameras", ("camera",), is_known, ", ".join(cameras))
 
 
 def _equals(camera: tf.Tensor, cameras: tuple[str, ...]) -> tf.Tensor:

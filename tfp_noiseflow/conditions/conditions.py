@@ -36,11 +36,13 @@ class Rule:
 
     Attributes:
       expected: in words, the condition's name first.
+      of: the names of the conditions that it is about.
       is_valid: bool, of the values' shape.
       known: the values that are known, where they can be listed.
     """
 
     expected: str
+    of: tuple[str, ...]
     is_valid: tf.Tensor
     known: str = ""
 
@@ -123,7 +125,7 @@ class CleanImage(Condition):
 
     def rules(self, name, value):
         expected = f"no pixel of {name} to be NaN, infinite or above {LARGEST_CLEAN} of full scale"
-        return [Rule(expected, self.is_valid(value))]
+        return [Rule(expected, (name,), self.is_valid(value))]
 
     def is_valid(self, clean: tf.Tensor) -> tf.Tensor:
         """Of each pixel value."""
@@ -213,12 +215,13 @@ class Iso(Condition):
 
     def rules(self, name, value):
         is_positive = tf.logical_and(value > 0, value <= value.dtype.max)
-        rules = [Rule(f"{name} to be positive and finite", is_positive)]
+        rules = [Rule(f"{name} to be positive and finite", (name,), is_positive)]
         if self.levels is not None:
             expected = f"{name} to be one of the known levels"
-            rules.append(Rule(expected, self.is_known(value), self.known))
+            rules.append(Rule(expected, (name,), self.is_known(value), self.known))
         elif self.limits is not None:
-            rules.append(Rule(f"{name} to be in the known range", self.is_known(value), self.known))
+            expected = f"{name} to be in the known range"
+            rules.append(Rule(expected, (name,), self.is_known(value), self.known))
         return rules
 
     def meet(self, other):
@@ -270,7 +273,7 @@ class Camera(Condition):
 
     def rules(self, name, value):
         is_known = tf.logical_and(value >= 0, value < self.count)
-        return [Rule(f"{name} to be from 0 to {self.count - 1}", is_known)]
+        return [Rule(f"{name} to be from 0 to {self.count - 1}", (name,), is_known)]
 
     def meet(self, other):
         if not isinstance(other, Camera) or self.count != other.count:

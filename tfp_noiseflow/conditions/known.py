@@ -218,7 +218,7 @@ class Known:
             )
             is_known = self.camera.knows(iso, index)
             known = known_pairs(self.camera, self.cameras)
-            rules.append(Rule(TOGETHER, is_known, known))
+            rules.append(Rule(TOGETHER, ("camera", "iso"), is_known, known))
         return rules
 
     def drawing(

@@ -112,7 +112,7 @@ def checks_of_inputs(model: NoiseModel, given: Mapping[str, tf.Tensor]) -> list[
 
 def _rule_check(rule: Rule, iso: tf.Tensor, camera: tf.Tensor) -> RowCheck:
     """A rule of the known cameras and ISOs, showing what it is about."""
-    shows_camera, shows_iso = "camera" in rule.expected, "iso" in rule.expected
+    shows_camera, shows_iso = "camera" in rule.of, "iso" in rule.of
 
     def received(row):
         camera_text = [_shortened(camera[row])] * shows_camera
