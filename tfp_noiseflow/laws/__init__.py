@@ -1,0 +1,1 @@
+"""Laws: noise level functions of cameras that hold at any ISO."""
