@@ -197,9 +197,6 @@ class CameraLaw:
                 f"expected as many channels in beta1 as in beta2, received {beta1.shape} and "
                 f"{beta2.shape}."
             )
-        if not (beta1 > 0).all():
-            raise ValueError(f"expected beta1 > 0, received {beta1.min()}.")
-        check_fractions(beta1)
         powers = _powers(terms)
         needed = max(map(len, powers))
         different = len(np.unique(iso))
@@ -209,6 +206,9 @@ class CameraLaw:
                 f"{len(powers[1])} for beta2, one for each term of {terms!r}, received {different} "
                 f"({np.unique(iso).tolist()}); fewer terms, terms='pr' for instance, need fewer."
             )
+        if not (beta1 > 0).all():
+            raise ValueError(f"expected beta1 > 0, received {beta1.min()}.")
+        check_fractions(beta1)
         beta2 = _floored(beta2, camera)
         coefficients = []
         for values, all_terms, fitted in zip((beta1, beta2), (TERMS1, TERMS2), powers, strict=True):
