@@ -131,18 +131,24 @@ class CameraLaw:
             beta1, beta2 = beta1[:, 0], beta2[:, 0]
         return CameraLaw(beta1, beta2, self.camera, self.origin, self.iso_range)
 
-    def five_numbers(self, smallest_share: float = SMALLEST_SHARE) -> np.ndarray:
+    def five_numbers(
+        self,
+        smallest_share: float = SMALLEST_SHARE,
+        iso_range: tuple[float, float] = (LOWEST_ISO, HIGHEST_ISO),
+    ) -> np.ndarray:
         """The logarithms of p, q, r, s, t.
 
+        A number that is 0 has no logarithm. It stands as a term that is at most a share of the sum
+        of the others at any ISO of a range.
+
         Args:
-          smallest_share: a number that is 0 has no logarithm. It stands as a term that is at most
-            this share of the sum of the others at any ISO from 25 to 409600.
+          smallest_share: that share. iso_range: that range.
 
         Returns:
           [5] float64, or [5, C]: a, b, c, d, e of beta1 = exp(a) g + exp(b) and
           beta2 = exp(c) g^2 + exp(d) g + exp(e).
         """
-        gain = np.geomspace(LOWEST_ISO, HIGHEST_ISO, 200) / 100
+        gain = np.geomspace(*_iso_range(iso_range), 200) / 100
         logs = []
         for coefficients, terms in ((self.beta1, TERMS1), (self.beta2, TERMS2)):
             others = _polynomial(coefficients, gain)
