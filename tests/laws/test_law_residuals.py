@@ -34,7 +34,10 @@ def test_each_channel_has_its_row():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"beta1": BETA1 * [1, 1, 1, 1, 0.3]}, "beta1, worst at ISO 1600: falls with ISO (ISO 800 to 1600)"),
+        (
+            {"beta1": BETA1 * [1, 1, 1, 1, 0.3]},
+            "beta1, worst at ISO 1600: falls with ISO (ISO 800",
+        ),
         ({"beta1": BETA1 * [1, 1, 1, 1, 2]}, "rises faster than ISO (ISO 800 to 1600)"),
         ({"beta2": BETA2 * [1, 1, 1, 1, 4]}, "rises faster than ISO^2 (ISO 800 to 1600)"),
         ({"beta2": [2e-6, 2e-6, 2e-6, 1e-5, 8e-5]}, "a floor of 2e-06 (ISO 100, 200, 400)"),
