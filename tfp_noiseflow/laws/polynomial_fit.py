@@ -7,8 +7,10 @@ size of large ones; s = 0.1, about what rounding and measurement leave.
 Logarithms rather than (polynomial - value) / value, which cannot fall below -1 but rise without
 bound: one value at a floor far below the rest would draw the whole polynomial down to it. The loss
 for the same reason: rows of a table that no law can follow must not bend it away from all others.
-On tables of real cameras the three differ by less than 0.02 where a law fits well; where a table
-holds floors, this one has the smallest median residual.
+On tables of fourteen real cameras all three agree where a law fits well, and the median residual of
+this loss is nowhere larger than that of squares of logarithms. Where one row of beta2 in eight or
+ten is a floor, the median row of the others is missed by a factor of 200 to 1200 by the first, 2.3
+to 2.5 by squares of logarithms and 1.3 by this.
 """
 
 from __future__ import annotations
