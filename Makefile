@@ -55,7 +55,7 @@ gallery: $(READY)
 	  --test_patches_per_combination=8
 	$(RUN) -m train.gallery --model_dir=$(DEMO)/model --captures=$(GALLERY_CAPTURES)/test.h5 \
 	  --cameras="Pixel,Nexus 6,OPPO Reno" --crop_at=120,200 --output_dir=gallery \
-	  --photograph=$$($(RUN) -c "from tfp_noiseflow.captures.photographs import path_of; \
+	  --photograph=$$($(RUN) -c "from tfp_noiseflow.simulation.photographs import path_of; \
 	    print(path_of('chelsea'))")
 
 lint: $(READY)

@@ -47,6 +47,7 @@ setup(
             "tifffile>=2024.1",
             "rawpy>=0.24",
             "pytest>=8",
+            "pytest-xdist>=3.6",
             "ruff>=0.9",
         ],
     },

@@ -28,7 +28,7 @@ INSTANCE = 4
 
 
 def write_tree(root: str, images: int, shape: tuple[int, int]) -> None:
-    from tests.captures import sidd_form
+    from tests.sidd import sidd_form
 
     sidd_form.write_instance(
         pathlib.Path(root), INSTANCE, camera="S6", iso=100, numbers=range(images), shape=shape
@@ -37,8 +37,8 @@ def write_tree(root: str, images: int, shape: tuple[int, int]) -> None:
 
 def timed_import(root: str, images: int, storage: str, processes: int) -> dict[str, float]:
     """Seconds, of the processor too, and GB of the process before it began and at its peak."""
-    from tfp_noiseflow.captures.sidd import Patches
-    from tfp_noiseflow.captures.sidd_import import import_sidd
+    from tfp_noiseflow.sidd.images import Patches
+    from tfp_noiseflow.sidd.import_sidd import import_sidd
 
     before = _peak()
     # The processes are started and have imported what they need before the clock runs.

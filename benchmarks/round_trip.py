@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from absl import app, flags
 
-from tfp_noiseflow.captures.photographs import path_of
 from tfp_noiseflow.imaging import draw_camera_colors, process, unprocess
 from tfp_noiseflow.imaging.inverse_isp import (
     CameraColors,
@@ -23,6 +22,7 @@ from tfp_noiseflow.imaging.inverse_isp import (
 )
 from tfp_noiseflow.imaging.isp import apply_tone_curve, camera_to_linear_srgb, linear_to_srgb
 from tfp_noiseflow.imaging.picture import read_picture
+from tfp_noiseflow.simulation.photographs import path_of
 
 FLAGS = flags.FLAGS
 

@@ -94,9 +94,9 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "S-G-CAM": (_flow("S-G-CAM"), 4),
     "S-Ax1-G-Ax1-CAM": (_flow("S-Ax1-G-Ax1-CAM"), 4),
     "S-Ax4-G-Ax4-CAM": (_flow("S-Ax4-G-Ax4-CAM"), 4),
-    "Ax4": (_flow("Ax4"), 4),
+    "Ax2": (_flow("Ax2"), 4),
     "N-Ax1-C-Ax1": (_flow("N-Ax1-C-Ax1"), 4),
-    "S-Ax2-G-Ax2-CAM of planes": (_flow("S-Ax2-G-Ax2-CAM", channels=1), 1),
+    "S-Ax1-G-Ax1-CAM of planes": (_flow("S-Ax1-G-Ax1-CAM", channels=1), 1),
     "S-Ax1-G of another arrangement": (
         lambda dtype: NoiseFlow(
             "S-Ax1-G",

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.captures.simulated import make_process, simulate_captures
 from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.models.new_camera import flow_of_new_camera
+from tfp_noiseflow.simulation.simulate_captures import make_process, simulate_captures
 
 pytestmark = pytest.mark.slow
 

@@ -30,6 +30,8 @@ from tfp_noiseflow.models import (
     NoiseFlow,
     NoiseModel,
     load_model,
+    register_layer,
+    register_noise_model,
     sample_noise,
     save_model,
 )
@@ -60,6 +62,8 @@ __all__ = [
     "load_model",
     "load_released_checkpoint",
     "read_captures",
+    "register_layer",
+    "register_noise_model",
     "sample_noise",
     "save_model",
     "train_noise_model",

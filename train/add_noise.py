@@ -15,7 +15,7 @@ import re
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.augmentation.noisy_frame import check_conditions, noisy_frame
+from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
 from tfp_noiseflow.imaging.contact_sheet import as_uint8, cropped, write_contact_sheet
 from tfp_noiseflow.imaging.picture import write_png
 from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame, write_raw
@@ -68,9 +68,9 @@ def main(argv: list[str]) -> None:
     )
     is_raw = FLAGS.input.lower().endswith(RAW_FORMATS)
     cameras = FLAGS.camera or model.cameras or [None]
-    isos = [float(iso) for iso in FLAGS.iso or model.iso_levels or [100]]
+    isos = [float(iso) for iso in FLAGS.iso or model.known.isos_to_show]
     # All of them now: a wrong one shall not be found when half of the files are written.
-    check_conditions(model, cameras, isos)
+    model.known.require_each(cameras, isos)
     labels = file_labels(cameras)
     name = os.path.splitext(os.path.basename(FLAGS.input))[0]
     middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))

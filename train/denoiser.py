@@ -8,17 +8,14 @@ Goes on where it was stopped: denoisers are kept in O/<source>-<seed>.
 
 from __future__ import annotations
 
-import json
 import os
 
-import numpy as np
-import tf_keras
 from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.denoising import experiment
-from tfp_noiseflow.denoising.export import export_denoiser
+from tfp_noiseflow.denoising.export import export_once
 from tfp_noiseflow.denoising.figure import plot_denoised
 from tfp_noiseflow.denoising.train_denoiser import LOSSES
 from tfp_noiseflow.models import load_baselines
@@ -62,38 +59,6 @@ flags.DEFINE_string("figure_captures", None, "Captures of figure.png. Default: t
 flags.DEFINE_integer("verbose", 2, "0: silent, 1: progress bar, 2: a line an epoch.")
 
 
-def code_step(captures: nf.Captures) -> float:
-    """The distance of codes as a fraction of full scale.
-
-    Raises:
-      ValueError: it is not the same for all captures.
-    """
-    steps = captures.quantization_step / (captures.white_level - captures.black_level)
-    if np.ptp(steps) > 1e-6 * steps.max():
-        raise ValueError(
-            f"{captures.path}: expected captures of one quantisation for --as_codes, received "
-            f"steps of {steps.min():g} to {steps.max():g} of full scale."
-        )
-    return float(steps[0])
-
-
-def export_once(denoiser: tf_keras.Model, source: str, seed: int) -> None:
-    """Exports a denoiser, unless a run that was stopped has exported this one.
-
-    `exported.json` says of which seed each export is; another seed's becomes a new version.
-    """
-    folder = os.path.join(FLAGS.output_dir, "saved_models")
-    record = os.path.join(folder, "exported.json")
-    seeds = {}
-    if os.path.exists(record):
-        with open(record, encoding="utf-8") as file:
-            seeds = json.load(file)
-    path = os.path.join(folder, source)
-    if seeds.get(source) != seed or not os.path.isdir(path):
-        export_denoiser(denoiser, path)
-        write_json(record, {**seeds, source: seed})
-
-
 def main(argv: list[str]) -> None:
     del argv
     train_captures = nf.read_captures(FLAGS.train_captures, dequantises=False)
@@ -117,7 +82,7 @@ def main(argv: list[str]) -> None:
             "has_batch_normalization": FLAGS.batch_normalization,
         },
         loss=FLAGS.loss,
-        quantization_step=code_step(train_captures) if FLAGS.as_codes else 0.0,
+        quantization_step=experiment.code_step(train_captures) if FLAGS.as_codes else 0.0,
         clips=FLAGS.as_codes,
         generator_scenes=scenes,
     )
@@ -137,8 +102,9 @@ def main(argv: list[str]) -> None:
     write_text(os.path.join(FLAGS.output_dir, "table.md"), text)
     write_json(os.path.join(FLAGS.output_dir, "table.json"), {"noisy": noisy, **results})
     denoisers = {source: trials.denoiser(source, seeds[0], verbose=0) for source in FLAGS.sources}
+    folder = os.path.join(FLAGS.output_dir, "saved_models")
     for source, denoiser in denoisers.items():
-        export_once(denoiser, source, seeds[0])
+        export_once(denoiser, folder, source, seeds[0])
     print(f"{text}\nWrote table.md, table.json and saved_models in {FLAGS.output_dir}.")
     # The figure last: nothing that took hours shall be lost where it cannot be drawn.
     if figure_captures.image_shape[-1] == 4:

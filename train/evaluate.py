@@ -6,9 +6,10 @@ python -m train.evaluate --model_dir=D --captures=G.h5 --output_dir=O
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.evaluation import measure, write_report
-from tfp_noiseflow.evaluation.report import models_table
+from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.models import load_baselines
+from tfp_noiseflow.reporting import write_report
+from tfp_noiseflow.reporting.markdown import models_table
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)

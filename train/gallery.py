@@ -13,11 +13,12 @@ import os
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.augmentation.noisy_frame import check_conditions, noisy_frame
-from tfp_noiseflow.evaluation.noise_gallery import plot_noise_gallery
+from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.evaluation.report_content import model_name
 from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
 from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
 from tfp_noiseflow.models import load_baselines
+from tfp_noiseflow.reporting.noise_gallery import plot_noise_gallery
 
 FLAGS = flags.FLAGS
 
@@ -53,13 +54,13 @@ def main(argv: list[str]) -> None:
     models = {"Gaussian": baselines["gaussian"]}
     if captures.nlf is not None:
         models["camera NLF"] = nf.CameraNLF.from_reported(captures)
-    models["Noise Flow"] = model
+    models[model_name(model)] = model
     cameras = FLAGS.cameras or (model.cameras or captures.cameras)[:3]
     levels = model.iso_levels or captures.iso_levels
     isos = [float(iso) for iso in FLAGS.isos or levels]
     iso = FLAGS.iso or sorted(levels)[-2:][0]
     # All of them now: a wrong one shall not be found when the first picture is written.
-    check_conditions(model, cameras, isos)
+    model.known.require_each(cameras, isos)
     path = os.path.join(FLAGS.output_dir, "noise.png")
     for row in plot_noise_gallery(
         models, captures, [(camera, iso) for camera in cameras], path, seed=FLAGS.seed

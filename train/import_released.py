@@ -11,13 +11,13 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_text
-from tfp_noiseflow.captures.photographs import clean_patches
 from tfp_noiseflow.interop.noise_strength import (
     noise_strength,
     noise_strength_markdown,
     read_noise_parameters,
 )
 from tfp_noiseflow.interop.released_checkpoint import TRAINING_DATA
+from tfp_noiseflow.simulation.photographs import clean_patches
 
 FLAGS = flags.FLAGS
 

@@ -12,9 +12,9 @@ import os
 import tf_keras
 from absl import app, flags
 
-from tfp_noiseflow.captures.sidd import PATCHES_PER_IMAGE, SAMPLINGS, STORAGES, Patches
-from tfp_noiseflow.captures.sidd_import import import_sidd
-from tfp_noiseflow.captures.sidd_layout import IMAGE_NUMBERS, ISO_LEVELS, SPLITS
+from tfp_noiseflow.sidd.images import PATCHES_PER_IMAGE, SAMPLINGS, STORAGES, Patches
+from tfp_noiseflow.sidd.import_sidd import import_sidd
+from tfp_noiseflow.sidd.layout import IMAGE_NUMBERS, ISO_LEVELS, SPLITS
 
 FLAGS = flags.FLAGS
 

@@ -9,9 +9,9 @@ import numpy as np
 from absl import app, flags
 
 from tfp_noiseflow.captures.capture_file import read_captures
-from tfp_noiseflow.captures.photographs import SPLITS
-from tfp_noiseflow.captures.simulated import PROCESSES, simulate_captures
-from tfp_noiseflow.models import ModelProcess
+from tfp_noiseflow.simulation.model_process import ModelProcess
+from tfp_noiseflow.simulation.photographs import SPLITS
+from tfp_noiseflow.simulation.simulate_captures import PROCESSES, simulate_captures
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output_dir", None, "Where the three files go.", required=True)
@@ -42,16 +42,16 @@ def main(_):
             seed=FLAGS.seed,
             repeat=split != "train",
         )
-        captures = read_captures(path)
-        mean, mean_square = np.sum(
-            [(b.clean.sum(), np.square(b.clean).sum()) for b in captures.blocks()],
-            axis=0,
-            dtype=np.float64,
-        ) / (len(captures) * np.prod(captures.image_shape))
-        print(
-            f"{path}: {captures}, {os.path.getsize(path) / 1e6:.0f} MB, clean mean "
-            f"{mean:.4f}, standard deviation {np.sqrt(mean_square - mean**2):.4f}"
-        )
+        with read_captures(path) as captures:
+            mean, mean_square = np.sum(
+                [(b.clean.sum(), np.square(b.clean).sum()) for b in captures.blocks()],
+                axis=0,
+                dtype=np.float64,
+            ) / (len(captures) * np.prod(captures.image_shape))
+            print(
+                f"{path}: {captures}, {os.path.getsize(path) / 1e6:.0f} MB, clean mean "
+                f"{mean:.4f}, standard deviation {np.sqrt(mean_square - mean**2):.4f}"
+            )
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import pytest
 import tfp_noiseflow as nf
 from tfp_noiseflow.augmentation import noisy_frame as module
 from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
-from tfp_noiseflow.captures.photographs import path_of
 from tfp_noiseflow.imaging import demosaic
 from tfp_noiseflow.imaging.isp import balance, camera_to_linear_srgb, linear_to_srgb
 from tfp_noiseflow.imaging.picture import read_picture
 from tfp_noiseflow.imaging.raw_frame import frame_of_codes, frame_of_photograph
+from tfp_noiseflow.simulation.photographs import path_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

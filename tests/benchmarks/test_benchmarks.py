@@ -1,29 +1,19 @@
 """The benchmarks run; what they measure says nothing at these sizes."""
 
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 
 import tfp_noiseflow as nf
 from tests.native.program import compiler
+from tests.scripts import run_python
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Minutes together, and nothing of the library depends on them.
 pytestmark = pytest.mark.slow
 
 
-def run(module, *flags):
-    done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{module}", *flags],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+def run(module, *flags, in_child=False):
+    done = run_python("-m", f"benchmarks.{module}", *flags, in_child=in_child)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -73,13 +63,15 @@ def exports(folder):
 
 def test_serving(tmp_path):
     for export in exports(tmp_path):
-        assert "up to 256 x 256" in run("serving", f"--export={export}", "--rounding")
+        assert "up to 256 x 256" in run(
+            "serving", f"--export={export}", "--rounding", in_child=True
+        )
 
 
 @pytest.mark.skipif(compiler() is None, reason="there is no C++ compiler")
 def test_serving_in_cpp(tmp_path):
     for export in exports(tmp_path):
-        text = run("serving", f"--export={export}", "--shapes=2x8x8x100,1x16x16x5")
+        text = run("serving", f"--export={export}", "--shapes=2x8x8x100,1x16x16x5", in_child=True)
         for signature in ("serving_default", "sample_noise", "log_prob"):
             assert re.search(rf"\| `{signature}` \| 2 \| 8 x 8 \| 100 \| [\d.]+ \| \d", text), text
             assert re.search(rf"\| `{signature}` \| 1 \| 16 x 16 \| 5 \| [\d.]+ \| max \d", text)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.conditions import CleanImage
+from tfp_noiseflow.conditions.conditions import CleanImage
 
-MESSAGE = r"no pixel of clean .* NaN, infinite or above 1.001 of full scale, received"
+MESSAGE = (
+    r"no pixel of clean .* NaN, infinite or above 1.001 of full scale "
+    r"\(was it divided by the white level\?\), received"
+)
 
 
 def check(clean):
@@ -19,23 +22,32 @@ def clean_image(*wrong):
     return tf.constant(image)
 
 
-WRONG = [[np.nan], [np.inf], [-np.inf], [1.002, 2.0, np.nan]]
+# Pixels, and what the message shows of them.
+WRONG = [([np.nan], "nan"), ([np.inf], "inf"), ([-np.inf], "nan"), ([1.002, 200.0, 2.0], "200")]
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_pixels_are_counted(wrong):
-    with pytest.raises(ValueError, match=rf"{MESSAGE} {len(wrong)}\."):
+@pytest.mark.parametrize(("wrong", "shown"), WRONG)
+def test_the_largest_of_wrong_pixels_is_shown(wrong, shown):
+    with pytest.raises(ValueError, match=rf"{MESSAGE} {shown}"):
         check(clean_image(*wrong))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{MESSAGE}\S* \[?{len(wrong)}\]?"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{MESSAGE}\S* {shown}"):
         tf.function(check)(clean_image(*wrong))
     for run in (check, tf.function(check)):
         np.testing.assert_array_equal(run(clean_image(-3.0, 1.001)), clean_image(-3.0, 1.001))
 
 
-def test_pixels_are_counted_where_one_is_wrong_alone():
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_stored_codes_are_no_fractions_of_full_scale(dtype):
+    codes = np.ones([2, 3, 4], dtype)
+    for image in (codes, tf.constant(codes)):
+        with pytest.raises(ValueError, match=f"{np.dtype(dtype).name}: .* white level"):
+            check(image)
+
+
+def test_the_largest_is_looked_for_where_one_is_wrong_alone():
     graph = tf.function(check).get_concrete_function(tf.TensorSpec([2, 3, 4])).graph
     names = {operation.type for operation in graph.get_operations()}
-    assert "All" in names and not {"Cast", "Sum"} & names
+    assert "All" in names and not {"Max", "SelectV2"} & names
 
 
 def test_the_check_compiles():

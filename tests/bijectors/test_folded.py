@@ -7,7 +7,8 @@ import tensorflow as tf
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, images, moved
 from tfp_noiseflow import bijectors as nb
-from tfp_noiseflow.bijectors import folded
+from tfp_noiseflow.composition import forms
+from tfp_noiseflow.images import folded
 
 
 def layers(channels=4, has_border_indicator=False, hidden_channels=4):
@@ -38,9 +39,16 @@ def plain(members, x, given, method):
     return x, total
 
 
+def run_by(method):
+    return lambda members, x, given: forms.run(members, x, given, method)
+
+
 DIRECTIONS = {
-    "forward": (folded.run_forward, "_forward_and_log_det"),
-    "inverse": (folded.run_inverse, "_inverse_and_log_det"),
+    name: (run_by(method), method)
+    for name, method in (
+        ("forward", "_forward_and_log_det"),
+        ("inverse", "_inverse_and_log_det"),
+    )
 }
 
 
@@ -52,8 +60,8 @@ def direction(request):
 def count_folded(monkeypatch):
     """How often the folded form runs: a test in which it never runs would compare nothing."""
     calls = []
-    run = folded._run_folded
-    monkeypatch.setattr(folded, "_run_folded", lambda *a: calls.append(1) or run(*a))
+    run = forms._run_folded
+    monkeypatch.setattr(forms, "_run_folded", lambda *a: calls.append(1) or run(*a))
     return calls
 
 
@@ -160,7 +168,7 @@ def test_rounding_of_the_whole_flow(monkeypatch, dtype, atol):
     given = {"clean": clean, "iso": [100, 400, 1600], "camera": [0, 1, 2]}
     noise = flow(**given).sample(seed=(0, 1))
     fast = flow(**given).bijector.inverse(noise)
-    monkeypatch.setattr(folded, "FOLD", 5)  # No width of 16 folds.
+    monkeypatch.setattr(forms, "FOLD", 5)  # No width of 16 folds.
     np.testing.assert_allclose(flow(**given).bijector.inverse(noise), fast, atol=atol, rtol=0)
 
 
@@ -194,7 +202,7 @@ def test_log_prob_of_the_whole_flow_in_float32(monkeypatch):
     distribution = flow(clean=clean, iso=[100, 400, 1600], camera=[0, 1, 2])
     noise = tf.identity(distribution.sample(seed=(0, 1)))
     fast = distribution.log_prob(noise)
-    monkeypatch.setattr(folded, "FOLD", 5)  # No width of 16 folds.
+    monkeypatch.setattr(forms, "FOLD", 5)  # No width of 16 folds.
     # A latent is off by up to 1e-4, see above, with either sign: over 1024 pixels half their
     # squares' sum moves by some 1e-4 sqrt(1024) = 3e-3 at most, and log_prob is some 3000 nats,
     # whose float32 sums round by 3e-4.
@@ -229,18 +237,54 @@ def test_the_folded_flow_compiles(monkeypatch):
         )
 
 
-def test_layers_without_a_folded_form_stay_outside():
-    own = nb.AffineCoupling(4, conditioner=lambda x: tf.zeros([*x.shape[:-1], 4]), dtype=tf.float64)
-    assert not folded.can_fold(own)
-    assert not folded.can_fold(nb.SignalDependent(dtype=tf.float64))
-    assert all(folded.can_fold(layer) for layer in layers())
+def test_a_function_of_plain_images_as_conditioner_has_no_folded_form(monkeypatch):
+    class Own(nb.ConvolutionalConditioner):
+        def __call__(self, images):
+            return 2 * super().__call__(images)
 
+    calls = count_folded(monkeypatch)
+    x = tf.constant(images((2, 4, 8, 4)))
+    for net in (lambda x: tf.zeros([*x.shape[:-1], 4], tf.float64), Own(2, 4, dtype=tf.float64)):
+        own = nb.AffineCoupling(4, conditioner=net, dtype=tf.float64)
+        members = [nb.InvertibleConv1x1(4, seed=1, dtype=tf.float64), own]
+        given = [{}, {}]
+        value, _ = forms.run(members, x, given, "_inverse_and_log_det")
+        np.testing.assert_array_equal(value, plain(members, x, given, "_inverse_and_log_det")[0])
+    assert not calls
+
+
+def test_a_subclass_of_a_layer_is_folded_as_what_it_computes(monkeypatch):
     class Doubled(nb.Gain):
-        def _forward_and_log_det(self, x, **given):
-            y, log_det = super()._forward_and_log_det(x, **given)
-            return 2 * y, log_det
+        def inverse_image(self, y, **given):
+            x, log_det = super().inverse_image(y, **given)
+            return x.mapped(lambda x: 2 * x), log_det
 
-    assert not folded.can_fold(Doubled(ISO_LEVELS, dtype=tf.float64))
+    calls = count_folded(monkeypatch)
+    members = layers()
+    members[3] = Doubled(ISO_LEVELS, len(CAMERAS), dtype=tf.float64)
+    x, given = tf.constant(images((3, 5, 8, 4))), conditions(members)
+    value, _ = forms.run(members, x, given, "_inverse_and_log_det")
+    expected, _ = plain(members, x, given, "_inverse_and_log_det")
+    # float64: sums of up to 200 products in another order.
+    np.testing.assert_allclose(value, expected, atol=1e-12, rtol=1e-12)
+    assert calls
+
+
+def test_a_layer_that_writes_what_a_composition_would_leave_out_is_refused():
+    with pytest.raises(TypeError, match="Hidden to write forward_image and inverse_image"):
+
+        class Hidden(nb.Gain):
+            def _forward_and_log_det(self, x, **given):
+                return x, 0.0
+
+
+def test_layers_that_gain_nothing_stay_outside(monkeypatch):
+    calls = count_folded(monkeypatch)
+    gain = nb.Gain(ISO_LEVELS, dtype=tf.float64)
+    alone = [gain, nb.InvertibleConv1x1(4, seed=1, dtype=tf.float64)]
+    x, given = tf.constant(images((3, 5, 8, 4))), {"iso": tf.constant(400.0, tf.float64)}
+    forms.run(alone, x, [given, {}], "_inverse_and_log_det")
+    assert not calls
 
 
 def test_folded_kernel_is_the_kernel_on_folded_images():

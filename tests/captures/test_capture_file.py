@@ -232,18 +232,6 @@ def test_pixels_that_are_nan_are_counted_and_their_captures_named(tmp_path):
         list(nf.read_captures(path).blocks())
 
 
-def test_unknown_cameras_and_isos_list_both_sets(tmp_path):
-    path = tmp_path / "captures.h5"
-    nf.write_captures(path, **captures())
-    read = nf.read_captures(path)
-    read.check_known(("Pixel", "Nexus 6é", "other"), (100, 800, 1600))
-    read.check_known(None, None)
-    with pytest.raises(ValueError, match=r"\['Pixel'\].*received.*\['Nexus 6é', 'Pixel'\]"):
-        read.check_known(("Pixel",), None)
-    with pytest.raises(ValueError, match=r"\[100\].*received.*\[100.0, 800.0\]"):
-        read.check_known(None, (100,))
-
-
 def test_names_as_bytes_are_decoded(tmp_path):
     path = tmp_path / "captures.h5"
     nf.write_captures(path, **(captures() | {"camera": np.array([b"Pixel"] * 5)}))
@@ -358,3 +346,29 @@ def test_damaged_attribute_is_named_and_not_taken_for_one_that_is_not_there(tmp_
     monkeypatch.setattr(h5py.AttributeManager, "__getitem__", damaged)
     with pytest.raises(ValueError, match=r"captures\.h5: attribute 'format_version' is damaged"):
         nf.read_captures(path)
+
+
+def test_captures_close_their_file_at_the_end_of_a_with_statement(tmp_path):
+    path = tmp_path / "captures.h5"
+    nf.write_captures(path, **captures())
+    with nf.read_captures(path) as read:
+        selected = read.select([0, 1])
+        assert len(selected.read(0, 2)) == 2
+    for closed in (read, selected):
+        with pytest.raises(ValueError, match=r"captures\.h5: expected an open capture file"):
+            closed.read(0, 2)
+
+
+def test_a_folder_is_refused_with_the_names_of_its_capture_files(tmp_path):
+    for name in ("train.h5", "test.hdf5"):
+        nf.write_captures(tmp_path / name, **captures())
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = 1
+    (tmp_path / "notes.h5").write_text("no HDF5")
+    (tmp_path / "parts").mkdir()
+    with pytest.raises(
+        ValueError, match=r"received a folder, which holds \['test\.hdf5', 'train\.h5'\]\."
+    ):
+        nf.read_captures(tmp_path)
+    with pytest.raises(ValueError, match=r"parts: .*received a folder, which holds none\."):
+        nf.read_captures(tmp_path / "parts")

@@ -57,6 +57,12 @@ def test_conditions_go_with_their_images(numbered):
         assert np.abs(batch["noise"]).max() <= 0.5001 / 1000
 
 
+def test_without_names_every_camera_index_is_0(numbered):
+    (validation,) = nf.validation_dataset(numbered, cameras=None, batch_size=700)
+    for batch in (*stream(numbered, 1, cameras=None), validation):
+        assert not np.any(batch["camera"])
+
+
 def test_stream_begun_at_a_later_epoch_is_the_rest_of_the_stream(numbered):
     rest = stream(numbered, 28)[14:]
     for batch, expected in zip(stream(numbered, 14, first_epoch=1), rest, strict=True):

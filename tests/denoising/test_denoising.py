@@ -11,12 +11,13 @@ from tfp_noiseflow.denoising import AddGaussianNoise, dncnn, training_pairs
 from tfp_noiseflow.denoising.experiment import (
     SOURCES,
     Experiment,
+    code_step,
     generator_scenes,
     iso_table,
     measure_denoiser,
     table,
 )
-from tfp_noiseflow.denoising.export import export_denoiser
+from tfp_noiseflow.denoising.export import export_denoiser, export_once
 from tfp_noiseflow.denoising.figure import plot_denoised
 from tfp_noiseflow.denoising.quality import dssim_reduction, psnr_and_ssim, rmse_reduction
 from tfp_noiseflow.denoising.train_denoiser import LOSSES
@@ -274,6 +275,24 @@ def test_the_exported_denoiser_gives_the_same(tmp_path):
     served = tf.saved_model.load(path).signatures["serving_default"](noisy=tf.constant(image))
     expected = np.clip(model(image), 0, 1)
     np.testing.assert_allclose(served["denoised"], expected, atol=1e-6)
+
+
+def test_a_denoiser_is_exported_once_for_each_seed(tmp_path):
+    for seed, versions in ((0, ["1"]), (0, ["1"]), (1, ["1", "2"])):
+        export_once(dncnn(2, 2), tmp_path, "real", seed)
+        assert sorted(path.name for path in (tmp_path / "real").iterdir()) == versions
+
+
+def test_the_distance_of_codes_is_one_for_all_captures(captures, tmp_path):
+    assert code_step(captures[0]) == pytest.approx(1 / 255)
+    image = np.full((2, SIZE, SIZE, 4), 0.5)
+    path = tmp_path / "n.h5"
+    steps = [0.01, 0.02]
+    nf.write_captures(
+        path, noisy=image, clean=image, iso=100, camera="Alpha", quantization_step=steps
+    )
+    with pytest.raises(ValueError, match=r"steps of 0\.01 to 0\.02 of full scale"):
+        code_step(nf.read_captures(path))
 
 
 def test_the_figure_has_a_row_a_camera(captures, tmp_path):

@@ -1,12 +1,13 @@
 """`nf.evaluate`: the content of report.json."""
 
+import contextlib
 import json
 
 import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.evaluation import negative_log_likelihood
+from tfp_noiseflow.evaluation import measurement, negative_log_likelihood
 
 CAMERAS = ("A", "B")
 ISO_LEVELS = (100.0, 800.0)
@@ -62,9 +63,10 @@ def test_report_has_the_promised_keys(report):
     assert {"captures", "models", "differences", "by_camera_iso"} <= set(report)
     expected = {"noise_flow", "gaussian", "camera_nlf", "recalibrated_nlf", "true_nlf"}
     assert set(report["models"]) == expected
-    for entry in report["models"].values():
+    for name, entry in report["models"].items():
         numbers = {"nll", "nll_standard_error", "kl", "kl_paper"}
-        assert numbers | {"parameters"} == set(entry)
+        own = {"name"} if name == "noise_flow" else set()
+        assert numbers | {"parameters"} | own == set(entry)
         assert all(isinstance(entry[name], float) for name in numbers)
     for row in report["differences"]:
         assert {"model", "baseline", "nll", "paired_standard_error"} <= set(row)
@@ -149,6 +151,23 @@ def test_only_the_call_of_a_noise_model_is_needed(bare_captures):
     assert len(calls) == 2, "traced once for likelihoods and once for draws"
     assert entry["parameters"] == 0
     assert np.isfinite(entry["nll"])
+
+
+@pytest.mark.parametrize("cameras", [CAMERAS, ("A", "X")])
+def test_a_capture_file_that_was_opened_here_is_closed_again(bare_captures, monkeypatch, cameras):
+    opened = []
+    monkeypatch.setattr(
+        measurement,
+        "read_captures",
+        lambda path: opened.append(nf.read_captures(path)) or opened[0],
+    )
+    model = nf.CameraNLF(cameras, ISO_LEVELS, BETA1, BETA2)
+    # An evaluation that fails closes it too.
+    with contextlib.nullcontext() if cameras == CAMERAS else pytest.raises(ValueError):
+        nf.evaluate(model, bare_captures.path)
+    with pytest.raises(ValueError):
+        opened[0].read(0, 1)
+    assert len(bare_captures.read(0, 1)) == 1, "captures that were given stay open"
 
 
 def test_the_same_seed_gives_the_same_report_and_another_another(bare_captures):
@@ -244,6 +263,21 @@ def test_images_of_one_channel_have_no_channel_correlation(tmp_path):
         assert entry["channels"] is None
         assert entry["reason"] == "the images have one channel"
         assert abs(entry["horizontal"]) < 1
+
+
+def test_a_capture_file_given_by_its_path_is_closed(tmp_path, monkeypatch):
+    write(tmp_path / "t.h5", patches=8)
+    opened = []
+
+    def read_captures(path):
+        opened.append(nf.read_captures(path))
+        return opened[-1]
+
+    monkeypatch.setattr(measurement, "read_captures", read_captures)
+    nf.evaluate(true_model(), tmp_path / "t.h5")
+    assert len(opened) == 1
+    with pytest.raises(ValueError, match="it was closed"):
+        opened[0].read(0, 1)
 
 
 def test_photon_transfer_lies_on_the_law(tmp_path):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfp_noiseflow.captures.photographs import path_of
 from tfp_noiseflow.imaging import demosaic, draw_camera_colors, mosaic_rggb, process, unprocess
 from tfp_noiseflow.imaging.inverse_isp import (
     apply_exposure,
@@ -20,6 +19,7 @@ from tfp_noiseflow.imaging.isp import (
 )
 from tfp_noiseflow.imaging.picture import read_picture
 from tfp_noiseflow.imaging.raw_frame import with_white_balance
+from tfp_noiseflow.simulation.photographs import path_of
 
 COLORS = draw_camera_colors(2, np.random.default_rng(0))
 

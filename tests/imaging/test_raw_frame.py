@@ -1,5 +1,6 @@
 """Raw frames and pictures: what is written is what is read, and what cannot be read says why."""
 
+import errno
 import sys
 
 import numpy as np
@@ -138,8 +139,47 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         read_picture(tmp_path / "p.png")
     with pytest.raises(FileNotFoundError, match=r"none\.jpg"):
         read_picture(tmp_path / "none.jpg")
-    with pytest.raises(ValueError, match=r"a file among .*\.png"):
+    with pytest.raises(ValueError, match=r"a file among .*\.png.*received '\.gif'"):
         read_picture(tmp_path / "p.gif")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize("name", ["p.png", "p.jpg", "p.tif", "f.npz"])
+def test_a_truncated_file_is_named_and_said_to_be_damaged(tmp_path, name, kept):
+    imageio = pytest.importorskip("imageio.v3")
+    path = tmp_path / name
+    if name == "f.npz":
+        save_npz(path)
+    else:
+        imageio.imwrite(path, GENERATOR.integers(0, 256, (40, 60, 3)).astype(np.uint8))
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    # What the decoder says stands in brackets, and says something.
+    with pytest.raises(
+        ValueError, match=rf"{name}: expected a whole .*it is damaged or of another .* \(.*\w{{4}}"
+    ) as raised:
+        read_frame(path)
+    assert "Error()" not in str(raised.value)
+
+
+def test_a_file_that_the_system_does_not_give_is_not_said_to_be_damaged(tmp_path, monkeypatch):
+    imageio = pytest.importorskip("imageio.v3")
+    (tmp_path / "p.jpg").write_bytes(b"anything")
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "denied")
+
+    monkeypatch.setattr(imageio, "imread", refuse)
+    with pytest.raises(PermissionError):
+        read_frame(tmp_path / "p.jpg")
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(tmp_path):
+    with pytest.raises(ValueError, match=r"a file among .*'\.png'.*'\.dng'.*received a folder"):
+        read_frame(tmp_path)
+    for name, read in (("p.png", read_picture), ("f.npz", read_raw), ("f.dng", read_frame)):
+        (tmp_path / name).mkdir()
+        with pytest.raises(ValueError, match=rf"{name}: expected a file .*received a folder"):
+            read(tmp_path / name)
 
 
 def write_dng(path, codes, matrix, neutral, orientation=1):

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import tfp_noiseflow as nf
+from tests.scripts import run_process
 from tests.serving.rounding import assert_same
-from tests.train.test_commands import run
 from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.interop import load_released_checkpoint
 from tfp_noiseflow.interop.noise_strength import (
@@ -159,7 +159,7 @@ def test_missing_checkpoint_is_named(tmp_path):
 
 
 def test_import_gives_a_model_directory_of_the_same_model(directory, tmp_path, flow, mixed):
-    done = run("import_released", checkpoint=directory, model_dir=tmp_path / "model")
+    done = run_process("import_released", checkpoint=directory, model_dir=tmp_path / "model")
     assert done.returncode == 0, done.stderr
     model = nf.load_model(tmp_path / "model")
     noise = 0.01 * np.ones_like(mixed["clean"])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA
-from tfp_noiseflow.captures.phones import PHONES
 from tfp_noiseflow.laws.camera_law import CameraLaw
+from tfp_noiseflow.simulation.phones import PHONES
 
 ISOS = np.array([50.0, 100, 200, 640, 3200, 12800])
 # Arithmetic in float64 only.

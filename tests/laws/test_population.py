@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from tfp_noiseflow.captures.phones import PHONES
 from tfp_noiseflow.laws import population
 from tfp_noiseflow.laws.camera_law import CameraLaw
 from tfp_noiseflow.laws.camera_table import CameraTable, read_tables
 from tfp_noiseflow.laws.population import COVARIANCE, LIMITS, MEAN, RELATIVE, generic_cameras
 from tfp_noiseflow.laws.population_fit import fit_population
+from tfp_noiseflow.simulation.phones import PHONES
 
 ISOS = np.array([100.0, 200, 400, 800, 1600, 3200])
 

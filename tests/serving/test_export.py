@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -12,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, moved
+from tests.scripts import run_python
 from tests.serving.conftest import TRAINING_DATA
 from tests.serving.graphs import check_ops, nodes, saved_graph
 from tests.serving.requests import SIGNATURES, good, malformed
@@ -360,11 +360,7 @@ def test_saved_model_cli_runs_it(served, signatures, tmp_path, signature):
     if "camera" in request:
         arguments += ["--input_exprs", f"camera={request['camera'].tolist()}"]
     arguments += ["--outdir", str(tmp_path)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", *arguments],
-        capture_output=True,
-        text=True,
-    )
+    done = run_python("-m", "tensorflow.python.tools.saved_model_cli", *arguments)
     assert done.returncode == 0, done.stderr
     for name, value in expected.items():
         # NumPy keeps text of any length as objects.

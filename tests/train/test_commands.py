@@ -2,11 +2,7 @@
 
 import itertools
 import json
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,18 +10,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_noiseflow as nf
+from tests.scripts import ROOT, run, run_process
 from tests.sheets import cells
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.models.model_directory import write_baselines
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def run(script, **flags):
-    command = [sys.executable, "-m", f"train.{script}"]
-    command += [f"--{name}={value}" for name, value in flags.items()]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +55,7 @@ def demo(tmp_path_factory):
         ),
         ("export", {"model_dir": folder / "model", "output_dir": folder / "served"}),
     ):
-        done = run(script, **flags)
+        done = run_process(script, **flags)
         assert done.returncode == 0, f"{script}:\n{done.stdout}\n{done.stderr}"
         printed[script] = done.stdout
     return folder, printed
@@ -182,7 +170,7 @@ def test_paper_experiment_writes_tables_and_figures_and_resumes(demo, tmp_path):
         "epochs": 2,
         "batch_size": 20,
     }
-    done = run("paper_experiment", **flags)
+    done = run_process("paper_experiment", **flags)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "out" / "tables.md").read_text()
     for label in ("Gaussian", "camera NLF", "S-G-CAM, epoch picked by KL", "truth (floor)"):
@@ -247,7 +235,7 @@ def test_paper_experiment_leaves_no_validation_captures_out(demo, tmp_path):
 
 def test_a_model_is_shipped_with_its_report(demo, tmp_path):
     folder, _ = demo
-    done = run(
+    done = run_process(
         "ship_model",
         model_dir=folder / "model",
         report_dir=folder / "report",
@@ -267,7 +255,7 @@ def test_the_gallery_is_made(demo, tmp_path):
     folder, _ = demo
     photograph = np.random.default_rng(0).uniform(size=(40, 60, 3))
     write_png(photograph, tmp_path / "photograph.png")
-    done = run(
+    done = run_process(
         "gallery",
         model_dir=folder / "model",
         captures=folder / "captures" / "test.h5",
@@ -300,7 +288,7 @@ def test_denoisers_are_trained_compared_and_exported(demo, tmp_path):
         "filters": 8,
         "batch_size": 20,
     }
-    done = run("denoiser", **flags)
+    done = run_process("denoiser", **flags)
     assert done.returncode == 0, done.stderr
     assert "not checked" not in done.stdout, "the model directory names its scenes"
     table = (tmp_path / "table.md").read_text()
@@ -337,7 +325,7 @@ def test_new_camera_experiment_takes_the_layers_of_its_model_directory(demo, tmp
         for split in ("train", "validation", "test")
     }
     flags = {**captures, "output_dir": tmp_path, "model_dir": folder / "model"}
-    done = run("new_camera_experiment", **flags, architecture="S-G-CAM")
+    done = run_process("new_camera_experiment", **flags, architecture="S-G-CAM")
     assert done.returncode != 0 and "expected the --architecture of" in done.stderr
     assert "S-Ax1-G-Ax1-CAM" in done.stderr and "received 'S-G-CAM'" in done.stderr
     assert not list(tmp_path.iterdir())

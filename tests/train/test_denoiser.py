@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tests.train.test_commands import run
+from tests.scripts import run
 
 
 def write(path, scene, channels):

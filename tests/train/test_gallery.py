@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
+from tests.scripts import run
 from tests.sheets import cells
-from tests.train.test_commands import run
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.models.model_directory import write_baselines
 

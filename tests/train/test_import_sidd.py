@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tests.captures import sidd_form
-from tests.train.test_commands import run
-from tfp_noiseflow.captures.sidd_layout import SPLITS
+from tests.scripts import run, run_process
+from tests.sidd import sidd_form
 from tfp_noiseflow.denoising.experiment import check_scenes
+from tfp_noiseflow.sidd.layout import SPLITS
 
 TRAIN, TEST = SPLITS["train"][:20], SPLITS["test"][:5]
 
 
-def done(script, **flags):
+def done(script, run=run, **flags):
     finished = run(script, **flags)
     assert finished.returncode == 0, f"{script}:\n{finished.stdout}\n{finished.stderr}"
     return finished.stdout
@@ -35,7 +35,7 @@ def tree(tmp_path_factory):
     imported = {"sidd_root": data.parent, "output_dir": folder / "captures", "patch_size": 16}
     refused = run("import_sidd", **imported)
     assert refused.returncode != 0 and "received 'S8'" in refused.stderr
-    text = done("import_sidd", **imported, on_bad_file="skip")
+    text = done("import_sidd", run_process, **imported, on_bad_file="skip")
     (folder / "import.txt").write_text(text)
     captures = folder / "captures"
     done(
@@ -160,6 +160,7 @@ def test_a_camera_is_added_by_its_command(folder, tmp_path):
     nf.write_captures(new, block.clean + block.noise, block.clean, block.iso, "X1")
     done(
         "finetune_camera",
+        run_process,
         model_dir=folder / "model",
         captures=new,
         camera="X1",

@@ -72,6 +72,52 @@ def test_training_finds_the_noise_level_functions(captures, tmp_path):
     assert slope == pytest.approx(BETA1["a"], rel=0.05)
 
 
+class FirstStep(Exception):
+    pass
+
+
+@pytest.mark.parametrize("validates_on_itself", [False, True])
+def test_training_captures_are_read_once_before_the_first_step(
+    captures, tmp_path, monkeypatch, validates_on_itself
+):
+    train = captures[0]
+    validation = train.select(np.arange(len(train))) if not validates_on_itself else train
+    read, pixels = nf.Captures.read, []
+
+    def counting(self, start, stop, **options):
+        block = read(self, start, stop, **options)
+        if self is train:
+            pixels.append(block.noise.size)
+        return block
+
+    def stop(self, *args, **options):
+        raise FirstStep
+
+    monkeypatch.setattr(nf.Captures, "read", counting)
+    monkeypatch.setattr(nf.LikelihoodTrainer, "fit", stop)
+    if validates_on_itself:
+        # It reads them for itself.
+        monkeypatch.setattr(ValidationKl, "__init__", lambda *args, **options: None)
+    with pytest.raises(FirstStep):
+        nf.train_noise_model(flow(), train, validation, tmp_path / "m", ONE_EPOCH, verbose=0)
+    assert (tmp_path / "m" / "baselines.json").exists()
+    # Their digest is of the first and the last images; of the validation captures there is one too.
+    digested = 4 if validates_on_itself else 2
+    assert sum(pixels) == (len(train) + digested) * np.prod(train.image_shape)
+    # A training that goes on has its baselines, and checks the images once.
+    pixels.clear()
+    with pytest.raises(FirstStep):
+        nf.train_noise_model(flow(), train, validation, tmp_path / "m", ONE_EPOCH, verbose=0)
+    assert sum(pixels) == (len(train) + digested) * np.prod(train.image_shape)
+
+
+def test_baselines_of_a_training_are_those_fitted_to_its_captures(captures, tmp_path):
+    nf.train_noise_model(flow(), *captures, tmp_path / "m", ONE_EPOCH, verbose=0)
+    kept = load_baselines(tmp_path / "m")
+    assert kept["gaussian"].get_config() == nf.GaussianNoise.fit(captures[0]).get_config()
+    assert kept["recalibrated_nlf"].get_config() == nf.CameraNLF.fit(captures[0]).get_config()
+
+
 def test_model_directory_holds_what_it_says(captures, tmp_path):
     model_dir = tmp_path / "model"
     model = nf.train_noise_model(flow(), *captures, model_dir, SCHEDULE, verbose=0)

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.augmentation.random_conditions import RandomConditions
 from tfp_noiseflow.augmentation.stored_codes import as_stored
-from tfp_noiseflow.bijectors.conditions import as_float
+from tfp_noiseflow.conditions.conditions import CleanImage
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 
@@ -78,7 +77,7 @@ class AddCameraNoise(tf_keras.layers.Layer):
         super().__init__(name=name, trainable=False, dtype=noise_model.dtype.name)
         if not 0 <= quantization_step < 1:
             raise ValueError(f"expected 0 <= quantization_step < 1, received {quantization_step}.")
-        self._draw_conditions = RandomConditions(noise_model, camera, iso, iso_range)
+        self._draw_conditions = noise_model.known.drawing(camera, iso, iso_range)
         self.noise_model = noise_model
         self.quantization_step = quantization_step
         self.clips = clips
@@ -117,7 +116,7 @@ class AddCameraNoise(tf_keras.layers.Layer):
         self.calls.assign_add(1)
         return self._add(inputs, seed)
 
-    def map_function(self, index, element):
+    def map_function(self, index, element=None):
         """For `dataset.enumerate().map(..)`: the element with the noise of its index.
 
         Args:
@@ -128,6 +127,11 @@ class AddCameraNoise(tf_keras.layers.Layer):
           noisy, or (noisy, clean) with returns_pairs.
         """
         # -1 is the replica of no layer: a map function and a layer of one seed differ.
+        if not _is_index(index):
+            raise ValueError(
+                "expected the element's index first: dataset.enumerate().map(map_function), "
+                f"received {index}."
+            )
         return self._add(element, self._seed_of(index, -1))
 
     def _seed_of(self, number, replica) -> tf.Tensor:
@@ -141,7 +145,7 @@ class AddCameraNoise(tf_keras.layers.Layer):
         clean = features["clean"]
         if clean.dtype.is_floating:
             clean = tf.cast(clean, self.noise_model.dtype)
-        clean = as_float("clean", clean, self.noise_model.dtype)
+        clean = CleanImage().convert("clean", clean, self.noise_model.dtype)
         # As tf.random.split, but in the dtype that TFP's seeds have.
         seeds = tf.random.stateless_uniform([2, 2], seed, None, None, tf.int32)
         condition_seed, noise_seed = tf.unstack(seeds)
@@ -170,6 +174,14 @@ class AddCameraNoise(tf_keras.layers.Layer):
     def save_own_variables(self, store):
         """Refuses, see `get_config`."""
         self.get_config()
+
+
+def _is_index(index) -> bool:
+    """Whether it is an integer scalar, as `enumerate` gives."""
+    if isinstance(index, Mapping):
+        return False
+    index = tf.convert_to_tensor(index)
+    return index.dtype.is_integer and index.shape.rank in (0, None)
 
 
 def _features(inputs) -> Mapping:

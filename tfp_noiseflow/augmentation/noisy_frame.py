@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,19 +10,6 @@ import tensorflow as tf
 from tfp_noiseflow.captures.bayer import pack_bayer, unpack_bayer
 from tfp_noiseflow.imaging.raw_frame import RawFrame
 from tfp_noiseflow.models.noise_model import NoiseModel, sample_noise
-
-
-def check_conditions(
-    noise_model: NoiseModel, cameras: Sequence[str | None], isos: Sequence[float]
-) -> None:
-    """Raises ValueError unless a model knows every camera of a list at every ISO of a list."""
-    pairs = list(itertools.product(cameras, isos))
-    clean = tf.zeros([len(pairs), 2, 2, noise_model.channels or 4], noise_model.dtype)
-    names = [camera for camera, _ in pairs]
-    noise = noise_model(
-        clean, iso=[iso for _, iso in pairs], camera=None if None in names else names
-    )
-    noise.sample(seed=(0, 0))
 
 
 def noisy_frame(

@@ -1,26 +1,36 @@
-"""Conditional bijectors on images: one a file, tensors only."""
+"""Conditional bijectors on images: the layers, one a file, and what they are composed with."""
 
 from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
-from tfp_noiseflow.bijectors.bound import Bound
-from tfp_noiseflow.bijectors.condition_table import ConditionTable
-from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
-from tfp_noiseflow.bijectors.conditioner import ConvolutionalConditioner
+from tfp_noiseflow.bijectors.conditioner import Conditioner, ConvolutionalConditioner
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
-from tfp_noiseflow.bijectors.rearranged import Rearranged, Reordered, Squeezed
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
-from tfp_noiseflow.bijectors.unconditional import Unconditional
+from tfp_noiseflow.composition.bound import Bound
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
+from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.composition.rearranged import Rearranged, Reordered, Squeezed
+from tfp_noiseflow.composition.unconditional import Unconditional
+from tfp_noiseflow.conditions import Camera, CleanImage, Iso
+from tfp_noiseflow.images import Image
+from tfp_noiseflow.laws import ConditionTable, Law
 
 __all__ = [
     "AffineCoupling",
     "Bound",
+    "Camera",
+    "CleanImage",
     "ConditionTable",
     "ConditionalBijector",
     "ConditionalChain",
+    "Conditioner",
     "ConvolutionalConditioner",
     "Gain",
+    "Image",
     "InvertibleConv1x1",
+    "Iso",
+    "Law",
+    "Layer",
     "Rearranged",
     "Reordered",
     "SignalDependent",

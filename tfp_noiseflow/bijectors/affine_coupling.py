@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.bijectors.conditioner import ConvolutionalConditioner
+from tfp_noiseflow.bijectors.conditioner import Conditioner, ConvolutionalConditioner
+from tfp_noiseflow.composition.layer import Layer
 
 
-class AffineCoupling(ConditionalBijector):
+class AffineCoupling(Layer):
     """Scales and shifts the second half of the channels by a network of the first half.
 
     ```none
@@ -21,14 +21,15 @@ class AffineCoupling(ConditionalBijector):
     ildj      sum l
     ```
 
-    Conditions: none.
+    Conditions: those of the conditioner; none of the default one.
 
     Args:
       channels: C >= 2.
       hidden_channels: width of the default network.
       has_border_indicator: whether the default network sees the border.
-      conditioner: a tf.Module to use as net instead, [.., H, W, floor(C / 2)] to
-        [.., H, W, 2 ceil(C / 2)]; its variables are tracked.
+      conditioner: what to use as net instead, [.., H, W, floor(C / 2)] to
+        [.., H, W, 2 ceil(C / 2)]: a `Conditioner`, or any function of tensors, with which the
+        coupling has no folded form; the variables of a tf.Module are tracked.
       seed: of the default network's initial weights; None: random ones.
       dtype: float32 or float64.
       name: of the layer.
@@ -42,7 +43,8 @@ class AffineCoupling(ConditionalBijector):
     [2]: Abdelhamed, Brubaker, Brown. Noise Flow. ICCV 2019. Equations 9 to 11.
     """
 
-    conditions = {}
+    gains_from_folding = True
+    splits_to_halves = True
 
     def __init__(
         self,
@@ -50,7 +52,7 @@ class AffineCoupling(ConditionalBijector):
         *,
         hidden_channels: int = 4,
         has_border_indicator: bool = False,
-        conditioner: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        conditioner: Conditioner | Callable[[tf.Tensor], tf.Tensor] | None = None,
         seed=None,
         dtype=tf.float32,
         name: str = "affine_coupling",
@@ -60,7 +62,7 @@ class AffineCoupling(ConditionalBijector):
             raise ValueError(f"{name}: expected channels >= 2, received {channels}.")
         with tf.name_scope(name) as name:
             super().__init__(dtype=dtype, parameters=parameters, name=name)
-            self._conditioning_channels = channels // 2
+            self.channels = channels
             self.conditioner = conditioner or ConvolutionalConditioner(
                 channels // 2,
                 2 * (channels - channels // 2),
@@ -71,22 +73,45 @@ class AffineCoupling(ConditionalBijector):
             )
             self.scale = tf.Variable(tf.ones([], dtype), name="scale")
 
-    def _forward_and_log_det(self, x):
-        x0, x1 = self._halves(x)
-        shift, log_scale = self._shift_and_log_scale(x0)
-        y = tf.concat([x0, (x1 - shift) * tf.exp(-log_scale)], axis=-1)
-        return y, -tf.reduce_sum(log_scale, axis=[-3, -2, -1])
+    @property
+    def conditions(self):
+        return getattr(self.conditioner, "conditions", {})
 
-    def _inverse_and_log_det(self, y):
-        y0, y1 = self._halves(y)
-        shift, log_scale = self._shift_and_log_scale(y0)
-        x = tf.concat([y0, y1 * tf.exp(log_scale) + shift], axis=-1)
-        return x, tf.reduce_sum(log_scale, axis=[-3, -2, -1])
+    @property
+    def can_fold(self):
+        # A class that has a call of its own computes something else than its `on_image`.
+        net = type(self.conditioner)
+        return issubclass(net, Conditioner) and net.__call__ is Conditioner.__call__
 
-    def _halves(self, x):
-        # A split, not two slices: the gradient of a slice is a padded image of its own.
-        return tf.split(x, [self._conditioning_channels, -1], axis=-1)
+    def forward_image(self, x, **conditions):
+        x0, x1 = x.split(self._halves)
+        shift, log_scale = self._shift_and_log_scale(x0, conditions)
+        y1 = x1.mapped(
+            lambda x1, shift, log_scale: (x1 - shift) * tf.exp(-log_scale), shift, log_scale
+        )
+        return x0.joined(y1), -log_scale.summed()
 
-    def _shift_and_log_scale(self, x0):
-        shift, raw = tf.split(self.conditioner(x0), 2, axis=-1)
-        return shift, self.scale * tf.tanh(raw)
+    def inverse_image(self, y, **conditions):
+        y0, y1 = y.split(self._halves)
+        shift, log_scale = self._shift_and_log_scale(y0, conditions)
+        x1 = y1.mapped(
+            lambda y1, shift, log_scale: y1 * tf.exp(log_scale) + shift, shift, log_scale
+        )
+        return y0.joined(x1), log_scale.summed()
+
+    @property
+    def _halves(self):
+        return self.channels // 2, self.channels - self.channels // 2
+
+    def _shift_and_log_scale(self, x0, conditions):
+        parts = (self._halves[1],) * 2
+        if self.can_fold:
+            result = self.conditioner.on_image(x0, parts=parts, **conditions)
+        else:
+            values = {
+                name: value.values if self.conditions[name].is_image else value
+                for name, value in conditions.items()
+            }
+            result = x0.mapped(lambda x0: self.conditioner(x0, **values))
+        shift, raw = result.split(parts)
+        return shift, raw.mapped(lambda raw: self.scale * tf.tanh(raw))

@@ -2,18 +2,65 @@
 
 from __future__ import annotations
 
+import abc
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.convolution import convolve
+from tfp_noiseflow.conditions.conditions import Condition
+from tfp_noiseflow.images.image import Image
+from tfp_noiseflow.images.plain import PlainImage
 
 
-class ConvolutionalConditioner(tf.Module):
+class Conditioner(tf.Module, abc.ABC):
+    """A network that is written once for all forms of an image.
+
+    Attributes:
+      conditions: what it depends on besides the image, by name.
+    """
+
+    conditions: Mapping[str, Condition] = {}
+
+    @abc.abstractmethod
+    def on_image(self, image: Image, *, parts: Sequence[int], **conditions) -> Image:
+        """The network.
+
+        Args:
+          image: of the half of the channels that conditions.
+          parts: the sizes into which the result will be split, for its last convolution.
+          **conditions: the values of `self.conditions`, checked; images as `Image`s.
+        """
+
+    def __call__(self, images: tf.Tensor, **conditions) -> tf.Tensor:
+        """[.., H, W, C] -> [.., H, W, D], in the plain form; conditions as tensors."""
+        given = {
+            name: PlainImage(value) if self.conditions[name].is_image else value
+            for name, value in conditions.items()
+        }
+        image = PlainImage(images)
+        # The plain form has its channels in their order whatever the parts.
+        return self.on_image(image, parts=None, **given).values
+
+
+class ConvolutionalConditioner(Conditioner):
     """conv3x3 - ReLU - conv1x1 - ReLU - conv3x3, zero padded, no batch normalisation.
 
     The last convolution starts at zero, so that a coupling starts as the identity. A border
     indicator appends to its input a channel that is 1 on the padding and 0 inside, which tells
     it zeros that were padded from zeros that were computed.
+
+    A subclass may declare `conditions` and give further channels, which the first convolution
+    sees beside the image:
+
+    ```python
+    class SeesClean(ConvolutionalConditioner):
+        conditions = {"clean": CleanImage()}
+        num_further_channels = 4
+
+        def further_channels(self, image, *, clean):
+            return [clean]
+    ```
 
     Args:
       channels_in: channels of the half that conditions.
@@ -28,6 +75,8 @@ class ConvolutionalConditioner(tf.Module):
     [1]: Abdelhamed, Brubaker, Brown. Noise Flow. ICCV 2019. Section 3.1.
     [2]: Kingma, Dhariwal. Glow. NeurIPS 2018. The zero start of the last convolution.
     """
+
+    num_further_channels = 0
 
     def __init__(
         self,
@@ -45,6 +94,7 @@ class ConvolutionalConditioner(tf.Module):
             raise ValueError(f"expected hidden_channels >= 1, received {hidden_channels}.")
         generator = np.random.default_rng(seed)
         self.has_border_indicator = has_border_indicator
+        channels_in += self.num_further_channels
 
         def variables(size, inputs, outputs, name, scale):
             kernel = scale * generator.standard_normal((size, size, inputs, outputs))
@@ -63,20 +113,31 @@ class ConvolutionalConditioner(tf.Module):
         inputs = hidden_channels + has_border_indicator
         self.kernel3, self.bias3 = variables(3, inputs, channels_out, "conv3", 0.0)
 
-    def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """[.., H, W, channels_in] -> [.., H, W, channels_out]."""
-        hidden = tf.nn.relu(tf.nn.bias_add(convolve(images, self.kernel1), self.bias1))
-        hidden = tf.nn.relu(tf.nn.bias_add(convolve(hidden, self.kernel2), self.bias2))
-        inner = self.kernel3[:, :, : hidden.shape[-1]]
-        result = tf.nn.bias_add(convolve(hidden, inner), self.inner_bias)
+    def further_channels(self, image: Image, **conditions) -> list[Image]:
+        """Images of `num_further_channels` in all, made of the conditions; see the class.
+
+        Numbers of images become channels by `image.constant(numbers)`.
+        """
+        del image, conditions
+        return []
+
+    def on_image(self, image, *, parts, **conditions):
+        seen = image
+        if further := self.further_channels(image, **conditions):
+            first, *others = image.broadcast(*further)
+            seen = first.joined(*others)
+        hidden = seen.convolved(self.kernel1, self.bias1).mapped(tf.nn.relu)
+        hidden = hidden.convolved(self.kernel2, self.bias2).mapped(tf.nn.relu)
+        inner = self.kernel3[:, :, : hidden.channels]
+        result = hidden.convolved(inner, self._inner_bias, parts)
         if not self.has_border_indicator:
             return result
-        shape = tf.shape(images)
-        ones = tf.ones([1, shape[-3], shape[-2], 1], images.dtype)
-        return result - tf.nn.conv2d(ones, self.kernel3[:, :, -1:], 1, "SAME")[0]
+        ones = image.constant(tf.ones([1], self.kernel3.dtype))
+        border = ones.convolved(self.kernel3[:, :, -1:], parts=parts)
+        return result.mapped(tf.subtract, border)
 
     @property
-    def inner_bias(self) -> tf.Tensor:
+    def _inner_bias(self) -> tf.Tensor:
         """The last bias, for an indicator that is -1 inside and 0 on the padding.
 
         1 outside and 0 inside is 1 everywhere minus a zero-padded image of ones: the same numbers

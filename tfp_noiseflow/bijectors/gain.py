@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import tensorflow as tf
+from tensorflow_probability.python.internal import parameter_properties
 
-from tfp_noiseflow.bijectors.condition_table import ConditionTable
-from tfp_noiseflow.bijectors.conditional_bijector import (
-    ConditionalBijector,
-    dimensions,
-    over_image,
-)
-from tfp_noiseflow.bijectors.conditions import merged
+from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.conditions.conditions import Iso, merged
+from tfp_noiseflow.laws import ConditionTable, Law, as_law
 
 
-class Gain(ConditionalBijector):
+class Gain(Layer):
     """Scales noise by the gain that a camera applies at an ISO.
 
     ```none
@@ -23,14 +20,16 @@ class Gain(ConditionalBijector):
     fldj      H W C log gamma
     ```
 
-    Conditions: `iso` (one of the levels) and, with camera factors, `camera` (an index).
+    Conditions: `iso` and those of the laws: by default one of the levels and, with camera factors,
+    `camera` (an index).
 
     Args:
       iso_levels: the ISOs that captures may have; each has its own u, which starts at 1/200.
       num_cameras: number of cameras with a factor psi of their own, which starts at 1; None: no
         camera factors, psi = 1 (the paper's models without CAM).
-      log_u, log_psi: the tables to use instead, for other initial values or other dependencies
-        (log_u may depend on the camera too).
+      log_u, log_psi: what to use instead: a law, such as a table, for other initial values or
+        other dependencies (log_u may depend on the camera too); a number, from which a variable
+        is made; or a variable or tensor, which is used as it is, one for all cameras and ISOs.
       dtype: float32 or float64.
       name: of the layer; also TFP's key for its conditions in a composition.
 
@@ -53,18 +52,39 @@ class Gain(ConditionalBijector):
         with tf.name_scope(name) as name:
             super().__init__(dtype=dtype, parameters=parameters, name=name)
             if log_u is None:
-                initial_log_u = tf.math.log(tf.constant(1 / 200, dtype))
+                initial_log_u = tf.math.log(tf.constant(1 / 200, dtype)).numpy()
                 log_u = ConditionTable(
                     initial_log_u, iso_levels=iso_levels, dtype=dtype, name="log_u"
                 )
             if log_psi is None and num_cameras is not None:
                 log_psi = ConditionTable(0.0, num_cameras=num_cameras, dtype=dtype, name="log_psi")
-            self.log_u = log_u
-            self.log_psi = log_psi
+            self.log_u = as_law(log_u, 0.0, dtype=dtype, name="log_u")
+            self.log_psi = None
+            if log_psi is not None:
+                self.log_psi = as_law(log_psi, 0.0, dtype=dtype, name="log_psi")
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        return {
+            "log_u": parameter_properties.ParameterProperties(event_ndims=0),
+            "log_psi": parameter_properties.ParameterProperties(event_ndims=0),
+        }
+
+    @property
+    def _laws(self) -> list[Law]:
+        return [law for law in (self.log_u, self.log_psi) if law is not None]
 
     @property
     def conditions(self):
-        return merged(*(t.conditions for t in (self.log_u, self.log_psi) if t is not None))
+        return merged({"iso": Iso()}, *(law.conditions for law in self._laws))
+
+    @property
+    def is_scaling(self):
+        return True
+
+    @property
+    def can_fold(self):
+        return all(law.batch_shape.rank == 0 for law in self._laws)
 
     def log_gain(self, *, iso: tf.Tensor, camera: tf.Tensor | None = None) -> tf.Tensor:
         """log gamma of a batch, shape [..] of iso and camera."""
@@ -73,19 +93,25 @@ class Gain(ConditionalBijector):
             log_gain += self.log_psi(iso=iso, camera=camera)
         return log_gain
 
-    def physical_parameters(self) -> dict[str, tuple[tuple[str, ...], tf.Tensor]]:
-        """`gamma` at psi = 1 by ISO (and camera, where u depends on it), and `psi` by camera."""
-        log_u = tf.convert_to_tensor(self.log_u.values)
-        iso = tf.constant(self.log_u.iso_levels, log_u.dtype)
-        physical = {"gamma": (self.log_u.axes, tf.exp(log_u) * iso)}
+    def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
+        """`gamma(ISO ..)` at psi = 1, and `psi(..)`, by all that they depend on."""
+        shown = {}
+        labels, given = self.log_u.shown(cameras)
+        if "iso" in given:
+            gamma = tf.exp(self.log_u(**given)) * given["iso"]
+            shown |= {f"gamma{label}": value for label, value in zip(labels, gamma, strict=True)}
         if self.log_psi is not None:
-            physical["psi"] = (self.log_psi.axes, tf.exp(self.log_psi.values))
-        return physical
+            labels, given = self.log_psi.shown(cameras)
+            psi = tf.reshape(tf.exp(self.log_psi(**given)), [-1])
+            shown |= {f"psi{label}": value for label, value in zip(labels, psi, strict=True)}
+        return shown
 
-    def _forward_and_log_det(self, x, *, iso, camera=None):
-        log_gain = self.log_gain(iso=iso, camera=camera)
-        return x * over_image(tf.exp(log_gain)), dimensions(x) * log_gain
+    def forward_image(self, x, **conditions):
+        log_gain = self.log_gain(**conditions)
+        gain = x.spread(tf.exp(log_gain))
+        return x.mapped(lambda x: x * gain), x.dimensions * log_gain
 
-    def _inverse_and_log_det(self, y, *, iso, camera=None):
-        log_gain = self.log_gain(iso=iso, camera=camera)
-        return y * over_image(tf.exp(-log_gain)), -dimensions(y) * log_gain
+    def inverse_image(self, y, **conditions):
+        log_gain = self.log_gain(**conditions)
+        gain = y.spread(tf.exp(-log_gain))
+        return y.mapped(lambda y: y * gain), -y.dimensions * log_gain

@@ -6,11 +6,10 @@ import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.bijectors.convolution import convolve
+from tfp_noiseflow.composition.layer import Layer
 
 
-class InvertibleConv1x1(ConditionalBijector):
+class InvertibleConv1x1(Layer):
     """Mixes the channels of every pixel with one matrix A = P L U.
 
     ```none
@@ -41,6 +40,7 @@ class InvertibleConv1x1(ConditionalBijector):
     """
 
     conditions = {}
+    gains_from_folding = True
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class InvertibleConv1x1(ConditionalBijector):
             raise ValueError(f"{name}: expected channels >= 1, received {channels}.")
         with tf.name_scope(name) as name:
             super().__init__(dtype=dtype, parameters=parameters, name=name)
+            self.channels = channels
             normal = np.random.default_rng(seed).standard_normal((channels, channels))
             rotation, _ = np.linalg.qr(normal)
             permutation, lower, upper = scipy.linalg.lu(rotation)
@@ -88,19 +89,8 @@ class InvertibleConv1x1(ConditionalBijector):
         # In float64: the rounding of an inverse in float32 would be the largest error of a flow.
         return tf.cast(tf.linalg.inv(tf.cast(self.matrix, tf.float64)), self.dtype)
 
-    def _forward_and_log_det(self, x):
-        return _times(x, self.inverse_matrix), -self._log_det(x)
+    def forward_image(self, x):
+        return x.mixed(self.inverse_matrix), -x.pixels * tf.reduce_sum(self.log_scale)
 
-    def _inverse_and_log_det(self, y):
-        return _times(y, self.matrix), self._log_det(y)
-
-    def _log_det(self, x):
-        if x.shape[-3:-1].is_fully_defined():
-            pixels = tf.constant(x.shape[-3:-1].num_elements(), self.dtype)
-        else:
-            pixels = tf.cast(tf.reduce_prod(tf.shape(x)[-3:-1]), self.dtype)
-        return pixels * tf.reduce_sum(self.log_scale)
-
-
-def _times(images: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    return convolve(images, matrix[tf.newaxis, tf.newaxis])
+    def inverse_image(self, y):
+        return y.mixed(self.matrix), y.pixels * tf.reduce_sum(self.log_scale)

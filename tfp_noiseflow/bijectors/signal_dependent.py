@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tensorflow as tf
+from tensorflow_probability.python.internal import parameter_properties
 
-from tfp_noiseflow.bijectors.condition_table import ConditionTable
-from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector, over_image
-from tfp_noiseflow.bijectors.conditions import CleanImage, merged
 from tfp_noiseflow.bijectors.gain import Gain
+from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.conditions.conditions import CleanImage, merged
+from tfp_noiseflow.images.image import over_image
+from tfp_noiseflow.laws import Law, as_law
 
 
-class SignalDependent(ConditionalBijector):
+class SignalDependent(Layer):
     """Scales noise by the standard deviation of a noise level function of the clean image.
 
     ```none
@@ -24,13 +26,15 @@ class SignalDependent(ConditionalBijector):
     Data sets give clean images after the gain; the gain layer's gamma takes it off again. Clean
     values below 0 (black-subtracted data dip below it) count as 0; above 1.001 or NaN raise.
 
-    Conditions: `clean`, and those of the gain and of the tables.
+    Conditions: `clean`, and those of the gain and of the laws.
 
     Args:
       gain: the gain layer whose gamma divides the clean image, sharing its variables; None:
         gamma = 1, the noise level function acts on the clean image itself.
-      log_beta1, log_beta2: the tables b1 and b2 to use; by default one number each, which start
-        at -5 and 0 as in the paper. Tables by camera, ISO or both give each its own.
+      log_beta1, log_beta2: b1 and b2; by default one number each, which start at -5 and 0 as in
+        the paper. A law, such as a table by camera, ISO or both, gives each its own; of a number
+        a variable is made; a variable or tensor is used as it is and may have batch dimensions
+        [.., 1] in front of the images'.
       dtype: float32 or float64.
       name: of the layer; also TFP's key for its conditions in a composition.
 
@@ -43,8 +47,8 @@ class SignalDependent(ConditionalBijector):
         self,
         gain: Gain | None = None,
         *,
-        log_beta1: ConditionTable | None = None,
-        log_beta2: ConditionTable | None = None,
+        log_beta1: Law | float | tf.Tensor | None = None,
+        log_beta2: Law | float | tf.Tensor | None = None,
         dtype=tf.float32,
         name: str = "signal_dependent",
     ):
@@ -52,8 +56,15 @@ class SignalDependent(ConditionalBijector):
         with tf.name_scope(name) as name:
             super().__init__(dtype=dtype, parameters=parameters, name=name)
             self.gain = gain
-            self.log_beta1 = log_beta1 or ConditionTable(-5.0, dtype=dtype, name="log_beta1")
-            self.log_beta2 = log_beta2 or ConditionTable(0.0, dtype=dtype, name="log_beta2")
+            self.log_beta1 = as_law(log_beta1, -5.0, dtype=dtype, name="log_beta1")
+            self.log_beta2 = as_law(log_beta2, 0.0, dtype=dtype, name="log_beta2")
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        return {
+            "log_beta1": parameter_properties.ParameterProperties(event_ndims=0),
+            "log_beta2": parameter_properties.ParameterProperties(event_ndims=0),
+        }
 
     @property
     def conditions(self):
@@ -72,21 +83,33 @@ class SignalDependent(ConditionalBijector):
         beta2 = tf.exp(self.log_beta2(iso=iso, camera=camera))
         return over_image(tf.exp(log_slope)) * tf.nn.relu(clean) + over_image(beta2)
 
-    def physical_parameters(self) -> dict[str, tuple[tuple[str, ...], tf.Tensor]]:
-        """`beta1` and `beta2`, by whatever they depend on."""
-        return {
-            "beta1": (self.log_beta1.axes, tf.exp(self.log_beta1.values)),
-            "beta2": (self.log_beta2.axes, tf.exp(self.log_beta2.values)),
-        }
+    @property
+    def is_scaling(self):
+        return True
 
-    def _forward_and_log_det(self, x, *, clean, iso=None, camera=None):
-        variance = self.variance(clean, iso=iso, camera=camera)
-        return x * tf.sqrt(variance), _half_log_sum(variance)
+    @property
+    def can_fold(self):
+        laws = (self.log_beta1, self.log_beta2)
+        is_single = all(law.batch_shape.rank == 0 for law in laws)
+        return is_single and (self.gain is None or self.gain.can_fold)
 
-    def _inverse_and_log_det(self, y, *, clean, iso=None, camera=None):
-        variance = self.variance(clean, iso=iso, camera=camera)
-        return y * tf.math.rsqrt(variance), -_half_log_sum(variance)
+    def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
+        """`beta1` and `beta2`, by all that they depend on."""
+        shown = {}
+        for name, law in (("beta1", self.log_beta1), ("beta2", self.log_beta2)):
+            labels, given = law.shown(cameras)
+            values = tf.reshape(tf.exp(law(**given)), [-1])
+            shown |= {f"{name}{label}": value for label, value in zip(labels, values, strict=True)}
+        return shown
+
+    def forward_image(self, x, *, clean, **conditions):
+        variance = clean.mapped(lambda clean: self.variance(clean, **conditions))
+        return x.mapped(lambda x, v: x * tf.sqrt(v), variance), _half_log_sum(variance)
+
+    def inverse_image(self, y, *, clean, **conditions):
+        variance = clean.mapped(lambda clean: self.variance(clean, **conditions))
+        return y.mapped(lambda y, v: y * tf.math.rsqrt(v), variance), -_half_log_sum(variance)
 
 
-def _half_log_sum(variance: tf.Tensor) -> tf.Tensor:
-    return 0.5 * tf.reduce_sum(tf.math.log(variance), axis=[-3, -2, -1])
+def _half_log_sum(variance) -> tf.Tensor:
+    return 0.5 * variance.mapped(tf.math.log).summed()

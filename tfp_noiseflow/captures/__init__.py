@@ -1,4 +1,4 @@
-"""Capture files: the one data format, and what produces them."""
+"""Capture files: the one data format, and its stream for training."""
 
 from tfp_noiseflow.captures.capture_file import (
     CaptureBlock,
@@ -8,12 +8,19 @@ from tfp_noiseflow.captures.capture_file import (
     write_captures,
 )
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
+from tfp_noiseflow.captures.import_captures import import_captures
+from tfp_noiseflow.captures.source import Source, SourceImage, SplitPlan, fingerprint_of
 
 __all__ = [
     "CaptureBlock",
     "CaptureWriter",
     "Captures",
+    "Source",
+    "SourceImage",
+    "SplitPlan",
     "epoch_steps",
+    "fingerprint_of",
+    "import_captures",
     "read_captures",
     "training_dataset",
     "validation_dataset",

@@ -260,6 +260,8 @@ def write_captures(
 def read_captures(path: str | os.PathLike, *, dequantises: bool = True) -> Captures:
     """Opens a capture file; pixels are read when they are asked for.
 
+    `with nf.read_captures(path) as captures` closes it at the end.
+
     Args:
       path: a capture file.
       dequantises: whether quantised noisy values are dequantised: for a density; not for a
@@ -270,13 +272,16 @@ def read_captures(path: str | os.PathLike, *, dequantises: bool = True) -> Captu
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: the file is damaged or no capture file; names the file and the data set.
+      ValueError: the file is damaged or no capture file; names the file and the data set. Or it is
+        a folder; names the capture files in it.
     """
     return Captures(path, dequantises=dequantises)
 
 
 class Captures:
     """The captures of one file, read block by block.
+
+    A context manager, which closes the file on exit.
 
     Attributes:
       path: the file.
@@ -297,6 +302,11 @@ class Captures:
         self.path = shown_as or path  # A writer checks a file that is not yet at its place.
         if not os.path.exists(path):
             raise FileNotFoundError(f"{self.path}: no such capture file.")
+        if os.path.isdir(path):
+            raise ValueError(
+                f"{self.path}: expected a capture file, received a folder, which holds "
+                f"{_capture_files_in(path) or 'none'}."
+            )
         message = (
             f"{self.path}: expected a capture file (HDF5), but it cannot be opened; it is "
             "truncated or of another format"
@@ -363,8 +373,14 @@ class Captures:
             f"cameras {list(self.cameras)}, ISO {[f'{iso:g}' for iso in self.iso_levels]})"
         )
 
+    def __enter__(self) -> Captures:
+        return self
+
+    def __exit__(self, error_type, error, traceback) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Closes the file; captures cannot be read any more."""
+        """Closes the file; captures cannot be read any more, nor those selected of them."""
         self._file.close()
 
     def blocks(self, size: int = 256, *, seed: int = 0) -> Iterator[CaptureBlock]:
@@ -380,28 +396,6 @@ class Captures:
         """
         for start in range(0, len(self), size):
             yield self.read(start, min(start + size, len(self)), seed=seed)
-
-    def check_known(self, cameras: Sequence[str] | None, iso_levels: Sequence[float] | None):
-        """Raises ValueError unless all cameras and ISOs of the file are among those given.
-
-        Args:
-          cameras, iso_levels: what a model knows; None: it takes any.
-        """
-        unknown = [] if cameras is None else sorted(set(self.cameras) - set(cameras))
-        if unknown:
-            raise ValueError(
-                f"{self.path}: expected captures of the cameras {sorted(cameras)} that the model "
-                f"knows, received captures of {list(self.cameras)}; unknown: {unknown}."
-            )
-        if iso_levels is None:
-            return
-        levels = np.asarray(iso_levels, np.float64)
-        is_known = np.isclose(np.array(self.iso_levels)[:, None], levels, rtol=1e-4).any(axis=1)
-        if not is_known.all():
-            raise ValueError(
-                f"{self.path}: expected captures at the ISOs {sorted(iso_levels)} that the model "
-                f"knows, received captures at {list(self.iso_levels)}."
-            )
 
     def read(self, start: int, stop: int, *, seed: int | Sequence[int] = 0) -> CaptureBlock:
         """Captures start to stop - 1, normalised and dequantised.
@@ -452,6 +446,8 @@ class Captures:
 
     def _stored(self, name: str, index: np.ndarray) -> np.ndarray:
         """Rows of a data set as the file holds them."""
+        if not self._file:
+            raise ValueError(f"{self.path}: expected an open capture file, it was closed.")
         rows = self._rows[index]
         start, stop = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
         # HDF5 is slow to pick rows one by one, and reads whole chunks anyway.
@@ -583,6 +579,17 @@ class Captures:
         if values is None:
             values = np.full(count, self._attribute(name, default))
         return np.asarray(values, np.float64)
+
+
+def _capture_files_in(folder: str) -> list[str]:
+    """Names of a folder's files that have the data sets of a capture file."""
+    found = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_file() and h5py.is_hdf5(entry.path):
+            with contextlib.suppress(OSError, RuntimeError), h5py.File(entry.path, "r") as file:
+                if set(REQUIRED) <= set(file):
+                    found.append(entry.name)
+    return found
 
 
 def _as_text(name: str, text) -> str:

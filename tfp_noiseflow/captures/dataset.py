@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures
+from tfp_noiseflow.conditions.conditions import Camera
+from tfp_noiseflow.conditions.known import Known
 
 # Of float32 noise and clean images. HDF5 reads hold one lock, so that few large ones are fast and
 # many small ones are not: a block is 128 captures of 32x32x4, a whole number of a file's chunks.
@@ -35,7 +37,8 @@ def training_dataset(
 
     Args:
       captures: what to read.
-      cameras: the names whose positions become the `camera` indices; None: no indices are given.
+      cameras: the names whose positions become the `camera` indices; None: all are 0, for models
+        that take any camera.
       batch_size: B; batches are full, what is left of an epoch is dropped. See `epoch_steps`.
       seed: of the order and of the dequantisation.
       first_epoch: the epoch to begin with.
@@ -47,7 +50,7 @@ def training_dataset(
     Raises:
       ValueError: captures of a camera that is not among `cameras`.
     """
-    captures.check_known(cameras, None)
+    _known(cameras).check_captures(captures)
     steps = epoch_steps(captures, batch_size)
     batch_size = min(batch_size, len(captures))
 
@@ -69,13 +72,19 @@ def validation_dataset(
     seed: int = 0,
 ) -> tf.data.Dataset:
     """All captures once, in file order, dequantised with a fixed seed; else as for training."""
-    captures.check_known(cameras, None)
+    _known(cameras).check_captures(captures)
 
     def batches():
         for block in captures.blocks(batch_size, seed=seed):
             yield _as_features(block, cameras)
 
     return _dataset(batches, captures, None)
+
+
+def _known(cameras: Sequence[str] | None) -> Known:
+    if cameras is None:
+        return Known()
+    return Known.of({"camera": Camera(len(cameras))}, tuple(cameras))
 
 
 def epoch_steps(captures: Captures, batch_size: int) -> int:

@@ -230,6 +230,21 @@ def check_scenes(
             )
 
 
+def code_step(captures: Captures) -> float:
+    """The distance of codes as a fraction of full scale.
+
+    Raises:
+      ValueError: it is not the same for all captures.
+    """
+    steps = captures.quantization_step / (captures.white_level - captures.black_level)
+    if np.ptp(steps) > 1e-6 * steps.max():
+        raise ValueError(
+            f"{captures.path}: expected captures of one quantisation for --as_codes, received "
+            f"steps of {steps.min():g} to {steps.max():g} of full scale."
+        )
+    return float(steps[0])
+
+
 def measure_denoiser(
     denoiser: tf_keras.Model | None, captures: Captures, *, batch_size: int = 64
 ) -> dict:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.atomic_write import written_beside
+from tfp_noiseflow.atomic_write import write_json, written_beside
 
 
 def export_denoiser(denoiser: tf_keras.Model, base_dir: str | os.PathLike) -> str:
@@ -41,3 +42,27 @@ def export_denoiser(denoiser: tf_keras.Model, base_dir: str | os.PathLike) -> st
     with written_beside(path) as partial:
         tf.saved_model.save(served, partial, signatures={"serving_default": serving_default})
     return path
+
+
+def export_once(
+    denoiser: tf_keras.Model, folder: str | os.PathLike, source: str, seed: int
+) -> None:
+    """Exports a denoiser, unless a run that was stopped has exported this one.
+
+    `exported.json` says of which seed each export is; another seed's becomes a new version.
+
+    Args:
+      denoiser: trained.
+      folder: of the exports, a folder a source.
+      source: what it was trained on.
+      seed: of its training.
+    """
+    record = os.path.join(folder, "exported.json")
+    seeds = {}
+    if os.path.exists(record):
+        with open(record, encoding="utf-8") as file:
+            seeds = json.load(file)
+    path = os.path.join(folder, source)
+    if seeds.get(source) != seed or not os.path.isdir(path):
+        export_denoiser(denoiser, path)
+        write_json(record, {**seeds, source: seed})

@@ -13,9 +13,9 @@ from tfp_noiseflow.captures.bayer import unpack_bayer
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.denoising.experiment import SOURCES
 from tfp_noiseflow.denoising.quality import psnr_and_ssim
-from tfp_noiseflow.evaluation.examples import captures_to_show
 from tfp_noiseflow.imaging import meter, process
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
+from tfp_noiseflow.reporting.examples import captures_to_show
 
 ROWS = 4
 

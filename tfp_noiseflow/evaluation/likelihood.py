@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow import models
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.conditions.known import Known
 
 
 def negative_log_likelihood(
@@ -28,11 +28,11 @@ def negative_log_likelihood(
     Raises:
       ValueError: the model does not know a camera or an ISO of the captures.
     """
-    check_conditions(model, captures)
+    known_by(model).check_captures(captures)
     compute = compile_negative_log_likelihood(model, captures.image_shape)
     blocks = []
     for block in captures.blocks(batch_size, seed=seed):
-        camera = camera_indices(model, block.camera)
+        camera = known_by(model).indices(block.camera)
         inputs = (block.noise, block.clean, block.iso, camera)
         blocks.append(compute(*map(tf.constant, inputs)).numpy())
     return np.concatenate(blocks).astype(np.float64)
@@ -42,7 +42,7 @@ def compile_negative_log_likelihood(model, image_shape: tuple[int, int, int]) ->
     """A compiled function of tensors (noise, clean, iso, camera) -> [n] nats per dimension.
 
     It is traced once, for any number of patches n, so that a short last block costs nothing.
-    `camera` holds indices into the model's cameras, see `camera_indices`.
+    `camera` holds indices into the model's cameras, see `Known.indices`.
     """
     size = float(np.prod(image_shape))
 
@@ -63,20 +63,9 @@ def noise_distribution(model, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tenso
     return model(tf.cast(clean, dtype), iso=tf.cast(iso, dtype), camera=camera)
 
 
-def camera_indices(model, names: np.ndarray) -> tf.Tensor:
-    """[n] int32: where the names stand in the model's cameras; zeros if it tells none apart."""
-    cameras = getattr(model, "cameras", None)
-    if not cameras:
-        return tf.zeros([len(names)], tf.int32)
-    return tf.cast(models.cameras.camera_indices(names, tuple(cameras)), tf.int32)
-
-
-def check_conditions(model, captures: Captures) -> None:
-    """Raises ValueError, with both sets, if the model lacks a camera or an ISO of the captures.
-
-    Of a model only its call is needed: one without `cameras` or `iso_levels` serves any.
-    """
-    captures.check_known(getattr(model, "cameras", None), getattr(model, "iso_levels", None))
+def known_by(model) -> Known:
+    """What a model knows; of one that does not say, only its call is needed, and it serves any."""
+    return getattr(model, "known", Known())
 
 
 def mean_and_standard_error(values: np.ndarray) -> tuple[float, float | None]:

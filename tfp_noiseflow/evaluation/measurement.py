@@ -83,7 +83,8 @@ def evaluate(
         captures: what was measured on.
         models: name to `nll` (nats per dimension, mean over patches), `nll_standard_error`, `kl`,
           `kl_paper` (nats; see `histograms`) and `parameters`; for a model that cannot be
-          compared, these are None and `reason` says why.
+          compared, these are None and `reason` says why. `noise_flow`, whatever model it is, has
+          a `name`: its architecture, or its class where it has none.
         differences: model, baseline, `nll` (mean of model - baseline: negative where the model is
           better), `paired_standard_error`, `relative_improvement` (exp(-nll) - 1).
         by_camera_iso: camera, iso, model, `nll`, `kl`, `kl_paper`, `patches`.
@@ -122,8 +123,16 @@ def measure(
       ValueError: as in `evaluate`.
     """
     if not isinstance(captures, Captures):
-        captures = read_captures(captures)
-    likelihood.check_conditions(model, captures)
+        with read_captures(captures) as opened:
+            return measure(
+                model,
+                opened,
+                baselines=baselines,
+                seed=seed,
+                batch_size=batch_size,
+                on_progress=on_progress,
+            )
+    likelihood.known_by(model).check_captures(captures)
     models, reasons = _models_to_compare(model, captures, baselines or {})
     if batch_size is None:
         batch_size = max(1, BLOCK_VALUES // int(np.prod(captures.image_shape)))
@@ -168,11 +177,10 @@ def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
     def add(name, make):
         try:
             candidate = make()
-            likelihood.check_conditions(candidate, captures)
-            _check_pairs(candidate, captures)
+            likelihood.known_by(candidate).check_captures(captures)
             models[name] = candidate
-        except (ValueError, tf.errors.InvalidArgumentError) as error:
-            reasons[name] = getattr(error, "message", str(error))
+        except ValueError as error:
+            reasons[name] = str(error)
 
     for name in dict.fromkeys((*EXPECTED_BASELINES, *baselines)):
         if name in baselines and baselines[name] is not None:
@@ -188,22 +196,11 @@ def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
     return models, reasons
 
 
-def _check_pairs(model, captures) -> None:
-    """Raises if the model knows the cameras and the ISOs, but some not together."""
-    pairs = sorted(set(zip(captures.camera, captures.iso.tolist(), strict=True)))
-    clean = tf.zeros([len(pairs), 2, 2, captures.image_shape[-1]])
-    names = np.array([camera for camera, _ in pairs], object)
-    iso = tf.constant([iso for _, iso in pairs], tf.float32)
-    camera = tf.constant(likelihood.camera_indices(model, names))
-    distribution = likelihood.noise_distribution(model, clean, iso, camera)
-    distribution.log_prob(tf.zeros(clean.shape, distribution.dtype))
-
-
 class _Drawer:
     """The compiled likelihood and draws of one model."""
 
     def __init__(self, model, captures: Captures, survey: Survey, batch_size: int, seed: int):
-        self._model = model
+        self._known = likelihood.known_by(model)
         self._seed = seed
         self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
         batch_values = min(batch_size, len(captures)) * int(np.prod(captures.image_shape))
@@ -216,14 +213,14 @@ class _Drawer:
         )
 
     def nll(self, block) -> np.ndarray:
-        camera = likelihood.camera_indices(self._model, block.camera)
+        camera = self._known.indices(block.camera)
         return self._nll(
             *map(tf.constant, (block.noise, block.clean, block.iso, camera))
         ).numpy().astype(np.float64)  # fmt: skip
 
     def draw(self, clean, iso, names, group, block_number: int, calls: int | None = None):
         """One draw [n, H, W, C], and the histograms [G, 130] of all draws."""
-        camera = likelihood.camera_indices(self._model, names)
+        camera = self._known.indices(names)
         conditions = [tf.constant(v) for v in (clean, iso, camera, group.astype(np.int32))]
         first, counts = None, 0
         for call in range(calls or KL_DRAWS // self._draws_per_call):

@@ -72,6 +72,7 @@ def report_content(
             "kl_paper": float(np.concatenate(sources[name].kl_paper).mean()),
             "parameters": _parameters(model),
         }
+    entries[MODEL]["name"] = model_name(models[MODEL])
     for name, reason in reasons.items():
         keys = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters")
         entries[name] = {**dict.fromkeys(keys), "reason": reason}
@@ -115,6 +116,11 @@ def report_content(
         "seed": int(seed),
         "draws_per_pixel": KL_DRAWS,
     }
+
+
+def model_name(model) -> str:
+    """What people call a model: its architecture, or its class where it has none."""
+    return getattr(model, "architecture", None) or type(model).__name__
 
 
 def _parameters(model) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.imaging.contact_sheet import as_uint8
+from tfp_noiseflow.imaging.damage import damage_named
 
 # Grey with white as 0, grey, RGB, and YCbCr, which the decoder makes RGB.
 TIFF_PHOTOMETRICS = (0, 1, 2, 6)
@@ -30,22 +32,14 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
 
     Raises:
       FileNotFoundError: no such file.
-      ValueError: a format that is not known, a damaged file, other channels or values.
+      ValueError: a format that is not known, a folder, a damaged file, other channels or values;
+        names the file.
       ImportError: imageio is not installed.
     """
     path = os.fspath(path)
-    extension = os.path.splitext(path)[1].lower()
-    if extension not in FORMATS:
-        raise ValueError(f"{path}: expected a file among {list(FORMATS)}.")
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path}: no such file.")
-    try:
-        # Pillow, which imageio reads PNG with, makes 8 bits of colour PNGs of 16.
-        pixels = _decode_png(path) if extension == ".png" else _read_with_imageio(path)
-    except ImportError:
-        raise
-    except Exception as error:  # Every decoder has errors of its own for a damaged file.
-        raise ValueError(f"{path}: expected a whole picture, received {error!r}.") from error
+    check_is_file(path, FORMATS)
+    # Pillow, which imageio reads PNG with, makes 8 bits of colour PNGs of 16.
+    pixels = _decode_png(path) if path.lower().endswith(".png") else _read_with_imageio(path)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4) or 0 in pixels.shape:
         raise ValueError(f"{path}: expected [H, W, 1 to 4], received shape {pixels.shape}.")
@@ -64,8 +58,28 @@ def write_png(picture: np.ndarray, path: str | os.PathLike) -> None:
         file.write(data)
 
 
+def check_is_file(path: str, formats: Sequence[str]) -> None:
+    """Checks that there is a file of one of some formats, by its name.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: a folder, or another format.
+    """
+    expected = f"{path}: expected a file among {list(formats)}"
+    if os.path.isdir(path):
+        raise ValueError(f"{expected}, received a folder.")
+    extension = os.path.splitext(path)[1].lower()
+    if extension not in formats:
+        raise ValueError(f"{expected}, received {extension!r}.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file.")
+
+
 def _decode_png(path: str) -> np.ndarray:
-    return tf.io.decode_png(tf.io.read_file(path), dtype=tf.uint16).numpy()
+    with open(path, "rb") as file:
+        content = file.read()
+    with damage_named(f"{path}: expected a whole picture"):
+        return tf.io.decode_png(content, dtype=tf.uint16).numpy()
 
 
 def _read_with_imageio(path: str) -> np.ndarray:
@@ -75,17 +89,30 @@ def _read_with_imageio(path: str) -> np.ndarray:
         raise ImportError(
             f"{path}: expected imageio to read this format: pip install tfp_noiseflow[photographs]."
         ) from error
+    expected = f"{path}: expected a whole picture"
     if path.lower().endswith((".jpg", ".jpeg")):
-        return imageio.imread(path, plugin="pillow", rotate=True, mode="RGB")
-    # Numbers say nothing of their meaning: inks and places in a palette would be read as colours.
-    with imageio.imopen(path, "r", plugin="tifffile") as file:
-        tags = file.metadata(index=0)
+        with damage_named(expected):
+            return imageio.imread(path, plugin="pillow", rotate=True, mode="RGB")
+    with damage_named(expected):
+        opened = imageio.imopen(path, "r", plugin="tifffile")
+    with opened as file:
+        with damage_named(expected):
+            tags = file.metadata(index=0)
+        # Numbers say nothing of their meaning: inks and places in a palette would be read as
+        # colours.
         photometric = tags.get("PhotometricInterpretation", 2)
         if photometric not in TIFF_PHOTOMETRICS:
-            raise ValueError(f"a TIFF of {TIFF_REFUSED.get(photometric, photometric)}; make it RGB")
+            raise ValueError(
+                f"{path}: expected a picture in RGB or grey, received a TIFF of "
+                f"{TIFF_REFUSED.get(photometric, photometric)}."
+            )
         if tags.get("Orientation", 1) != 1:
-            raise ValueError("a TIFF that is to be turned by its viewer; turn its pixels")
-        pixels = file.read(index=0)
-        if photometric == 0:  # White is zero.
-            pixels = (np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1) - pixels
-        return pixels
+            raise ValueError(
+                f"{path}: expected an upright picture, received a TIFF that is to be turned by its "
+                "viewer."
+            )
+        with damage_named(expected):
+            pixels = file.read(index=0)
+    if photometric == 0:  # White is zero.
+        pixels = (np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1) - pixels
+    return pixels

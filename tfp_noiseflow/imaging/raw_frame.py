@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfp_noiseflow.atomic_write import written_beside
+from tfp_noiseflow.imaging.damage import damage_named
 from tfp_noiseflow.imaging.inverse_isp import CameraColors, draw_camera_colors, unprocess
 from tfp_noiseflow.imaging.isp import process
 from tfp_noiseflow.imaging.metering import meter
-from tfp_noiseflow.imaging.picture import read_picture
+from tfp_noiseflow.imaging.picture import FORMATS, check_is_file, read_picture
 
 RAW_FORMATS = (".npz", ".dng")
 UINT16 = np.dtype(np.uint16)
@@ -172,8 +173,7 @@ def read_raw(
       ImportError: a DNG without rawpy.
     """
     path = os.fspath(path)
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path}: no such file.")
+    check_is_file(path, RAW_FORMATS)
     read = _read_dng if path.lower().endswith(".dng") else _read_npz
     asked = {"exposure": exposure, "white_balance": white_balance}
     try:
@@ -196,8 +196,13 @@ def read_frame(
       exposure: None: 1 for a photograph, else the file's, or metered.
       white_balance: None: drawn for a photograph, else the file's, or metered.
       seed: for photographs, see `frame_of_photograph`.
+
+    Raises:
+      FileNotFoundError, ValueError, ImportError: as `read_raw` and `read_picture`.
     """
-    if os.fspath(path).lower().endswith(RAW_FORMATS):
+    path = os.fspath(path)
+    check_is_file(path, (*FORMATS, *RAW_FORMATS))
+    if path.lower().endswith(RAW_FORMATS):
         return read_raw(path, exposure=exposure, white_balance=white_balance)
     exposure = 1.0 if exposure is None else exposure
     return frame_of_photograph(
@@ -233,11 +238,8 @@ def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
 
 def _read_npz(path: str) -> dict:
     """The arguments of `frame_of_codes`."""
-    try:
-        with np.load(path) as file:
-            values = {name: file[name] for name in file.files}
-    except Exception as error:  # zipfile, zlib and NumPy have an error each for a damaged file.
-        raise ValueError(f"expected a whole .npz file, received {error!r}.") from error
+    with damage_named("expected a whole .npz file"), np.load(path) as file:
+        values = {name: file[name] for name in file.files}
     missing = sorted({"raw", "black", "white", "cfa"} - set(values))
     if missing:
         raise ValueError(f"expected raw, black, white and cfa, missing {missing}.")
@@ -285,7 +287,10 @@ def _read_dng(path: str) -> dict:
             matrix = np.array(raw.color_matrix, np.float64)[:, :3]
             flip = raw.sizes.flip
     except rawpy.LibRawError as error:
-        raise ValueError(f"expected a DNG file, received {error}.") from error
+        raise ValueError(
+            f"expected a DNG file, but it cannot be read; it is damaged or of another format "
+            f"({error})."
+        ) from error
     if flip not in QUARTER_TURNS:
         raise ValueError("expected a frame that is at most turned, received a mirrored one.")
     has_matrix, has_balance = np.linalg.matrix_rank(matrix) == 3, np.all(balance > 0)

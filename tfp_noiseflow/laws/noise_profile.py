@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA
-from tfp_noiseflow.captures.sidd_metadata import NOISE_PROFILE, profile_pairs
 from tfp_noiseflow.laws.camera_law import CameraLaw, check_fractions, check_iso
 from tfp_noiseflow.laws.camera_table import ALL_CHANNELS, CameraTable
+from tfp_noiseflow.sidd.metadata import NOISE_PROFILE, profile_pairs
 
 MAKE, MODEL, UNIQUE_CAMERA_MODEL = 271, 272, 50708
 EXIF = 34665

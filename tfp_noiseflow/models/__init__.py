@@ -1,26 +1,29 @@
 """Noise models: conditions of a capture -> a distribution over its noise."""
 
+from tfp_noiseflow.models.architecture import register_layer
 from tfp_noiseflow.models.camera_nlf import CameraNLF
 from tfp_noiseflow.models.gaussian_noise import GaussianNoise
 from tfp_noiseflow.models.model_directory import (
     load_baselines,
     load_model,
+    register_noise_model,
     save_model,
     untrained_model,
 )
-from tfp_noiseflow.models.model_process import ModelProcess
+from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_flow import NoiseFlow
-from tfp_noiseflow.models.noise_model import NoiseDistribution, NoiseModel, sample_noise
+from tfp_noiseflow.models.noise_model import NoiseModel, sample_noise
 
 __all__ = [
     "CameraNLF",
     "GaussianNoise",
-    "ModelProcess",
     "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",
     "load_baselines",
     "load_model",
+    "register_layer",
+    "register_noise_model",
     "sample_noise",
     "save_model",
     "untrained_model",

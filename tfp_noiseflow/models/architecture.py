@@ -1,18 +1,117 @@
-"""The paper's architecture strings (table 2): `S-Ax4-G-Ax4-CAM`."""
+"""Architecture strings, the paper's (table 2) and beyond: `S-Ax4-G-Ax4-CAM`.
+
+Each letter is an entry of a table: what it stands for, how its layers are built, and what it may
+stand with. `register_layer` adds one; nothing else needs to know of it.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-# Letter -> what it stands for. A new layer adds its letter here and its builder in noise_flow.py.
-LAYERS = {
-    "S": "signal-dependent layer",
-    "N": "signal-dependent layer whose beta and gain each camera has for itself",
-    "G": "gain layer",
-    "C": "constant gain",
-    "A": "flow step: 1x1 convolution and affine coupling",
-}
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+
+CAMERA_FACTORS = "CAM"
+
+
+@dataclass
+class Context:
+    """What the builder of a letter's layers is given.
+
+    Attributes:
+      channels: of the images that the layers see.
+      dtype: of variables and images.
+      has_camera_factors: whether CAM is in the architecture.
+      options: the flow's options by name, those of all letters.
+      number: how many of this letter stand before and including this one.
+      letters: of the whole architecture, in density order.
+      shared: what letters of one flow share, by name: built by the one that comes first.
+    """
+
+    channels: int
+    dtype: tf.DType
+    has_camera_factors: bool
+    options: Mapping[str, object]
+    cameras: tuple[str, ...] | None
+    levels: tuple[float, ...] | None
+    seeds: np.random.SeedSequence
+    letters: tuple[str, ...] = ()
+    number: int = 1
+    shared: dict = field(default_factory=dict)
+
+    @property
+    def num_cameras(self) -> int:
+        """The number of cameras; ValueError where the flow was given none."""
+        if self.cameras is None:
+            raise ValueError("expected camera names, each once, received None.")
+        return len(self.cameras)
+
+    @property
+    def iso_levels(self) -> tuple[float, ...]:
+        """The ISO levels; ValueError where the flow was given none."""
+        if self.levels is None:
+            raise ValueError("expected positive ISO levels, each once, received None.")
+        return self.levels
+
+    def seed(self) -> np.random.SeedSequence:
+        """A seed that no other layer of the flow has."""
+        return self.seeds.spawn(1)[0]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter of architecture strings.
+
+    Attributes:
+      meaning: in words.
+      build: a context -> layers, in density order.
+      once_among: letters of which one may stand in an architecture, this one among them; empty:
+        any number of times.
+      options: names of the flow's options that it takes, with their defaults.
+    """
+
+    meaning: str
+    build: Callable[[Context], Sequence[ConditionalBijector]]
+    once_among: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+LETTERS: dict[str, Letter] = {}
+
+
+def register_layer(
+    letter: str,
+    meaning: str,
+    build: Callable[[Context], Sequence[ConditionalBijector]],
+    *,
+    once_among: str = "",
+    options: Mapping[str, object] | None = None,
+) -> None:
+    """Makes a letter of architecture strings stand for layers.
+
+    ```python
+    nf.register_layer("Q", "marginal shape", lambda context: [Shape(dtype=context.dtype)])
+    nf.NoiseFlow("S-Ax1-Q-Ax1-G")
+    ```
+
+    Args:
+      letter: one capital letter.
+      meaning, build, once_among, options: as in `Letter`.
+
+    Raises:
+      ValueError: no capital letter, or one that stands for something else.
+    """
+    if not re.fullmatch("[A-Z]", letter):
+        raise ValueError(f"expected one capital letter, received {letter!r}.")
+    if letter in LETTERS:
+        raise ValueError(
+            f"expected a free letter, {letter!r} stands for: {LETTERS[letter].meaning}."
+        )
+    LETTERS[letter] = Letter(meaning, build, once_among, dict(options or {}))
 
 
 @dataclass(frozen=True)
@@ -26,6 +125,19 @@ class Architecture:
 
     layers: tuple[str, ...]
     has_camera_factors: bool
+
+    def options(self) -> dict[str, object]:
+        """The options of its letters, with their defaults."""
+        return {k: v for letter in self.layers for k, v in LETTERS[letter].options.items()}
+
+    def build(self, context: Context) -> list[ConditionalBijector]:
+        """Its layers, in density order."""
+        context.letters = self.layers
+        layers = []
+        for position, letter in enumerate(self.layers):
+            context.number = self.layers[: position + 1].count(letter)
+            layers += LETTERS[letter].build(context)
+        return layers
 
 
 def parse_architecture(text: str) -> Architecture:
@@ -44,19 +156,19 @@ def parse_architecture(text: str) -> Architecture:
       ValueError: names the part that was not understood.
     """
     parts = text.split("-") if isinstance(text, str) else []
-    has_camera_factors = parts[-1:] == ["CAM"]
+    has_camera_factors = parts[-1:] == [CAMERA_FACTORS]
     letters: list[str] = []
     for part in parts[: len(parts) - has_camera_factors]:
         match = re.fullmatch(r"([A-Z])(?:x([1-9][0-9]?))?", part)
-        if not match or match[1] not in LAYERS:
-            known = ", ".join(f"{letter} ({meaning})" for letter, meaning in LAYERS.items())
+        if not match or match[1] not in LETTERS:
+            known = ", ".join(f"{letter} ({entry.meaning})" for letter, entry in LETTERS.items())
             raise ValueError(
                 f"expected an architecture such as 'S-Ax4-G-Ax4-CAM' of the layers {known}, "
                 f"each with an optional repetition xK, and CAM at the end; received {part!r} "
                 f"in {text!r}."
             )
         letters += [match[1]] * int(match[2] or 1)
-    for once in ("SN", "G", "C"):
+    for once in dict.fromkeys(LETTERS[letter].once_among for letter in letters):
         if sum(letters.count(letter) for letter in once) > 1:
             raise ValueError(
                 f"expected at most one {' or '.join(once)} in an architecture, received {text!r}."

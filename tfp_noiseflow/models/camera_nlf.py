@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.condition_table import ConditionTable
-from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
-from tfp_noiseflow.bijectors.conditions import require
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
-from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
+from tfp_noiseflow.captures.noise_statistics import NoiseStatistics, noise_statistics
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
+from tfp_noiseflow.conditions.camera_names import checked_cameras
+from tfp_noiseflow.conditions.conditions import Iso
+from tfp_noiseflow.laws import ConditionTable
 from tfp_noiseflow.models.noise_model import NoiseModel
-
-# Clean levels are binned for the fit, by square root because the noise's standard deviation goes
-# with it: within a bin the variance differs by less than a percent except in the darkest few.
-LEVELS = 1024
 
 
 class CameraNLF(NoiseModel):
@@ -29,7 +27,7 @@ class CameraNLF(NoiseModel):
       iso_levels: K ISOs.
       beta1, beta2: [M, K], in fractions of full scale (beta1) and its square (beta2). NaN in
         either where a camera at an ISO is unknown, which a call for it then says. Values <= 0
-        become 1e-6.
+        become 1e-6, with a warning.
       dtype: float32 or float64 (or its name).
 
     Raises:
@@ -45,8 +43,10 @@ class CameraNLF(NoiseModel):
         dtype=tf.float32,
     ):
         dtype = tf.as_dtype(dtype)
-        cameras = checked_cameras(cameras, is_needed=True)
-        iso_levels = checked_iso_levels(iso_levels, is_needed=True)
+        cameras = checked_cameras(cameras)
+        if not cameras:
+            raise ValueError(f"expected camera names, each once, received {cameras}.")
+        iso_levels = Iso(tuple(iso_levels)).levels
         beta1, beta2 = (np.array(beta, np.float64) for beta in (beta1, beta2))  # None gives NaN.
         if beta1.shape == beta2.shape:
             is_known = ~(np.isnan(beta1) | np.isnan(beta2))
@@ -60,6 +60,13 @@ class CameraNLF(NoiseModel):
                 )
             if np.isinf(beta).any():
                 raise ValueError(f"expected finite {name[4:]} (or NaN: unknown), received {beta}.")
+            if np.any(beta <= 0):
+                warnings.warn(
+                    f"{name[4:]} is 0 or less at {int(np.sum(beta <= 0))} of {beta.size} cameras "
+                    f"and ISOs, the least is {np.nanmin(beta):g}; there it becomes "
+                    f"{SMALLEST_BETA:g}.",
+                    stacklevel=2,
+                )
             tables[name] = ConditionTable(
                 np.log(np.where(beta <= 0, SMALLEST_BETA, beta)),
                 num_cameras=len(cameras),
@@ -71,16 +78,9 @@ class CameraNLF(NoiseModel):
         super().__init__(
             ConditionalChain([layer], dtype=dtype, name="camera_nlf"),
             cameras=cameras,
-            iso_levels=iso_levels,
             name="camera_nlf",
         )
         self._tables = layer
-        self._known = [
-            f"{camera} at ISO {iso:g}"
-            for camera, row in zip(cameras, beta1, strict=True)
-            for iso, beta in zip(iso_levels, row, strict=True)
-            if not np.isnan(beta)
-        ]
 
     @classmethod
     def from_reported(cls, captures: Captures) -> CameraNLF:
@@ -108,24 +108,17 @@ class CameraNLF(NoiseModel):
         return cls._from_cells(captures, lambda is_in_cell: nlf[is_in_cell].mean(axis=0))
 
     @classmethod
-    def fit(cls, captures: Captures) -> CameraNLF:
+    def fit(cls, captures: Captures | NoiseStatistics) -> CameraNLF:
         """The recalibrated NLF: maximum likelihood for each camera and ISO of captures."""
-        statistics: dict[tuple[str, float], np.ndarray] = {}
-        for block in captures.blocks():
-            levels = np.sqrt(np.clip(block.clean, 0, 1)) * (LEVELS - 1)
-            levels = levels.astype(np.int32).reshape(len(block), -1)
-            clean = np.maximum(block.clean, 0).reshape(len(block), -1)
-            squares = np.square(block.noise).reshape(len(block), -1)
-            for row, key in enumerate(zip(block.camera, block.iso.tolist(), strict=True)):
-                cell = statistics.setdefault(key, np.zeros((3, LEVELS)))
-                cell[0] += np.bincount(levels[row], minlength=LEVELS)
-                cell[1] += np.bincount(levels[row], clean[row], LEVELS)
-                cell[2] += np.bincount(levels[row], squares[row], LEVELS)
-        keys = list(zip(captures.camera, captures.iso.tolist(), strict=True))
-        fitted = {key: fit_nlf(*cell) for key, cell in statistics.items()}
-        return cls._from_cells(
-            captures, lambda is_in_cell: fitted[keys[np.flatnonzero(is_in_cell)[0]]]
-        )
+        fitted = {
+            condition: fit_nlf(*sums)
+            for condition, sums in noise_statistics(captures).by_condition.items()
+        }
+        cameras, iso_levels = (sorted(set(values)) for values in zip(*fitted, strict=True))
+        table = np.full((2, len(cameras), len(iso_levels)), np.nan)
+        for (camera, iso), nlf in fitted.items():
+            table[:, cameras.index(camera), iso_levels.index(iso)] = nlf
+        return cls(cameras, iso_levels, *table)
 
     @classmethod
     def _from_cells(cls, captures: Captures, nlf_of) -> CameraNLF:
@@ -173,20 +166,6 @@ class CameraNLF(NoiseModel):
             "beta2": as_lists(self.beta2),
             "dtype": self.dtype.name,
         }
-
-    def knows_together(self, iso: float, camera: int) -> bool:
-        with tf.init_scope():  # Also where a graph is traced the answer is a Python bool.
-            log_beta1 = self._tables.log_beta1(iso=tf.constant(iso, self.dtype), camera=camera)
-            return not bool(tf.math.is_nan(log_beta1))
-
-    def _check_combination(self, given: dict) -> None:
-        log_beta1 = self._tables.log_beta1(iso=given["iso"], camera=given["camera"])
-        require(
-            tf.logical_not(tf.reduce_any(tf.math.is_nan(log_beta1))),
-            f"a camera and ISO that the camera NLF knows together ({', '.join(self._known)}), "
-            "where log beta1 is not NaN",
-            log_beta1,
-        )
 
 
 def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray):

@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.noise_statistics import NoiseStatistics, noise_statistics
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 tfb = tfp.bijectors
@@ -32,19 +33,14 @@ class GaussianNoise(NoiseModel):
         scale = tfb.Scale(log_scale=self.log_sigma, name="scale")
         super().__init__(
             ConditionalChain([scale], dtype=dtype, name="gaussian_noise"),
-            cameras=None,
-            iso_levels=None,
             name="gaussian_noise",
         )
 
     @classmethod
-    def fit(cls, captures: Captures) -> GaussianNoise:
+    def fit(cls, captures: Captures | NoiseStatistics) -> GaussianNoise:
         """The maximum-likelihood standard deviation of the noise of captures (mean zero)."""
-        total, count = 0.0, 0
-        for block in captures.blocks():
-            total += np.sum(np.square(block.noise, dtype=np.float64))
-            count += block.noise.size
-        return cls(float(np.sqrt(total / count)))
+        statistics = noise_statistics(captures)
+        return cls(float(np.sqrt(statistics.square_sum / statistics.count)))
 
     @property
     def sigma(self) -> tf.Tensor:

@@ -33,15 +33,50 @@ BASELINES = "baselines.json"
 # The folder of checkpoints is the first, unless config.json names the second, see `save_model`.
 CHECKPOINTS = ("checkpoints", "checkpoints-2")
 
-# A new kind of noise model is loaded everywhere once it stands here.
-MODELS = {model.__name__: model for model in (NoiseFlow, GaussianNoise, CameraNLF)}
+# Class name -> class, of the models that are saved and loaded.
+MODELS: dict[str, type[NoiseModel]] = {}
+
+
+def register_noise_model(model: type[NoiseModel]) -> type[NoiseModel]:
+    """Makes a class of noise models one that is saved and loaded; a decorator.
+
+    ```python
+    @nf.register_noise_model
+    class MyNoise(nf.NoiseModel):
+        ...
+    ```
+
+    Its module has to be imported before a model of it is loaded.
+
+    Raises:
+      ValueError: another class of its name is registered.
+    """
+    other = MODELS.setdefault(model.__name__, model)
+    # A module that is imported again, as notebooks do, defines the same class anew.
+    if (other.__module__, other.__qualname__) != (model.__module__, model.__qualname__):
+        raise ValueError(
+            f"expected a class of another name, {model.__name__} is registered as {other}."
+        )
+    MODELS[model.__name__] = model
+    return model
+
+
+for _model in (NoiseFlow, GaussianNoise, CameraNLF):
+    register_noise_model(_model)
 
 
 def describe_model(model: NoiseModel) -> dict:
-    """A model as JSON values: its class and `get_config()`."""
+    """A model as JSON values: its class and `get_config()`.
+
+    Raises:
+      ValueError: its class is not registered.
+    """
     name = type(model).__name__
-    if name not in MODELS:
-        raise ValueError(f"expected one of the models {list(MODELS)}, received {name}.")
+    if MODELS.get(name) is not type(model):
+        raise ValueError(
+            f"expected one of the models {list(MODELS)}, or a class that nf.register_noise_model "
+            f"was called with, received {name}."
+        )
     return {"model": name, **model.get_config()}
 
 
@@ -62,7 +97,10 @@ def model_from_description(description: Mapping) -> NoiseModel:
     config = dict(description)
     name = config.pop("model", None)
     if name not in MODELS:
-        raise ValueError(f"expected one of the models {list(MODELS)}, received {name!r}.")
+        raise ValueError(
+            f"expected one of the models {list(MODELS)}, received {name!r}. A model of another "
+            "library loads once the module that registers its class is imported."
+        )
     return MODELS[name].from_config(config)
 
 

@@ -15,25 +15,29 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.condition_table import ConditionTable
+from tfp_noiseflow.laws import Law
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
 
+BOTH = {"camera", "iso"}
+
+
+def _laws(model: NoiseModel) -> list[Law]:
+    return [module for module in model.submodules if isinstance(module, Law)]
+
 
 def camera_variables(model: NoiseModel) -> list[tf.Variable]:
-    """The variables with a row for each camera: [M] or [M, K], M cameras."""
-    tables = [module for module in model.submodules if isinstance(module, ConditionTable)]
-    return [table.values for table in tables if table.num_cameras is not None]
+    """The variables with a row for each camera: [M, ..], M cameras."""
+    return [variable for law in _laws(model) for variable in law.camera_variables]
 
 
-def levels_of_tables(model: NoiseModel) -> tuple[float, ...]:
+def levels_of_cameras(model: NoiseModel) -> tuple[float, ...]:
     """The ISOs at which a camera has numbers of its own, ascending; none where it has one for all.
 
     Those of an ISO are trained by captures at that ISO alone.
     """
-    tables = [module for module in model.submodules if isinstance(module, ConditionTable)]
-    by_both = (table.iso_levels for table in tables if table.axes == ("camera", "iso"))
-    return tuple(sorted({iso for levels in by_both for iso in levels}))
+    by_both = [law.conditions["iso"] for law in _laws(model) if {*law.conditions} >= BOTH]
+    return tuple(sorted({iso for rule in by_both for iso in rule.levels or ()}))
 
 
 def flow_of_new_camera(flow: NoiseFlow, camera: str) -> NoiseFlow:

@@ -6,22 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
-from tfp_noiseflow.bijectors.condition_table import ConditionTable
-from tfp_noiseflow.bijectors.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.bijectors.conditional_chain import ConditionalChain
-from tfp_noiseflow.bijectors.gain import Gain
-from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
-from tfp_noiseflow.bijectors.rearranged import Rearranged, Reordered, Squeezed
-from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
-from tfp_noiseflow.bijectors.unconditional import Unconditional
-from tfp_noiseflow.models.architecture import parse_architecture
-from tfp_noiseflow.models.cameras import checked_cameras, checked_iso_levels
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
+from tfp_noiseflow.composition.rearranged import Rearranged, Reordered, Squeezed
+from tfp_noiseflow.conditions.camera_names import checked_cameras
+from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
+from tfp_noiseflow.models import letters as _letters  # noqa: F401 - registers them.
+from tfp_noiseflow.models.architecture import Context, parse_architecture
 from tfp_noiseflow.models.noise_model import NoiseModel
 
-tfb = tfp.bijectors
+# Taken whatever the letters, so that one training command serves all architectures.
+ALWAYS_OPTIONS = ("hidden_channels", "has_border_indicator")
 
 
 class NoiseFlow(NoiseModel):
@@ -48,10 +44,12 @@ class NoiseFlow(NoiseModel):
         see rows as columns. None: the images' own order.
       dtype: tf.float32 or tf.float64 (or its name), of variables and images.
       seed: of the initial weights; None: random ones.
+      **options: what further letters take (`register_layer`).
 
     Raises:
       ValueError: an architecture that is not understood; cameras or iso_levels missing, empty,
-        repeated or (ISO) not positive; fewer than 1 channel, or 2 and more than that for A.
+        repeated or (ISO) not positive; fewer than 1 channel, or 2 and more than that for A;
+        options that no letter takes.
 
     #### References
     [1]: Abdelhamed, Brubaker, Brown. Noise Flow: Noise Modeling with Conditional Normalizing
@@ -70,74 +68,50 @@ class NoiseFlow(NoiseModel):
         is_transposed: bool = False,
         dtype=tf.float32,
         seed: int | None = None,
+        **options,
     ):
         parsed = parse_architecture(architecture)
         dtype = tf.as_dtype(dtype)
-        is_by_camera = parsed.has_camera_factors or "N" in parsed.layers
-        cameras = checked_cameras(cameras, is_needed=is_by_camera)
-        iso_levels = checked_iso_levels(iso_levels, is_needed=bool({"G", "N"} & {*parsed.layers}))
+        cameras = checked_cameras(cameras)
         if channels < 1:
             raise ValueError(f"expected channels >= 1, received {channels}.")
         self.architecture = architecture
-        self.hidden_channels = hidden_channels
-        self.has_border_indicator = has_border_indicator
         self.channel_order = None if channel_order is None else tuple(channel_order)
         self.is_transposed = is_transposed
-        inner_channels = 4 if channels == 1 else channels
-        seeds = iter(np.random.SeedSequence(seed).spawn(2 * parsed.layers.count("A")))
-        gain = None
-        if "G" in parsed.layers:
-            num_cameras = len(cameras) if parsed.has_camera_factors else None
-            gain = Gain(iso_levels, num_cameras, dtype=dtype)
-
-        def flow_step(number):
-            return [
-                InvertibleConv1x1(
-                    inner_channels, seed=next(seeds), dtype=dtype, name=f"conv1x1_{number}"
-                ),
-                AffineCoupling(
-                    inner_channels,
-                    hidden_channels=hidden_channels,
-                    has_border_indicator=has_border_indicator,
-                    seed=next(seeds),
-                    dtype=dtype,
-                    name=f"coupling_{number}",
-                ),
-            ]
-
-        def signal_dependent_by_camera(number):
-            def table(initial, name, **axes):
-                return ConditionTable(
-                    initial, num_cameras=len(cameras), dtype=dtype, name=name, **axes
-                )
-
-            log_u = table(np.log(1 / 200), "log_u", iso_levels=iso_levels)
-            return [
-                SignalDependent(
-                    Gain(log_u=log_u, dtype=dtype),
-                    log_beta1=table(-5.0, "log_beta1"),
-                    log_beta2=table(0.0, "log_beta2"),
-                    dtype=dtype,
-                )
-            ]
-
-        def constant_gain(number):
-            log_gain = tf.Variable(tf.zeros([], dtype), name="log_gain")
-            scale = tfb.Scale(log_scale=log_gain)
-            return [Unconditional(scale, dtype=dtype, name="constant_gain")]
-
-        builders = {
-            "S": lambda number: [SignalDependent(gain, dtype=dtype)],
-            "N": signal_dependent_by_camera,
-            "G": lambda number: [gain],
-            "C": constant_gain,
-            "A": flow_step,
+        self.options = {
+            "hidden_channels": hidden_channels,
+            "has_border_indicator": has_border_indicator,
+            **options,
         }
-        layers = []
-        for position, letter in enumerate(parsed.layers):
-            number = parsed.layers[: position + 1].count(letter)
-            layers += builders[letter](number)
-        bijector = ConditionalChain(layers, dtype=dtype, name="noise_flow")
+        known = {*ALWAYS_OPTIONS, *parsed.options()}
+        if unknown := sorted({*self.options} - known):
+            raise ValueError(
+                f"expected options of {architecture} among {sorted(known)}, received {unknown}."
+            )
+        # What the flow may be told besides what its layers need.
+        further: dict[str, Condition] = {}
+        if cameras is not None:
+            further["camera"] = Camera(len(cameras), is_needed=False)
+        levels = None
+        if iso_levels is not None and len(iso_levels):
+            levels = Iso(tuple(iso_levels), is_needed=False)
+            further["iso"] = levels
+        self._iso_levels = None if levels is None else list(levels.levels)
+        inner_channels = 4 if channels == 1 else channels
+        context = Context(
+            inner_channels,
+            dtype,
+            parsed.has_camera_factors,
+            {**parsed.options(), **self.options},
+            cameras,
+            None if levels is None else levels.levels,
+            np.random.SeedSequence(seed),
+        )
+        layers = parsed.build(context)
+        if any("iso" in layer.conditions for layer in layers):
+            # They say themselves which ISOs they know.
+            further.pop("iso", None)
+        bijector = ConditionalChain(layers, conditions=further, dtype=dtype, name="noise_flow")
         if self.channel_order is not None or is_transposed:
             order = self.channel_order or tuple(range(inner_channels))
             bijector = Reordered(
@@ -145,13 +119,7 @@ class NoiseFlow(NoiseModel):
             )
         if channels == 1:
             bijector = Squeezed(bijector, name="noise_flow_squeezed")
-        super().__init__(
-            bijector,
-            cameras=cameras,
-            iso_levels=iso_levels,
-            channels=channels,
-            name="noise_flow",
-        )
+        super().__init__(bijector, cameras=cameras, channels=channels, name="noise_flow")
 
     @property
     def layers(self) -> dict[str, ConditionalBijector]:
@@ -185,7 +153,8 @@ class NoiseFlow(NoiseModel):
             for name, layer in self.layers.items()
             if name in other.layers and shapes(other.layers[name]) == shapes(layer)
         ]
-        if not taken or (self.cameras, self.iso_levels) != (other.cameras, other.iso_levels):
+        known = [(flow.cameras, flow.known.iso.known) for flow in (self, other)]
+        if not taken or known[0] != known[1]:
             raise ValueError(
                 f"expected a flow with layers among {list(self.layers)} for the same cameras and "
                 f"ISOs, received {other} with {list(other.layers)}."
@@ -200,17 +169,16 @@ class NoiseFlow(NoiseModel):
         return {
             "architecture": self.architecture,
             "cameras": None if self.cameras is None else list(self.cameras),
-            "iso_levels": None if self.iso_levels is None else list(self.iso_levels),
+            "iso_levels": self._iso_levels and list(self._iso_levels),
             "channels": self.channels,
-            "hidden_channels": self.hidden_channels,
-            "has_border_indicator": self.has_border_indicator,
+            **self.options,
             "channel_order": None if self.channel_order is None else list(self.channel_order),
             "is_transposed": self.is_transposed,
             "dtype": self.dtype.name,
         }
 
     def __repr__(self) -> str:
-        isos = "none" if self.iso_levels is None else ", ".join(f"{i:g}" for i in self.iso_levels)
+        isos = self.known.iso.known or "any"
         cameras = "none" if self.cameras is None else ", ".join(self.cameras)
         return (
             f"NoiseFlow({self.architecture}: {self.number_of_parameters} parameters, "

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import abc
+import collections
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tfp_noiseflow.bijectors.bound import Bound
-from tfp_noiseflow.bijectors.conditional_bijector import (
-    ConditionalBijector,
-    check_names,
-    over_image,
-)
-from tfp_noiseflow.bijectors.conditions import Camera, CleanImage, Iso, as_float, require
-from tfp_noiseflow.models.cameras import camera_indices
-from tfp_noiseflow.models.standard_normal import StandardNormal
-
-tfd = tfp.distributions
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.conditions.camera_names import checked_cameras
+from tfp_noiseflow.conditions.checks import as_float, require
+from tfp_noiseflow.conditions.conditions import CleanImage
+from tfp_noiseflow.conditions.known import Known
+from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 
 
 class NoiseModel(tf.Module, abc.ABC):
@@ -33,17 +28,21 @@ class NoiseModel(tf.Module, abc.ABC):
 
     Args:
       bijector: base -> noise; its conditions are those of the model.
-      cameras: the names of known cameras; None where the model does not tell cameras apart.
-      iso_levels: the known ISOs; None where it takes any.
+      cameras: what the indices of its `camera` stand for; None where it has none.
       channels: of the images; None where it takes any number.
       name: of the module.
 
     Attributes:
       bijector: the conditional `tfb.Bijector`, with clean=, iso=, camera= (indices) as keyword
         arguments.
-      cameras, iso_levels, channels: as given. dtype: of noise and clean images.
+      known: the cameras and ISOs that the model knows, one answer for all who ask. A camera or ISO
+        that it does not know is an error also where the noise does not depend on it.
+      cameras, iso_levels: of `known`. channels: as given. dtype: of noise and clean images.
       licence, origin: of what it was trained on, where it was loaded with that; else None. Exports
         tell them.
+
+    Raises:
+      ValueError: another number of cameras than the bijector declares.
     """
 
     licence: str | None = None
@@ -53,15 +52,13 @@ class NoiseModel(tf.Module, abc.ABC):
         self,
         bijector: ConditionalBijector,
         *,
-        cameras: tuple[str, ...] | None,
-        iso_levels: tuple[float, ...] | None,
+        cameras: tuple[str, ...] | None = None,
         channels: int | None = None,
         name: str,
     ):
         super().__init__(name=name)
         self.bijector = bijector
-        self.cameras = cameras
-        self.iso_levels = iso_levels
+        self.known = Known.of(bijector.conditions, checked_cameras(cameras))
         self.channels = channels
         self.dtype = bijector.dtype
 
@@ -93,83 +90,47 @@ class NoiseModel(tf.Module, abc.ABC):
             fit; InvalidArgumentError where only the graph knows.
         """
         with self.name_scope:
-            clean = as_float("clean", clean, self.dtype)
-            if clean.shape.rank is not None and clean.shape.rank < 3:
-                raise ValueError(
-                    f"expected clean (the clean image) [.., H, W, C], received {clean.shape}."
-                )
-            if clean.shape.rank is not None and 0 in clean.shape[-3:].as_list():
-                raise ValueError(
-                    f"expected clean (the clean image) with pixels, received {clean.shape}."
-                )
+            clean = CleanImage().convert("clean", clean, self.dtype)
             is_known = self.channels is not None and clean.shape.rank is not None
             if is_known and not clean.shape[-1:].is_compatible_with([self.channels]):
                 raise ValueError(
                     f"expected clean (the clean image) of {self.channels} channels, received "
                     f"{clean.shape}."
                 )
-            conditions = {"clean": clean}
-            if iso is not None:
-                conditions["iso"] = Iso(self.iso_levels).check("iso", iso, self.dtype, clean)
-            if camera is not None and self.cameras is not None:
-                indices = camera_indices(camera, self.cameras)
-                known = Camera(len(self.cameras))
-                conditions["camera"] = known.check("camera", indices, self.dtype, clean)
-            batch_shape, static_batch_shape = _batch_shape(conditions)
-            needed = self.bijector.conditions
-            given = {k: v for k, v in conditions.items() if k in needed}
-            check_names(self.name, expected=needed, given=given)
-            self._check_combination(given)
-            if "clean" not in needed:
-                CleanImage().check("clean", clean, self.dtype, clean)
-            base = StandardNormal(
-                batch_shape,
-                tf.shape(clean)[-3:],
-                static_batch_shape=static_batch_shape,
-                static_image_shape=clean.shape[-3:],
-                dtype=self.dtype,
+            declared, given = self.known.given(clean, iso, camera)
+            return NoiseDistribution(
+                self.bijector, given, declared=declared, cameras=self.cameras, owner=self.name
             )
-            # An image of the shape that the conditions go with: only its shape is looked at.
-            like = tf.broadcast_to(clean, tf.concat([batch_shape, tf.shape(clean)[-3:]], axis=0))
-            like.set_shape(static_batch_shape.concatenate(clean.shape[-3:]))
-            return NoiseDistribution(base, Bound(self.bijector, given, like), name="noise")
 
-    def _check_combination(self, given: dict) -> None:
-        """For models that do not know every camera at every ISO: raises where one is unknown."""
-        del given
+    @property
+    def cameras(self) -> tuple[str, ...] | None:
+        """The names of known cameras; None where the model does not tell cameras apart."""
+        return self.known.cameras
 
-    def knows_together(self, iso: float, camera: int) -> bool:
-        """Whether it knows a camera (index) at an ISO, each of which it knows."""
-        del iso, camera
-        return True
+    @property
+    def iso_levels(self) -> tuple[float, ...] | None:
+        """The known ISOs, where they can be listed; `known` tells of others."""
+        return self.known.iso_levels
 
     def physical_parameters(self) -> dict[str, tf.Tensor]:
         """The parameters that have a meaning, by name: `beta1`, `gamma(ISO 100)`, `psi(Pixel)`.
 
         Returns:
-          Scalars: of every layer that names such parameters, one an entry of its table.
+          Scalars, of every layer that names such parameters: one for each camera and ISO that a
+          parameter depends on. Where two layers have one of the same name, the layer's name and
+          `/` stand in front of it.
         """
-        named = {}
-        for layer in self.submodules:
-            if not hasattr(layer, "physical_parameters"):
-                continue
-            for name, (axes, values) in layer.physical_parameters().items():
-                for position, label in self._labels(axes):
-                    named[f"{name}{label}"] = values[position]
-        return named
-
-    def _labels(self, axes: tuple[str, ...]) -> list[tuple[tuple[int, ...], str]]:
-        labels = [((), ())]
-        for axis in axes:
-            names = (
-                self.cameras if axis == "camera" else [f"ISO {iso:g}" for iso in self.iso_levels]
-            )
-            labels = [
-                ((*position, k), (*texts, name))
-                for position, texts in labels
-                for k, name in enumerate(names)
-            ]
-        return [(position, f"({', '.join(texts)})" if texts else "") for position, texts in labels]
+        of_layers = [
+            (layer.name, layer.physical_parameters(self.cameras))
+            for layer in self.submodules
+            if hasattr(layer, "physical_parameters")
+        ]
+        count = collections.Counter(name for _, named in of_layers for name in named)
+        return {
+            name if count[name] == 1 else f"{layer}/{name}": value
+            for layer, named in of_layers
+            for name, value in named.items()
+        }
 
     @property
     def number_of_parameters(self) -> int:
@@ -181,77 +142,6 @@ class NoiseModel(tf.Module, abc.ABC):
             f"{type(self).__name__}(cameras={self.cameras}, iso_levels={self.iso_levels}, "
             f"{self.number_of_parameters} parameters)"
         )
-
-
-def _batch_shape(conditions: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.TensorShape]:
-    """The batch shape of clean, iso and camera together, dynamic and static.
-
-    iso and camera are scalars or of clean's batch shape (any, where clean is one image). Another
-    number of dimensions would broadcast: [B, 1] with B images to a batch of B x B.
-    """
-    clean = conditions["clean"]
-    dynamic, static = tf.shape(clean)[:-3], clean.shape[:-3]
-    for name in ("iso", "camera"):
-        if name not in conditions:
-            continue
-        value = conditions[name]
-        message = (
-            f"expected {name} to be a scalar or of the batch shape {clean.shape[:-3]} of clean, "
-            f"received shape {value.shape}."
-        )
-        ranks = (value.shape.rank, clean.shape[:-3].rank)
-        if None not in ranks and 0 not in ranks and ranks[0] != ranks[1]:
-            raise ValueError(message)
-        try:
-            static = tf.broadcast_static_shape(value.shape, static)
-        except ValueError as error:
-            raise ValueError(message) from error
-        dynamic = tf.broadcast_dynamic_shape(tf.shape(value), dynamic)
-    return dynamic, static
-
-
-class NoiseDistribution(tfd.TransformedDistribution):
-    """`tfd.TransformedDistribution` whose log_prob inverts and takes the log-det in one pass.
-
-    TFP's own asks the bijector for the inverse and for the log-det separately and trusts its
-    cache not to do the work twice; without the cache (see ConditionalBijector) it would.
-
-    Raises:
-      ValueError: by `log_prob` called eagerly, noise that is NaN. In a graph it gives NaN.
-    """
-
-    def __init__(self, distribution, bijector, name="NoiseDistribution"):
-        super().__init__(distribution, bijector, parameters=dict(locals()), name=name)
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return super()._parameter_properties(dtype, num_classes)
-
-    def __getitem__(self, slices):
-        """Refuses: TFP would slice the base and leave the conditions whole.
-
-        Raises:
-          NotImplementedError: always.
-        """
-        raise NotImplementedError(
-            "the distribution is bound to its conditions; call the noise model with sliced ones."
-        )
-
-    @tf.autograph.experimental.do_not_convert
-    def _log_prob(self, y):
-        x, log_det = self.bijector.inverse_and_log_det(y)
-        log_prob = self.distribution.log_prob(x) + log_det
-        if tf.executing_eagerly():
-            # A look at a number an image, not at each pixel. In a graph NaN stays NaN: training
-            # stops at it by itself and says in which epoch, and exports check what comes in.
-            is_known = tf.logical_not(tf.reduce_any(tf.math.is_nan(log_prob)))
-            require(is_known, "noise (and variables of the model) without NaN", log_prob)
-        return log_prob
-
-    def _sample_and_log_prob(self, sample_shape, seed):
-        x, log_prob = self.distribution.experimental_sample_and_log_prob(sample_shape, seed)
-        y, log_det = self.bijector.forward_and_log_det(x)
-        return y, log_prob - log_det
 
 
 @tf.autograph.experimental.do_not_convert
@@ -276,7 +166,7 @@ def sample_noise(
       ValueError: conditions as for the model's call; seeds or temperature of another shape; a
         temperature that is negative or NaN (InvalidArgumentError where only the graph knows).
     """
-    clean = as_float("clean", clean, model.dtype)
+    clean = CleanImage().convert("clean", clean, model.dtype)
     seeds = tf.convert_to_tensor(seeds)
     if not seeds.dtype.is_integer:
         raise ValueError(f"expected integer seeds, received dtype {seeds.dtype.name}.")
@@ -302,10 +192,4 @@ def sample_noise(
     lengths = tf.stack([tf.shape(seeds)[0], tf.size(temperature)])
     allowed = tf.stack([rows[0], rows[0] if temperature.shape.rank else 1])
     require(tf.reduce_all(tf.equal(lengths, allowed)), expected, lengths)
-    event_shape = noise.event_shape_tensor()
-    base = tf.map_fn(
-        lambda seed: tf.random.stateless_normal(event_shape, seed, dtype=model.dtype),
-        tf.cast(seeds, tf.int64),
-        fn_output_signature=tf.TensorSpec(noise.event_shape, model.dtype),
-    )
-    return noise.bijector.forward(over_image(temperature) * base)
+    return noise.sample_rows(seeds, temperature)

@@ -75,6 +75,21 @@ class StandardNormal(tfd.Distribution):
         sample.set_shape([known, *self._static_batch_shape, *self._static_image_shape])
         return sample
 
+    def sample_rows(self, seeds: tf.Tensor) -> tf.Tensor:
+        """Images for each row of a batch [B] from a stateless seed of its own.
+
+        Args:
+          seeds: int [B, 2].
+
+        Returns:
+          [B, H, W, C].
+        """
+        return tf.map_fn(
+            lambda seed: tf.random.stateless_normal(self._image_sizes, seed, dtype=self.dtype),
+            tf.cast(seeds, tf.int64),
+            fn_output_signature=tf.TensorSpec(self._static_image_shape, self.dtype),
+        )
+
     def _log_prob(self, x):
         dimensions = tf.cast(tf.reduce_prod(self._image_sizes), self.dtype)
         squares = tf.reduce_sum(tf.square(x), axis=[-3, -2, -1])

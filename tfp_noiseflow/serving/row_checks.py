@@ -2,7 +2,7 @@
 
 A noise model says that something in a batch is wrong. A client sees only the error's text, and a
 server may have merged its rows with others', so that here the text says which row it is, what the
-row holds and what is known. The rules are the noise model's own (`bijectors/conditions.py`).
+row holds and what is known. The rules are the noise model's own (`conditions/`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from tfp_noiseflow.bijectors.conditions import LARGEST_CLEAN, CleanImage, Iso
-from tfp_noiseflow.models.cameras import equals_names
+from tfp_noiseflow.conditions.conditions import CleanImage, Rule
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 # Of a client's text in an error message: a camera's name may be megabytes of anything.
@@ -96,54 +95,32 @@ def checks_of_inputs(model: NoiseModel, given: Mapping[str, tf.Tensor]) -> list[
       RowChecks.
     """
     iso, camera = given["iso"], given["camera"]
-    iso_rule = Iso(model.iso_levels)
-    checks = []
-    if model.cameras is not None:
-        checks.append(
-            RowCheck(
-                "camera to be one of the known cameras",
-                tf.reduce_any(equals_names(camera, model.cameras), axis=-1),
-                lambda row: _shortened(camera[row]),
-                ", ".join(model.cameras),
-            )
-        )
-    levels = ", ".join(f"{level:g}" for level in model.iso_levels or ())
-    expected = "iso to be positive and finite"
-    checks.append(number_check(expected, iso_rule.is_positive(iso), iso, levels))
-    if model.iso_levels is not None:
-        expected = "iso to be one of the known levels"
-        checks.append(number_check(expected, iso_rule.is_known(iso), iso, levels))
-    known = known_pairs(model)
-    if len(known) < len(model.cameras or [None]) * len(model.iso_levels or [None]):
-        checks.append(_pair_check(known, iso, camera))
+    checks = [_rule_check(rule, iso, camera) for rule in model.known.rules(iso, camera)]
     if "temperature" in given:
         temperature = given["temperature"]
         is_valid = tf.logical_and(temperature >= 0, temperature <= temperature.dtype.max)
         expected = "temperature to be finite and not negative"
         checks.append(number_check(expected, is_valid, temperature))
-    expected = f"no pixel of clean to be NaN, infinite or above {LARGEST_CLEAN} of full scale"
-    checks.append(_pixel_check(expected, CleanImage().is_valid, given["clean"]))
+    clean = CleanImage()
+    (rule,) = clean.rules("clean", given["clean"])
+    checks.append(_pixel_check(rule.expected, rule.is_valid, given["clean"]))
     if "noise" in given:
-        expected = "no pixel of noise to be NaN or infinite"
-        checks.append(_pixel_check(expected, tf.math.is_finite, given["noise"]))
+        expected, noise = "no pixel of noise to be NaN or infinite", given["noise"]
+        checks.append(_pixel_check(expected, tf.math.is_finite(noise), noise))
     return checks
 
 
-def known_pairs(model: NoiseModel) -> list[tuple[str | None, float | None]]:
-    """The cameras and ISOs that a model knows together; None where it does not depend on one.
+def _rule_check(rule: Rule, iso: tf.Tensor, camera: tf.Tensor) -> RowCheck:
+    """A rule of the known cameras and ISOs, showing what it is about."""
+    shows_camera, shows_iso = "camera" in rule.expected, "iso" in rule.expected
 
-    Raises:
-      ValueError: there are none.
-    """
-    pairs = [
-        (camera, iso)
-        for index, camera in enumerate(model.cameras or [None])
-        for iso in model.iso_levels or [None]
-        if model.knows_together(iso, index)
-    ]
-    if not pairs:
-        raise ValueError(f"expected a model that knows a camera at an ISO, received {model}.")
-    return pairs
+    def received(row):
+        camera_text = [_shortened(camera[row])] * shows_camera
+        between = [" at ISO "] * (shows_camera and shows_iso)
+        iso_text = [tf.strings.as_string(iso[row], shortest=True)] * shows_iso
+        return tf.strings.join([*camera_text, *between, *iso_text])
+
+    return RowCheck(rule.expected, rule.is_valid, received, rule.known)
 
 
 def number_check(
@@ -155,34 +132,17 @@ def number_check(
     )
 
 
-def _pixel_check(
-    expected: str, is_valid: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor
-) -> RowCheck:
-    """Of images [B, H, W, C], by a rule for pixels; shows the row's first that breaks it."""
+def _pixel_check(expected: str, is_valid: tf.Tensor, images: tf.Tensor) -> RowCheck:
+    """Of images [B, H, W, C], each pixel valid or not; shows a row's first wrong one."""
 
     def first_wrong(row):
-        pixels = tf.reshape(images[row], [-1])
-        return pixels[tf.argmin(tf.cast(is_valid(pixels), tf.int32))]
+        pixels, are_valid = tf.reshape(images[row], [-1]), tf.reshape(is_valid[row], [-1])
+        return pixels[tf.argmin(tf.cast(are_valid, tf.int32))]
 
     return RowCheck(
         expected,
-        tf.reduce_all(is_valid(images), axis=[1, 2, 3]),
+        tf.reduce_all(is_valid, axis=[1, 2, 3]),
         lambda row: tf.strings.as_string(first_wrong(row), shortest=True),
-    )
-
-
-def _pair_check(known: list[tuple[str, float]], iso: tf.Tensor, camera: tf.Tensor) -> RowCheck:
-    is_pair = tf.logical_and(
-        Iso(tuple(level for _, level in known)).is_level(iso),
-        equals_names(camera, tuple(name for name, _ in known)),
-    )
-    return RowCheck(
-        "camera and iso to be known together",
-        tf.reduce_any(is_pair, axis=-1),
-        lambda row: tf.strings.join(
-            [_shortened(camera[row]), " at ISO ", tf.strings.as_string(iso[row], shortest=True)]
-        ),
-        ", ".join(f"{name} at ISO {level:g}" for name, level in known),
     )
 
 

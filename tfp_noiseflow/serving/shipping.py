@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfp_noiseflow.atomic_write import write_text
-from tfp_noiseflow.evaluation.report import models_table
 from tfp_noiseflow.models.model_directory import (
     HISTORY,
     checkpoint_folder,
     load_model,
     read_config,
 )
+from tfp_noiseflow.reporting.markdown import models_table
 from tfp_noiseflow.serving.export import export_saved_model
 
 CARD = "README.md"

@@ -11,7 +11,6 @@ from tfp_noiseflow.serving.row_checks import (
     RowCheck,
     are_valid,
     checks_of_inputs,
-    known_pairs,
     number_check,
     once_required,
     require_rows,
@@ -64,7 +63,7 @@ class ServedNoiseModel(tf.Module):
         self.noise_model = noise_model
         self.has_valid_output = has_valid_output
         self._training_data = dict(training_data or {})
-        camera, iso = known_pairs(noise_model)[0]
+        camera, iso = noise_model.known.pairs()[0]
         # What the model is given instead of a row that is not valid.
         self._harmless = {
             **dict.fromkeys(("clean", "noise", "temperature", "seed"), 0),

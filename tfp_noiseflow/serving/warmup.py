@@ -8,7 +8,6 @@ import warnings
 import tensorflow as tf
 
 from tfp_noiseflow.models.noise_model import NoiseModel
-from tfp_noiseflow.serving.row_checks import known_pairs
 
 # Where TF Serving looks, in a version's folder.
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
@@ -58,7 +57,7 @@ def write_warmup_requests(
 
 def _usual_requests(model: NoiseModel, channels: int):
     """(signature, input name -> (its value everywhere, dtype, shape))."""
-    camera, iso = known_pairs(model)[0]
+    camera, iso = model.known.pairs()[0]
     for rows in BATCH_SIZES:
         images = [rows, PATCH, PATCH, channels]
         conditions = {

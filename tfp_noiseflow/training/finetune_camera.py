@@ -11,6 +11,7 @@ import numpy as np
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps
+from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.models.model_directory import (
     load_baselines,
     load_model,
@@ -21,7 +22,7 @@ from tfp_noiseflow.models.model_directory import (
 from tfp_noiseflow.models.new_camera import (
     camera_variables,
     flow_of_new_camera,
-    levels_of_tables,
+    levels_of_cameras,
     with_camera_of,
 )
 from tfp_noiseflow.models.noise_flow import NoiseFlow
@@ -122,9 +123,9 @@ def _warn_of_untrained(alone: NoiseFlow, captures: Captures, camera: str) -> Non
 
     No error: a camera that is used at one ISO needs no captures at the rest.
     """
-    levels = np.array(levels_of_tables(alone))
-    is_there = np.isclose(levels[:, None], captures.iso_levels, rtol=1e-4).any(axis=1)
-    missing = [f"{iso:g}" for iso in levels[~is_there]]
+    there = Iso(captures.iso_levels)
+    levels = levels_of_cameras(alone)
+    missing = [f"{iso:g}" for iso in levels if not there.is_known(np.array(iso))]
     if missing:
         warnings.warn(
             f"{captures.path}: no captures of {camera!r} at ISO {', '.join(missing)}; there the "

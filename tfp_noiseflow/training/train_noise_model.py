@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.bijectors.conditions import LARGEST_CLEAN
 from tfp_noiseflow.captures.about import about_captures
-from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
+from tfp_noiseflow.captures.noise_statistics import NoiseStatistics
+from tfp_noiseflow.conditions.conditions import LARGEST_CLEAN
 from tfp_noiseflow.models.camera_nlf import CameraNLF
 from tfp_noiseflow.models.gaussian_noise import GaussianNoise
 from tfp_noiseflow.models.model_directory import (
@@ -111,13 +112,22 @@ def train_noise_model(
         loss that is not finite (the last checkpoint is from before it).
     """
     for captures in (train_captures, validation_captures):
-        captures.check_known(model.cameras, model.iso_levels)
-        _check_images(captures, model)
+        model.known.check_captures(captures)
+        _check_channels(captures, model)
+    # One pass gathers what the baselines need too: the file may be larger than memory.
+    has_baselines = os.path.exists(os.path.join(model_dir, "baselines.json"))
+    statistics = NoiseStatistics()
+    for block in _checked_blocks(train_captures):
+        if not has_baselines:
+            statistics.add(block)
+    if validation_captures is not train_captures:
+        for _ in _checked_blocks(validation_captures):
+            pass
     _claim(model_dir, model, train_captures, validation_captures, schedule, started_from)
-    if not os.path.exists(os.path.join(model_dir, "baselines.json")):
+    if not has_baselines:
         baselines = {
-            "gaussian": GaussianNoise.fit(train_captures),
-            "recalibrated_nlf": CameraNLF.fit(train_captures),
+            "gaussian": GaussianNoise.fit(statistics),
+            "recalibrated_nlf": CameraNLF.fit(statistics),
         }
         write_baselines(model_dir, baselines)
     steps = epoch_steps(train_captures, schedule.batch_size)
@@ -155,13 +165,17 @@ def train_noise_model(
     return load_model(model_dir)
 
 
-def _check_images(captures: Captures, model: NoiseModel) -> None:
-    """Raises ValueError for images that the model cannot take, before anything is written."""
+def _check_channels(captures: Captures, model: NoiseModel) -> None:
+    """Raises ValueError for images of other channels than the model's."""
     channels = captures.image_shape[-1]
     if model.channels not in (None, channels):
         raise ValueError(
             f"{captures.path}: expected images of {model.channels} channels, received {channels}."
         )
+
+
+def _checked_blocks(captures: Captures) -> Iterator[CaptureBlock]:
+    """All captures; raises ValueError for images that no model can take."""
     for block in captures.blocks():
         highest = block.clean.max()
         if highest > LARGEST_CLEAN:
@@ -170,6 +184,7 @@ def _check_images(captures: Captures, model: NoiseModel) -> None:
                 f"received {highest} among captures {block.index[0]} to {block.index[-1]}; is "
                 "white_level right?"
             )
+        yield block
 
 
 def _claim(

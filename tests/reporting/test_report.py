@@ -1,0 +1,162 @@
+"""The files of a report, and the command that writes it."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+import tfp_noiseflow as nf
+from tests.scripts import run, run_python
+from tfp_noiseflow.evaluation import measure
+from tfp_noiseflow.models.model_directory import write_baselines
+from tfp_noiseflow.reporting import plots, write_report
+from tfp_noiseflow.reporting.markdown import markdown
+from tfp_noiseflow.reporting.plots import histograms, patches, photon_transfer
+
+CAMERAS = ("Phone 1", "Phone 2")
+ISO_LEVELS = (100.0, 800.0)
+PICTURES = {"patches.png", "histograms.png", "photon_transfer.png"}
+PICTURES_OF_TRAINING = {"training.png", "beta.png", "gain.png"}
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(0, 0.5, [16, 16, 16, 4])
+    path = tmp_path_factory.mktemp("captures") / "small.h5"
+    nf.write_captures(
+        path,
+        noisy=clean + rng.normal(0, 0.02, clean.shape),
+        clean=clean,
+        iso=np.tile(ISO_LEVELS, 8),
+        camera=np.repeat(CAMERAS, 8),
+        description="Made up\nfor a test.",
+    )
+    return nf.read_captures(path)
+
+
+@pytest.fixture(scope="module")
+def measurement(captures):
+    return measure(nf.GaussianNoise(0.02), captures, baselines={"gaussian": nf.GaussianNoise(0.1)})
+
+
+def write_history(model_dir):
+    names = [
+        "epoch,step,loss,val_loss,learning_rate,beta1,beta2,gamma(ISO 100),gamma(ISO 800)",
+        "psi(Phone 1),psi(Phone 2)",
+    ]
+    rows = [f"{e},{10 * e},{1 / (e + 1) - 3},,0.01,0.01,1,0.5,4,1,{1 + e / 9}" for e in range(5)]
+    (model_dir / "history.csv").write_text("\n".join([",".join(names), *rows]) + "\n")
+
+
+def test_report_without_a_training_log_shows_no_training(measurement, tmp_path):
+    (tmp_path / "new" / "report").mkdir(parents=True)
+    (tmp_path / "new" / "report" / "gain.png").write_text("of an earlier report")
+    paths = write_report(measurement, tmp_path / "new" / "report")
+    assert {os.path.basename(path) for path in paths} == {"report.json", "report.md"} | PICTURES
+    assert sorted(os.listdir(tmp_path / "new" / "report")) == sorted(map(os.path.basename, paths))
+    for path in paths:
+        if path.endswith(".png"):
+            with open(path, "rb") as file:
+                assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+    with open(tmp_path / "new" / "report" / "report.json", encoding="utf-8") as file:
+        assert json.load(file) == measurement.report
+
+
+@pytest.mark.parametrize("fails", ["plot_photon_transfer", "plot_gain"])
+def test_report_that_fails_leaves_the_one_before(measurement, tmp_path, monkeypatch, fails):
+    write_history(tmp_path)
+    folder = tmp_path / "report"
+    write_report(measurement, folder, model_dir=tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def failing(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(plots, fails, failing)
+    # Of other data, so that its pictures are others.
+    (tmp_path / "history.csv").unlink()
+    with pytest.raises(MemoryError):
+        write_report(measurement, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tmp_path):
+    write_history(tmp_path)
+    paths = write_report(measurement, tmp_path / "report", model_dir=tmp_path)
+    names = {os.path.basename(path) for path in paths}
+    assert names == {"report.json", "report.md"} | PICTURES | PICTURES_OF_TRAINING
+    text = (tmp_path / "report" / "report.md").read_text()
+    for name in names - {"report.json", "report.md"}:
+        assert f"]({name})" in text
+    for part in ("small.h5", "16 patches", "Phone 1, Phone 2", "100, 800", "Made up for a test."):
+        assert part in text
+    assert "captures hold no nlf data set" in text
+    assert f"{measurement.report['models']['gaussian']['nll']:.4f}" in text
+    assert str(tmp_path) not in text, "a report names no folder of the machine"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (nf.GaussianNoise(0.02), "GaussianNoise"),
+        (nf.NoiseFlow("S-G-CAM", CAMERAS, ISO_LEVELS, seed=0), "S-G-CAM"),
+    ],
+)
+def test_the_report_names_the_model_that_was_evaluated(captures, monkeypatch, model, name):
+    saved = []
+    for picture in (patches, histograms, photon_transfer):
+        monkeypatch.setattr(picture, "save_figure", lambda figure, _: saved.append(figure) or True)
+    found = measure(model, captures, baselines={"gaussian": nf.GaussianNoise(0.1)})
+    assert found.report["models"]["noise_flow"]["name"] == name
+    report = found.report
+    plots.plot_patches(found.examples, "", model_name=name)
+    plots.plot_histograms(found.conditions, found.edges, found.counts, "", model_name=name)
+    plots.plot_photon_transfer(report["photon_transfer"], "", model_name=name)
+    for figure in saved:
+        texts = {text.get_text() for text in figure.findobj(Text)}
+        assert name in texts and "Noise Flow" not in texts
+    text = markdown(report)
+    assert text.startswith(f"# Evaluation of {name}\n")
+    assert "Noise Flow" not in text and "noise_flow" not in text
+    for table in (f"| {name} ", f"NLL of {name} minus the baseline's", f"captured noise / {name}:"):
+        assert table in text
+    assert "Gaussian**: one standard deviation" in text, "the baselines are explained"
+
+
+def test_a_report_of_before_models_had_names_can_be_written(measurement):
+    entry = dict(measurement.report["models"]["noise_flow"])
+    del entry["name"]
+    models = {**measurement.report["models"], "noise_flow": entry}
+    assert "| Noise Flow " in markdown({**measurement.report, "models": models})
+
+
+def test_the_library_needs_no_matplotlib_to_be_imported():
+    # Keras imports matplotlib where it is installed, so that it is made missing here.
+    code = "import sys; sys.modules['matplotlib'] = None; import tfp_noiseflow.reporting"
+    done = run_python("-c", code, in_child=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_writes_the_report_and_prints_the_table(captures, tmp_path):
+    model = nf.CameraNLF(CAMERAS, ISO_LEVELS, np.full([2, 2], 1e-3), np.full([2, 2], 1e-4))
+    nf.save_model(model, tmp_path / "model", {})
+    write_baselines(tmp_path / "model", {"gaussian": nf.GaussianNoise(0.02)})
+    done = run(
+        "evaluate",
+        model_dir=tmp_path / "model",
+        captures=captures.path,
+        output_dir=tmp_path / "report",
+        seed=5,
+        batch_size=7,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| Gaussian" in done.stdout
+    assert "report.md" in done.stdout
+    with open(tmp_path / "report" / "report.json", encoding="utf-8") as file:
+        report = json.load(file)
+    assert report["seed"] == 5
+    assert report["models"]["noise_flow"]["parameters"] == 8
+    assert report["models"]["gaussian"]["nll"] is not None

@@ -1,0 +1,73 @@
+"""A conditional bijector together with the conditions of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+from tensorflow_probability.python.internal import parameter_properties
+
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.conditions.checks import check_fits
+
+
+class Bound(ConditionalBijector):
+    """A bijector with its conditions filled in: `forward(z)` needs no keyword arguments.
+
+    Conditions: none any more.
+
+    Args:
+      bijector: the conditional bijector.
+      given: its conditions, checked here once.
+      like: [B.., H, W, C], an image of the shape that the conditions go with.
+      is_checked: whether they have been checked, and are tensors by name.
+      name: of the bijector.
+
+    Raises:
+      ValueError: conditions as for the bijector; at a call, images of another H, W, C or of a
+        batch shape that does not broadcast with the conditions'.
+    """
+
+    conditions = {}
+
+    def __init__(
+        self,
+        bijector: ConditionalBijector,
+        given: Mapping,
+        like: tf.Tensor,
+        *,
+        is_checked: bool = False,
+        name: str = "bound",
+    ):
+        parameters = dict(locals())
+        with tf.name_scope(name) as name:
+            super().__init__(dtype=bijector.dtype, parameters=parameters, name=name)
+            self.bijector = bijector
+            self._like = like
+            checked = bijector.from_shared if is_checked else self._checked_by_bijector
+            self._given = checked(given)
+
+    def _checked_by_bijector(self, given):
+        return self.bijector.check_conditions(given, self._like)
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        return {
+            "bijector": parameter_properties.BatchedComponentProperties(
+                event_ndims=lambda self, ndims: ndims
+            )
+        }
+
+    @property
+    def is_scaling(self):
+        return self.bijector.is_scaling
+
+    def check_conditions(self, given, x):
+        check_fits("noise", x, self._like)
+        return super().check_conditions(given, x)
+
+    def _forward_and_log_det(self, x):
+        return self.bijector._forward_and_log_det(x, **self._given)
+
+    def _inverse_and_log_det(self, y):
+        return self.bijector._inverse_and_log_det(y, **self._given)

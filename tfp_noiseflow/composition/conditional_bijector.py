@@ -1,0 +1,163 @@
+"""The base of all layers: a bijector on images that depends on named conditions."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_noiseflow.conditions.conditions import Condition, checked
+from tfp_noiseflow.images.image import IMAGE_NDIMS
+
+tfb = tfp.bijectors
+
+
+class ConditionalBijector(tfb.Bijector, abc.ABC):
+    """A bijector on images [.., H, W, C] that depends on named conditions.
+
+    A subclass declares its conditions and writes its equation in both directions, each time with
+    its log-det; most are a `Layer`, which writes them over an `Image`:
+
+    ```none
+    _forward_and_log_det(x, **conditions) -> y, log|det dy/dx|
+    _inverse_and_log_det(y, **conditions) -> x, log|det dx/dy|
+    ```
+
+    The log-dets are per image: of the batch shape, or of a shape that broadcasts to it. Value and
+    log-det come together, so that a network in a layer runs once for both.
+
+    Conditions are keyword arguments of TFP's own methods: `forward(x, clean=, iso=, camera=)`.
+    They are checked once a call, here; missing and unknown ones raise.
+
+    TFP's cache of inputs and outputs is not used. It would return log-dets from before a change
+    of a variable when the same tensor is passed again.
+    """
+
+    def __init__(self, *, dtype, parameters: dict, name: str):
+        super().__init__(
+            forward_min_event_ndims=IMAGE_NDIMS,
+            inverse_min_event_ndims=IMAGE_NDIMS,
+            is_constant_jacobian=False,
+            validate_args=False,
+            dtype=tf.as_dtype(dtype),
+            parameters=parameters,
+            name=name,
+        )
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        # Batches come with the conditions. A class whose arguments may be tensors of a user names
+        # them, and what they are made of adds its own.
+        return {}
+
+    @property
+    def is_scaling(self) -> bool:
+        """Whether every value is multiplied by a number that depends on the conditions alone.
+
+        Of N(0, I) it makes independent Gaussians of mean 0.
+        """
+        return False
+
+    # TFP takes bijectors of equal class and constructor arguments for equal, whatever their
+    # variables hold: two flows of different weights would have a KL divergence of 0.
+    def __eq__(self, other):
+        return self is other
+
+    def __hash__(self):
+        return id(self)
+
+    @property
+    @abc.abstractmethod
+    def conditions(self) -> Mapping[str, Condition]:
+        """The conditions of a call, by name."""
+
+    @abc.abstractmethod
+    def _forward_and_log_det(self, x: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
+        """y [.., H, W, C] and log|det dy/dx|, given checked conditions."""
+
+    @abc.abstractmethod
+    def _inverse_and_log_det(self, y: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
+        """x [.., H, W, C] and log|det dx/dy|, given checked conditions."""
+
+    # Nothing here is for AutoGraph to convert, and converting it doubles the time of tracing.
+    @tf.autograph.experimental.do_not_convert
+    def forward_and_log_det(self, x, name="forward_and_log_det", **conditions):
+        """`forward(x)` and `forward_log_det_jacobian(x)` in one pass.
+
+        Args:
+          x: float [.., H, W, C].
+          name: of the ops.
+          **conditions: the values of `self.conditions`.
+
+        Returns:
+          y [.., H, W, C] and its log-det, nats, one an image.
+
+        Raises:
+          ValueError: a condition is missing, unknown or invalid, or shapes do not fit.
+        """
+        with self._name_and_control_scope(name):
+            x = self._as_images(x)
+            return self._forward_and_log_det(x, **self.check_conditions(conditions, x))
+
+    @tf.autograph.experimental.do_not_convert
+    def inverse_and_log_det(self, y, name="inverse_and_log_det", **conditions):
+        """`inverse(y)` and `inverse_log_det_jacobian(y)` in one pass; see the forward one."""
+        with self._name_and_control_scope(name):
+            y = self._as_images(y)
+            return self._inverse_and_log_det(y, **self.check_conditions(conditions, y))
+
+    def check_conditions(self, given: Mapping, x: tf.Tensor) -> dict:
+        """The conditions as tensors.
+
+        Args:
+          given: condition name -> value.
+          x: the image that they go with.
+
+        Returns:
+          What `_forward_and_log_det` takes as keyword arguments.
+
+        Raises:
+          ValueError: one is missing, unknown or invalid.
+        """
+        return self.from_shared(checked(self.name, self.conditions, given, self.dtype, x))
+
+    def from_shared(self, given: Mapping) -> dict:
+        """What `check_conditions` returns, out of conditions that are checked already."""
+        return {name: given[name] for name in self.conditions if name in given}
+
+    # What TFP calls. Its own versions consult the cache.
+
+    def _call_forward(self, x, name, **kwargs):
+        return self.forward_and_log_det(x, name, **kwargs)[0]
+
+    def _call_inverse(self, y, name, **kwargs):
+        return self.inverse_and_log_det(y, name, **kwargs)[0]
+
+    def _call_forward_log_det_jacobian(self, x, event_ndims, name, **kwargs):
+        log_det = self.forward_and_log_det(x, name, **kwargs)[1]
+        return self._summed_over_events(log_det, x, event_ndims)
+
+    def _call_inverse_log_det_jacobian(self, y, event_ndims, name, **kwargs):
+        log_det = self.inverse_and_log_det(y, name, **kwargs)[1]
+        return self._summed_over_events(log_det, y, event_ndims)
+
+    def _as_images(self, x) -> tf.Tensor:
+        x = tf.convert_to_tensor(x, dtype=self.dtype)
+        if x.shape.rank is not None and x.shape.rank < IMAGE_NDIMS:
+            raise ValueError(f"{self.name}: expected images [.., H, W, C], received {x.shape}.")
+        return x
+
+    def _summed_over_events(self, log_det, x, event_ndims) -> tf.Tensor:
+        """TFP's meaning of event_ndims > 3: the leading dimensions belong to one event."""
+        extra = 0 if event_ndims is None else int(event_ndims) - IMAGE_NDIMS
+        if extra < 0:
+            raise ValueError(
+                f"{self.name}: expected event_ndims >= {IMAGE_NDIMS} ([H, W, C]), "
+                f"received {event_ndims}."
+            )
+        # Some layers give one log-det for all images.
+        batch_shape = tf.broadcast_dynamic_shape(tf.shape(x)[:-IMAGE_NDIMS], tf.shape(log_det))
+        log_det = tf.broadcast_to(log_det, batch_shape)
+        return tf.reduce_sum(log_det, axis=list(range(-extra, 0))) if extra else log_det

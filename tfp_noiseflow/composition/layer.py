@@ -1,0 +1,75 @@
+"""A layer: a conditional bijector whose equation is written over an image."""
+
+from __future__ import annotations
+
+import abc
+
+import tensorflow as tf
+
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.images.image import Image
+from tfp_noiseflow.images.plain import PlainImage
+
+
+class Layer(ConditionalBijector):
+    """A conditional bijector that is written once for all forms of an image.
+
+    A subclass declares its conditions and writes its equation in both directions:
+
+    ```none
+    forward_image(x, **conditions) -> y, log|det dy/dx|
+    inverse_image(y, **conditions) -> x, log|det dx/dy|
+    ```
+
+    x and y are `Image`s, and so are the conditions that are images; the log-dets are tensors [..],
+    one an image. A composition chooses the form, see `ConditionalChain`; alone a layer runs in the
+    plain one.
+
+    Attributes:
+      gains_from_folding: whether the folded form is the faster one: convolutions.
+      splits_to_halves: whether it splits the channels in halves, which the folded form then keeps
+        apart from the mixing before.
+      channels: C, where a layer is made for a number of channels; None: it takes any.
+    """
+
+    gains_from_folding = False
+    splits_to_halves = False
+    channels: int | None = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        own = {"_forward_and_log_det", "_inverse_and_log_det"} & set(vars(cls))
+        if own:
+            raise TypeError(
+                f"expected {cls.__name__} to write forward_image and inverse_image, from which "
+                f"{sorted(own)} follow: a composition would leave them out."
+            )
+
+    @abc.abstractmethod
+    def forward_image(self, x: Image, **conditions) -> tuple[Image, tf.Tensor]:
+        """y and log|det dy/dx|, given checked conditions."""
+
+    @abc.abstractmethod
+    def inverse_image(self, y: Image, **conditions) -> tuple[Image, tf.Tensor]:
+        """x and log|det dx/dy|, given checked conditions."""
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether it is written for all forms: not where it calls a function of plain images."""
+        return True
+
+    def _forward_and_log_det(self, x, **conditions):
+        y, log_det = self.forward_image(PlainImage(x), **self._as_images_of(PlainImage, conditions))
+        return y.values, log_det
+
+    def _inverse_and_log_det(self, y, **conditions):
+        x, log_det = self.inverse_image(PlainImage(y), **self._as_images_of(PlainImage, conditions))
+        return x.values, log_det
+
+    def _as_images_of(self, form, conditions: dict) -> dict:
+        """Conditions that are images, in a form; the others as they are."""
+        declared = self.conditions
+        return {
+            name: form(value) if declared[name].is_image else value
+            for name, value in conditions.items()
+        }

@@ -1,0 +1,57 @@
+"""Bijectors of TFP as members of a composition."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability.python.internal import parameter_properties
+
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.images.image import IMAGE_NDIMS
+
+tfb = tfp.bijectors
+
+
+class Unconditional(ConditionalBijector):
+    """A bijector of TFP that needs no conditions, as a conditional one.
+
+    Conditions: none.
+
+    Args:
+      bijector: acts on images [.., H, W, C], or on less of them.
+      dtype: float32 or float64.
+      name: of the layer; by default the bijector's.
+    """
+
+    conditions = {}
+
+    def __init__(self, bijector: tfb.Bijector, *, dtype=tf.float32, name: str | None = None):
+        parameters = dict(locals())
+        name = name or bijector.name
+        with tf.name_scope(name) as name:
+            super().__init__(dtype=dtype, parameters=parameters, name=name)
+            self.bijector = bijector
+
+    @classmethod
+    def _parameter_properties(cls, dtype):
+        return {
+            "bijector": parameter_properties.BatchedComponentProperties(
+                event_ndims=lambda self, ndims: ndims
+            )
+        }
+
+    @property
+    def is_scaling(self):
+        return isinstance(self.bijector, tfb.Scale)
+
+    # A new tensor each time: TFP's cache must not find an older value or log-det for it.
+
+    def _forward_and_log_det(self, x):
+        x = tf.identity(x)
+        y = self.bijector.forward(x)
+        return y, self.bijector.forward_log_det_jacobian(x, IMAGE_NDIMS)
+
+    def _inverse_and_log_det(self, y):
+        y = tf.identity(y)
+        x = self.bijector.inverse(y)
+        return x, self.bijector.inverse_log_det_jacobian(y, IMAGE_NDIMS)

@@ -1,0 +1,125 @@
+"""Parameters that are looked up by camera and ISO."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.conditions.conditions import Camera, Iso
+from tfp_noiseflow.laws.law import Law
+
+
+class ConditionTable(Law):
+    """One learned number, or one for each camera, ISO level, or camera and ISO level.
+
+    Args:
+      initial: float, or an array of the table's shape: [] without cameras and ISO levels,
+        [num_cameras], [len(iso_levels)] or [num_cameras, len(iso_levels)], from which a variable
+        is made. NaN in a table by camera and ISO: unknown, which calls then refuse. A variable or
+        tensor of that shape, with any batch dimensions in front, is used as it is.
+      num_cameras: M; None: the same for all cameras.
+      iso_levels: K known ISOs; None: the same for all.
+      trainable: whether training moves the variable.
+      dtype: of the values.
+      name: of the variable.
+
+    Raises:
+      ValueError: a variable or tensor of another shape.
+    """
+
+    def __init__(
+        self,
+        initial,
+        *,
+        num_cameras: int | None = None,
+        iso_levels: tuple[float, ...] | None = None,
+        trainable: bool = True,
+        dtype=tf.float32,
+        name: str = "condition_table",
+    ):
+        super().__init__(name=name)
+        self.num_cameras = num_cameras
+        self._iso = None if iso_levels is None else Iso(tuple(iso_levels))
+        shape = () if num_cameras is None else (num_cameras,)
+        shape += () if iso_levels is None else (len(self.iso_levels),)
+        self._event_ndims = len(shape)
+        self._camera = None if num_cameras is None else Camera(num_cameras)
+        if tf.is_tensor(initial):  # Variables and what TFP makes of them are tensors too.
+            self.values = initial
+            if not initial.shape[initial.shape.rank - len(shape) :].is_compatible_with(shape):
+                raise ValueError(
+                    f"{name}: expected values of shape [.., {', '.join(map(str, shape))}], "
+                    f"received {initial.shape}."
+                )
+        else:
+            values = np.broadcast_to(np.asarray(initial, np.float64), shape)
+            if len(shape) == 2 and np.isnan(values).any():
+                self._camera = Camera(
+                    num_cameras,
+                    tuple(
+                        tuple(np.array(self.iso_levels)[~np.isnan(row)].tolist()) for row in values
+                    ),
+                )
+            self.values = tf.Variable(tf.constant(values, dtype), trainable=trainable, name=name)
+        self.dtype = self.values.dtype
+
+    @property
+    def iso_levels(self) -> tuple[float, ...] | None:
+        """The known ISOs; None: the same number for all."""
+        return None if self._iso is None else self._iso.levels
+
+    @property
+    def conditions(self):
+        """The conditions that a look-up needs."""
+        known = {}
+        if self._iso is not None:
+            known["iso"] = self._iso
+        if self._camera is not None:
+            known["camera"] = self._camera
+        return known
+
+    @property
+    def batch_shape(self):
+        shape = self.values.shape
+        return shape[: shape.rank - self._event_ndims]
+
+    def batch_shape_tensor(self):
+        shape = tf.shape(self.values)
+        return shape[: tf.size(shape) - self._event_ndims]
+
+    def __call__(self, *, iso=None, camera=None):
+        """The values of a batch; NaN where XLA has dropped the check that a condition is known."""
+        values = tf.convert_to_tensor(self.values)
+        if self._iso is None and self._camera is None:
+            return values
+        is_known = tf.constant(True)
+        if self._camera is not None:
+            is_known = tf.logical_and(camera >= 0, camera < self.num_cameras)
+        if self._iso is None:
+            found = tf.gather(values, camera, axis=-1)
+        else:
+            level, is_level = self._iso.level(iso)
+            is_known = tf.logical_and(is_known, is_level)
+            if self._camera is None:
+                found = tf.gather(values, level, axis=-1)
+            else:
+                columns = len(self.iso_levels)
+                flat = tf.reshape(values, tf.concat([tf.shape(values)[:-2], [-1]], axis=0))
+                found = tf.gather(flat, camera * columns + level, axis=-1)
+        # NaN is better than a wrong number.
+        return tf.where(is_known, found, tf.constant(np.nan, found.dtype))
+
+
+def as_law(value, default: float, *, dtype: tf.DType, name: str) -> Law:
+    """A layer's parameter as a law.
+
+    Args:
+      value: a law; a number, from which a variable is made; a variable or a tensor, which is used
+        as it is, whatever it depends on; None: `default`.
+      default: the number in place of None.
+      dtype: of the values.
+      name: of a variable that is made.
+    """
+    if isinstance(value, Law):
+        return value
+    return ConditionTable(default if value is None else value, dtype=dtype, name=name)

@@ -1,0 +1,91 @@
+"""A number that depends on ISO and camera."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from tfp_noiseflow.conditions.conditions import Condition
+from tfp_noiseflow.conditions.known import Known
+
+
+class Law(tf.Module, abc.ABC):
+    """A number that depends on ISO, camera, both or neither; layers are built of laws.
+
+    A subclass declares its conditions and gives its value:
+
+    ```python
+    class PowerLaw(Law):  # log beta1 = intercept + slope log(ISO / 100), any ISO
+        conditions = {"iso": Iso()}
+
+        def __call__(self, *, iso=None, camera=None):
+            return self.intercept + self.slope * tf.math.log(iso / 100.0)
+    ```
+
+    Attributes:
+      dtype: of the values.
+    """
+
+    dtype: tf.DType
+
+    @property
+    @abc.abstractmethod
+    def conditions(self) -> Mapping[str, Condition]:
+        """The conditions that a value depends on, by name."""
+
+    @abc.abstractmethod
+    def __call__(self, *, iso: tf.Tensor | None = None, camera: tf.Tensor | None = None):
+        """The values of a batch.
+
+        Args:
+          iso: [..] float. camera: [..] int32. Checked before; what the law does not depend on is
+            ignored.
+
+        Returns:
+          Values of their common shape, with the batch dimensions of the law's own parameters, if
+          it has any, in front: [*batch_shape, ..].
+        """
+
+    @property
+    def batch_shape(self) -> tf.TensorShape:
+        """The batch dimensions of the law's own parameters."""
+        return tf.TensorShape([])
+
+    def batch_shape_tensor(self) -> tf.Tensor:
+        """`batch_shape`, where only the graph knows it."""
+        return tf.constant(self.batch_shape.as_list(), tf.int32)
+
+    @property
+    def camera_variables(self) -> tuple[tf.Variable, ...]:
+        """The variables whose first axis is the camera: a new camera is one more row in each.
+
+        By default all, for a law that depends on the camera.
+        """
+        return self.variables if "camera" in self.conditions else ()
+
+    def shown(self, cameras: Sequence[str] | None = None) -> tuple[list[str], dict]:
+        """The conditions at which reports show the law.
+
+        Args:
+          cameras: names; None: their indices.
+
+        Returns:
+          n labels, such as "(Pixel, ISO 100)", "" for a law that depends on nothing; and the
+          conditions, by name: [n], or none.
+        """
+        camera = self.conditions.get("camera")
+        names = () if camera is None else cameras or tuple(map(str, range(camera.count)))
+        known = Known.of(self.conditions, tuple(names) or None)
+        labels, rows = [], []
+        for name, iso in known.pairs():
+            texts = [name] * (name is not None) + [f"ISO {iso or 0:g}"] * (iso is not None)
+            labels.append(f"({', '.join(texts)})" if texts else "")
+            rows.append((iso, None if name is None else known.cameras.index(name)))
+        given = {}
+        if rows[0][0] is not None:
+            given["iso"] = tf.constant([iso for iso, _ in rows], self.dtype)
+        if rows[0][1] is not None:
+            given["camera"] = tf.constant([index for _, index in rows], tf.int32)
+        return labels, given

@@ -1,0 +1,91 @@
+"""The letters of this library's architectures: which layers each stands for."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
+from tfp_noiseflow.bijectors.gain import Gain
+from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
+from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
+from tfp_noiseflow.composition.unconditional import Unconditional
+from tfp_noiseflow.laws import ConditionTable
+from tfp_noiseflow.models.architecture import Context, register_layer
+
+tfb = tfp.bijectors
+
+
+def _gain(context: Context) -> Gain:
+    """The gain layer of a flow, which S shares."""
+    if "gain" not in context.shared:
+        num_cameras = context.num_cameras if context.has_camera_factors else None
+        context.shared["gain"] = Gain(context.iso_levels, num_cameras, dtype=context.dtype)
+    return context.shared["gain"]
+
+
+def _signal_dependent(context: Context):
+    # An S without a G acts on the clean image as it is.
+    has_gain = "G" in context.letters
+    gain = _gain(context) if has_gain else None
+    return [SignalDependent(gain, dtype=context.dtype)]
+
+
+def _signal_dependent_by_camera(context: Context):
+    def table(initial, name, **axes):
+        return ConditionTable(
+            initial, num_cameras=context.num_cameras, dtype=context.dtype, name=name, **axes
+        )
+
+    log_u = table(np.log(1 / 200), "log_u", iso_levels=context.iso_levels)
+    return [
+        SignalDependent(
+            Gain(log_u=log_u, dtype=context.dtype),
+            log_beta1=table(-5.0, "log_beta1"),
+            log_beta2=table(0.0, "log_beta2"),
+            dtype=context.dtype,
+        )
+    ]
+
+
+def _constant_gain(context: Context):
+    log_gain = tf.Variable(tf.zeros([], context.dtype), name="log_gain")
+    scale = tfb.Scale(log_scale=log_gain)
+    return [Unconditional(scale, dtype=context.dtype, name="constant_gain")]
+
+
+def _flow_step(context: Context):
+    return [
+        InvertibleConv1x1(
+            context.channels,
+            seed=context.seed(),
+            dtype=context.dtype,
+            name=f"conv1x1_{context.number}",
+        ),
+        AffineCoupling(
+            context.channels,
+            hidden_channels=context.options["hidden_channels"],
+            has_border_indicator=context.options["has_border_indicator"],
+            seed=context.seed(),
+            dtype=context.dtype,
+            name=f"coupling_{context.number}",
+        ),
+    ]
+
+
+register_layer("S", "signal-dependent layer", _signal_dependent, once_among="SN")
+register_layer(
+    "N",
+    "signal-dependent layer whose beta and gain each camera has for itself",
+    _signal_dependent_by_camera,
+    once_among="SN",
+)
+register_layer("G", "gain layer", lambda context: [_gain(context)], once_among="G")
+register_layer("C", "constant gain", _constant_gain, once_among="C")
+register_layer(
+    "A",
+    "flow step: 1x1 convolution and affine coupling",
+    _flow_step,
+    options={"hidden_channels": 4, "has_border_indicator": False},
+)

@@ -1,0 +1,302 @@
+"""The report of an evaluation as Markdown."""
+
+from __future__ import annotations
+
+from tfp_noiseflow.evaluation.report_content import MODEL
+from tfp_noiseflow.reporting.plots.looks import evaluated_name, label
+
+CAPTIONS = {
+    "patches.png": (
+        "Patches: clean, captured noise, sampled noise",
+        "One row a camera and ISO; one channel (green, where images are packed). Clean is shown by "
+        "its square root; noise on one scale a row, black to white -3 to +3 standard deviations "
+        "of the captured noise. The models share one draw of the base noise, so that their "
+        "patterns are alike.",
+    ),
+    "histograms.png": (
+        "Histograms",
+        "Noise values of all patches of a camera and ISO over +-6 standard deviations of the real "
+        "noise, logarithmic density. These are the histograms that `kl` compares.",
+    ),
+    "photon_transfer.png": (
+        "Photon transfer",
+        "Variance of the noise against the clean level, a colour an ISO. Circles: captured noise; "
+        "lines: one draw of the models.",
+    ),
+    "training.png": (
+        "Training",
+        "NLL on training and validation captures. The range shows the last hundredths; the first "
+        "epochs may lie above it.",
+    ),
+    "beta.png": (
+        "beta1 and beta2 during training",
+        "Only combinations that the data determine: beta1 x gamma, the slope of variance against "
+        "clean level, and beta2 / beta1². With flow steps between the layers, even these may be "
+        "shared with the steps' scales.",
+    ),
+    "gain.png": (
+        "gamma and psi during training",
+        "Ratios, as the data determine no more: gamma(ISO) relative to the lowest ISO, divided by "
+        "the ratio of the ISOs; psi of each camera, where the model has it, relative to the first.",
+    ),
+}
+
+
+def markdown(report: dict, pictures: list[str] = ()) -> str:
+    """The report as Markdown, with the named pictures beside it."""
+    parts = [
+        f"# Evaluation of {_label(MODEL, report)}",
+        _measured(report),
+        "## Models",
+        models_table(report),
+        _definitions(report),
+        "## Beside the baselines",
+        _differences_table(report),
+        "## Structure of the noise",
+        _correlations_table(report),
+    ]
+    for name in pictures:
+        title, caption = CAPTIONS[name]
+        parts += [f"## {title}", f"![{title}]({name})", caption]
+    parts += ["## By camera and ISO", _by_camera_iso_table(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def models_table(report: dict) -> str:
+    """NLL and both divergences of every model, with their floor, as a table for people.
+
+    Below it stand the models that were not compared, with the reasons.
+    """
+    models = report["models"].items()
+    compared = [(name, entry) for name, entry in models if entry["nll"] is not None]
+    rows = [
+        [
+            _label(name, report),
+            f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
+            f"{entry['kl']:.4f}",
+            f"{entry['kl_paper']:.4f}",
+            str(entry["parameters"]),
+        ]
+        for name, entry in sorted(compared, key=lambda item: item[1]["nll"])
+    ]
+    floor = report["floor"]
+    if floor["kl"] is not None:
+        rows.append(["truth (floor)", "", f"{floor['kl']:.4f}", f"{floor['kl_paper']:.4f}", ""])
+    remarks = [
+        f"{_label(name, report)}: not compared, {entry['reason']}."
+        for name, entry in models
+        if entry["nll"] is None
+    ]
+    if floor["kl"] is None:
+        remarks.append(f"truth (floor): not known, {floor['reason']}.")
+    table = _table(["model", "NLL, nats/dim", "kl", "kl_paper", "parameters"], rows)
+    return "\n\n".join([table, *remarks])
+
+
+def _measured(report: dict) -> str:
+    captures = report["captures"]
+    height, width, channels = captures["image_shape"]
+    step = captures["quantization_step"]
+    if step == 0:
+        dequantisation = "The noisy values are continuous: no dequantisation."
+    else:
+        dequantisation = (
+            f"The noisy values are codes (step {step:g}): " if not isinstance(step, list)
+            else f"Some noisy values are codes (steps {step[0]:g} to {step[1]:g}): "
+        ) + "uniform noise of one step was added to them, the same for all models."  # fmt: skip
+    pairs = captures["camera_iso_pairs"]
+    low, high = (f"{sd:.2g}" for sd in captures["noise_standard_deviation"])
+    lines = [
+        f"Measured on `{captures['file']}`: {captures['patches']} patches of {height} x {width} "
+        f"pixels with {channels} channel{'s' if channels > 1 else ''}, "
+        f"{pairs} pair{'s' if pairs > 1 else ''} of camera and ISO.",
+        "",
+        f"- Cameras: {', '.join(captures['cameras'])}",
+        f"- ISO: {', '.join(f'{iso:g}' for iso in captures['iso_levels'])}",
+        "- Standard deviation of the captured noise, by camera and ISO: "
+        f"{low if low == high else f'{low} to {high}'} of full scale",
+        f"- {dequantisation}",
+        f"- Seed {report['seed']} for the dequantisation and the models' draws, "
+        f"{report['draws_per_pixel']} draws a pixel",
+    ]
+    for name in ("description", "origin", "licence"):
+        if captures[name]:
+            text = " ".join(captures[name].split())
+            lines.append(f"- {name.capitalize()} of the captures: {text}")
+    return "\n".join(lines)
+
+
+# What the models are that stand beside the evaluated one, by their names in report.json.
+BASELINES = {
+    "gaussian": "one standard deviation for everything, fitted on the training captures",
+    "recalibrated_nlf": (
+        "a noise level function, Gaussian noise of variance beta1 x clean + beta2, fitted on the "
+        "training captures for each camera and ISO"
+    ),
+    "camera_nlf": "the noise level functions that the captures report",
+    "true_nlf": (
+        "the noise level functions that were simulated; where the simulated noise is not Gaussian "
+        "(it is clipped, heavy-tailed or correlated), a model can be better"
+    ),
+}
+
+
+def _definitions(report: dict) -> str:
+    lines = [f"- **{_label(MODEL, report)}**: the model that is evaluated."]
+    lines += [
+        f"- **{_label(name, report)}**: {BASELINES[name]}."
+        for name, entry in report["models"].items()
+        if name in BASELINES and entry["nll"] is not None
+    ]
+    lines += [
+        "- **NLL**: mean over patches of -log density / (H W C), nats per dimension, with its "
+        "standard error over patches. Lower is better.",
+        "- **kl**: KL(real || model) of the noise values pooled per camera and ISO; 128 bins over "
+        "+-6 standard deviations of the captured noise and two open ends, 0.5 added to every "
+        "count; mean over camera and ISO, nats.",
+        "- **kl_paper**: as the paper's code computes it: per patch, bins of 0.2/64 on "
+        "[-0.1, 0.1] and two open ends, one draw a pixel, bins that are empty in either left out; "
+        "mean over every 5th patch of each camera and ISO, nats. No KL divergence, and a perfect "
+        "model does not score 0.",
+    ]
+    if report["floor"]["kl"] is not None:
+        lines.append(
+            "- **truth (floor)**: what a perfect model would score: a second real draw in the "
+            "model's place. It has one draw a pixel where models have "
+            f"{report['draws_per_pixel']} for `kl`, so a perfect model may score a little below it "
+            "there."
+        )
+    return "\n".join(lines)
+
+
+def _differences_table(report: dict) -> str:
+    if not report["differences"]:
+        return "There was no baseline to compare with."
+    rows = []
+    for row in report["differences"]:
+        improvement = row["relative_improvement"]
+        rows.append(
+            [
+                _label(row["baseline"], report),
+                f"{row['nll']:+.4f}" + _plus_minus(row["paired_standard_error"]),
+                "too much to print" if improvement is None else f"{100 * improvement:+.1f} %",
+            ]
+        )
+    model = _label(MODEL, report)
+    table = _table(
+        ["baseline", f"NLL of {model} minus the baseline's, nats/dim", "likelihood higher by"], rows
+    )
+    return (
+        f"{table}\n\nA negative difference: {model} is better. On the same patches with the same "
+        "dequantisation; the standard error is that of the paired differences. The last column is "
+        "exp(-difference) - 1, per dimension, as the paper prints it."
+    )
+
+
+def _correlations_table(report: dict) -> str:
+    rows = []
+    for name, entry in report["correlations"].items():
+        channels = entry["channels"]
+        strongest = None
+        if channels is not None:
+            pairs = [
+                channels[i][j]
+                for i in range(len(channels))
+                for j in range(i)
+                if channels[i][j] is not None
+            ]
+            strongest = max(pairs, key=abs, default=None)
+        rows.append(
+            [
+                _label(name, report),
+                _signed(entry["horizontal"]),
+                _signed(entry["vertical"]),
+                _signed(strongest),
+                _signed(entry["excess_kurtosis_given_clean"]),
+                _signed(entry["excess_kurtosis"]),
+                _signed(entry["largest_bright_mean"]),
+            ]
+        )
+    table = _table(
+        [
+            "noise",
+            "lag-1, horizontal",
+            "lag-1, vertical",
+            "strongest channel correlation",
+            "excess kurtosis at a clean level",
+            "excess kurtosis, all values",
+            "largest mean of bright pixels",
+        ],
+        rows,
+    )
+    matrices = _channel_matrices(report)
+    return (
+        f"{table}\n\nPearson correlations over all values of a camera and ISO, then the mean over "
+        "camera and ISO. Lag 1 is the next value of the same channel. Kurtosis at a clean level is "
+        "taken within narrow bins of the clean image: 0 for a heteroscedastic Gaussian; over all "
+        "values it also holds the spread of clean levels. The last column is the mean of the noise "
+        "of a channel at clean levels above a tenth of full scale, in its standard deviations, "
+        "for the camera, ISO and channel where it is farthest from 0; channels that differ in it "
+        "have a colour cast." + matrices
+    )
+
+
+def _channel_matrices(report: dict) -> str:
+    real = report["correlations"]["real"]["channels"]
+    model = report["correlations"][MODEL]["channels"]
+    if real is None:
+        return f" No channel correlation: {report['correlations']['real']['reason']}."
+    names = ["R", "Gr", "Gb", "B"] if len(real) == 4 else [str(i) for i in range(len(real))]
+    rows = [
+        [
+            names[i],
+            *(f"{_signed(r)} / {_signed(m)}" for r, m in zip(real[i], model[i], strict=True)),
+        ]
+        for i in range(len(real))
+    ]
+    table = _table(["", *names], rows)
+    return f"\n\nCorrelation between channels, captured noise / {_label(MODEL, report)}:\n\n{table}"
+
+
+def _by_camera_iso_table(report: dict) -> str:
+    names = [name for name, entry in report["models"].items() if entry["nll"] is not None]
+    cells = {(row["camera"], row["iso"], row["model"]): row for row in report["by_camera_iso"]}
+    conditions = list(dict.fromkeys((row["camera"], row["iso"]) for row in report["by_camera_iso"]))
+    floors = {(row["camera"], row["iso"]): row for row in report["floor"]["by_camera_iso"]}
+    sections = []
+    for key, title, digits in (("nll", "NLL", 4), ("kl", "kl", 4), ("kl_paper", "kl_paper", 4)):
+        has_floor = bool(floors) and key != "nll"
+        labels = [_label(name, report) for name in names]
+        header = ["camera", "ISO", "patches", *labels, *["floor"] * has_floor]
+        rows = []
+        for camera, iso in conditions:
+            values = [cells[camera, iso, name] for name in names]
+            row = [camera, f"{iso:g}", str(values[0]["patches"])]
+            row += [f"{value[key]:.{digits}f}" for value in values]
+            if has_floor:
+                row.append(f"{floors[camera, iso][key]:.{digits}f}")
+            rows.append(row)
+        sections.append(f"### {title}\n\n{_table(header, rows)}")
+    return "\n\n".join(sections)
+
+
+def _label(name: str, report: dict) -> str:
+    return label(name, evaluated_name(report))
+
+
+def _plus_minus(standard_error: float | None) -> str:
+    return "" if standard_error is None else f" ± {standard_error:.4f}"
+
+
+def _signed(value: float | None) -> str:
+    return "none" if value is None else f"{value:+.3f}"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(cells):
+        return "| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
+
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([line(header), rule, *map(line, rows)])
