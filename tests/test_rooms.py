@@ -39,6 +39,7 @@ def test_packages_import_each_other_without_a_cycle():
 
 def test_captures_and_images_know_no_model():
     graph = needs()
-    assert graph["captures"] == graph["imaging"] == set()
+    assert graph["conditions"] == graph["imaging"] == set()
+    assert graph["captures"] == {"conditions"}
     assert graph["sidd"] == {"captures"}
     assert graph["simulation"] <= {"captures", "imaging", "models"}

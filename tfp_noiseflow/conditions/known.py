@@ -127,8 +127,9 @@ class Known:
         isos = f"ISOs among {self.iso.known}" if self.iso.known else "any ISO"
         if self.iso.limits is not None:
             isos = f"ISOs from {self.iso.known}"
-        together = f", together: {known_pairs(self.camera, self.cameras)}" * self.is_by_pair
-        return f"{cameras} at {isos}{together}"
+        if not self.is_by_pair:
+            return f"{cameras} at {isos}"
+        return f"{cameras} at {isos}, together: {known_pairs(self.camera, self.cameras)}"
 
     def require_each(self, cameras: Sequence[str | None], isos: Sequence[float]) -> None:
         """Raises ValueError unless every camera of a list is known at every ISO of a list."""
