@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from absl import app, flags
 
-from tfp_noiseflow.laws.camera_table import read_tables
+from tfp_noiseflow.laws.camera_table import read_camera_tables
 from tfp_noiseflow.laws.population_fit import fit_population
 
 FLAGS = flags.FLAGS
@@ -20,7 +20,7 @@ flags.DEFINE_string("table", None, "beta1 and beta2 by camera and ISO, CSV or JS
 
 def main(argv: list[str]) -> None:
     del argv
-    print(fit_population(read_tables(FLAGS.table)))
+    print(fit_population(read_camera_tables(FLAGS.table)))
 
 
 if __name__ == "__main__":

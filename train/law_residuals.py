@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from absl import app, flags
 
-from tfp_noiseflow.laws.camera_table import read_tables
+from tfp_noiseflow.laws.camera_table import read_camera_tables
 from tfp_noiseflow.laws.law_residuals import law_residuals
 
 FLAGS = flags.FLAGS
@@ -19,7 +19,7 @@ flags.DEFINE_string("table", None, "beta1 and beta2 by camera and ISO, CSV or JS
 
 def main(argv: list[str]) -> None:
     del argv
-    print(law_residuals(read_tables(FLAGS.table)), end="")
+    print(law_residuals(read_camera_tables(FLAGS.table)), end="")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfp_noiseflow.laws.camera_law import CameraLaw
-from tfp_noiseflow.laws.camera_table import CameraTable, read_tables, write_tables
+from tfp_noiseflow.laws.camera_table import CameraTable, read_camera_tables, write_camera_tables
 
 ISOS = np.array([100.0, 200, 400, 800])
 LAW = CameraLaw((2e-4, 1e-5), (1e-7, 2e-8, 1e-6))
@@ -32,8 +32,8 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize("name", ["t.csv", "t.json", "T.CSV"])
 def test_what_is_written_is_read_again_to_the_last_bit(tmp_path, name):
-    write_tables(tmp_path / name, TABLES)
-    assert_same(read_tables(tmp_path / name), TABLES)
+    write_camera_tables(tmp_path / name, TABLES)
+    assert_same(read_camera_tables(tmp_path / name), TABLES)
 
 
 def written(tmp_path, text, name="t.csv"):
@@ -44,7 +44,7 @@ def written(tmp_path, text, name="t.csv"):
 def test_three_columns_are_enough(tmp_path):
     # With the mark that spreadsheets put before UTF-8, and spaces in the header.
     path = written(tmp_path, "\ufeffiso, beta1,beta2\n100,1e-4,1e-6\n\n200,2e-4,2e-6\n")
-    (table,) = read_tables(path)
+    (table,) = read_camera_tables(path)
     assert (table.camera, table.channels, table.origin) == ("", ("all",), "")
     np.testing.assert_array_equal(table.iso, [100, 200])
     np.testing.assert_array_equal(table.beta2, [1e-6, 2e-6])
@@ -52,7 +52,7 @@ def test_three_columns_are_enough(tmp_path):
 
 def test_packed_channels_are_put_in_the_packed_order(tmp_path):
     rows = [f"100,{name},{k + 1}e-4,1e-6" for k, name in enumerate(["B", "Gb", "Gr", "R"])]
-    (table,) = read_tables(written(tmp_path, "\n".join(["iso,channel,beta1,beta2", *rows])))
+    (table,) = read_camera_tables(written(tmp_path, "\n".join(["iso,channel,beta1,beta2", *rows])))
     assert table.channels == ("R", "Gr", "Gb", "B")
     np.testing.assert_array_equal(table.beta1, [[4e-4, 3e-4, 2e-4, 1e-4]])
 
@@ -61,7 +61,7 @@ def test_rows_without_an_iso_are_read_and_not_fitted(tmp_path):
     text = "iso,beta1,beta2\n,5e-2,1e-6\ngain1,5e-2,1e-6\n"
     rows = zip(ISOS, *LAW(ISOS), strict=True)
     path = written(tmp_path, text + "".join(f"{i},{float(a)!r},{float(b)!r}\n" for i, a, b in rows))
-    (table,) = read_tables(path)
+    (table,) = read_camera_tables(path)
     assert np.isnan(table.iso).tolist() == [True, True, False, False, False, False]
     np.testing.assert_allclose(table.fit().law(640)[0], LAW(640)[0], rtol=1e-6)
 
@@ -101,7 +101,7 @@ WRONG = {
 @pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG)
 def test_a_wrong_csv_file_is_refused_with_line_and_column(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
-        read_tables(written(tmp_path, text))
+        read_camera_tables(written(tmp_path, text))
 
 
 @pytest.mark.parametrize(
@@ -117,25 +117,25 @@ def test_a_wrong_csv_file_is_refused_with_line_and_column(tmp_path, text, messag
 def test_a_wrong_json_file_is_refused_with_row_and_name(tmp_path, content, message):
     text = content if isinstance(content, str) else json.dumps(content)
     with pytest.raises(ValueError, match=message):
-        read_tables(written(tmp_path, text, "t.json"))
+        read_camera_tables(written(tmp_path, text, "t.json"))
 
 
 def test_other_files_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"t\.txt: expected a file among"):
-        read_tables(tmp_path / "t.txt")
+        read_camera_tables(tmp_path / "t.txt")
     with pytest.raises(ValueError, match=r"t\.txt: expected a file among"):
-        write_tables(tmp_path / "t.txt", TABLES)
+        write_camera_tables(tmp_path / "t.txt", TABLES)
     with pytest.raises(FileNotFoundError, match=r"t\.csv: expected a table"):
-        read_tables(tmp_path / "t.csv")
+        read_camera_tables(tmp_path / "t.csv")
     (tmp_path / "t.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"t\.csv: expected text"):
-        read_tables(tmp_path / "t.csv")
+        read_camera_tables(tmp_path / "t.csv")
 
 
 def test_a_table_of_real_cameras_is_read(shared_data):
     tables = {
         table.camera: table
-        for table in read_tables(shared_data / "noise_parameters" / "real_nlf_table.csv")
+        for table in read_camera_tables(shared_data / "noise_parameters" / "real_nlf_table.csv")
     }
     assert len(tables) > 50
     assert tables["Samsung S20 FE"].beta1.shape == (6, 4)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfp_noiseflow.laws.camera_law import CameraLaw
-from tfp_noiseflow.laws.camera_table import CameraTable, write_tables
+from tfp_noiseflow.laws.camera_table import CameraTable, write_camera_tables
 from tfp_noiseflow.laws.law_residuals import law_residuals
 
 ISOS = np.array([100.0, 200, 400, 800, 1600])
@@ -60,7 +60,7 @@ def test_cameras_with_fewer_isos_have_no_row():
 
 def test_the_command_prints_it(tmp_path):
     tables = [CameraTable("A", ISOS, BETA1, BETA2)]
-    write_tables(tmp_path / "t.json", tables)
+    write_camera_tables(tmp_path / "t.json", tables)
     printed = subprocess.run(
         [sys.executable, "-m", "train.law_residuals", f"--table={tmp_path / 't.json'}"],
         capture_output=True,

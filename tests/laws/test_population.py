@@ -5,7 +5,7 @@ import pytest
 
 from tfp_noiseflow.laws import population
 from tfp_noiseflow.laws.camera_law import CameraLaw
-from tfp_noiseflow.laws.camera_table import CameraTable, read_tables
+from tfp_noiseflow.laws.camera_table import CameraTable, read_camera_tables
 from tfp_noiseflow.laws.population import COVARIANCE, LIMITS, MEAN, RELATIVE, generic_cameras
 from tfp_noiseflow.laws.population_fit import fit_population
 from tfp_noiseflow.simulation.phones import PHONES
@@ -83,7 +83,9 @@ def test_cameras_that_tell_too_little_are_left_out_and_named():
 
 
 def test_the_numbers_are_those_of_the_table_and_of_the_best_form(shared_data):
-    fitted = fit_population(read_tables(shared_data / "noise_parameters" / "real_nlf_table.csv"))
+    fitted = fit_population(
+        read_camera_tables(shared_data / "noise_parameters" / "real_nlf_table.csv")
+    )
     # Written with three digits.
     np.testing.assert_allclose(fitted.mean, MEAN, rtol=6e-3)
     np.testing.assert_allclose(fitted.covariance, COVARIANCE, rtol=6e-3)

@@ -8,7 +8,7 @@ from tests.registry import CAMERAS, ISO_LEVELS, conditions, images, moved
 from tfp_noiseflow.models.new_camera import (
     camera_variables,
     flow_of_new_camera,
-    levels_of_tables,
+    levels_of_cameras,
     with_camera_of,
 )
 
@@ -43,9 +43,9 @@ def test_camera_variables_are_those_with_a_row_for_each_camera(architecture):
 
 
 @pytest.mark.parametrize("architecture", BY_CAMERA)
-def test_levels_of_tables_are_those_of_an_n_alone(architecture):
+def test_levels_of_cameras_are_those_of_an_n_alone(architecture):
     expected = ISO_LEVELS if architecture.startswith("N") else ()
-    assert levels_of_tables(flow(architecture)) == tuple(expected)
+    assert levels_of_cameras(flow(architecture)) == tuple(expected)
 
 
 @pytest.mark.parametrize("architecture", BY_CAMERA)
@@ -100,7 +100,7 @@ def test_configuration_of_the_flow_is_kept():
 
 @pytest.mark.parametrize("model", [flow("S-G"), flow("Ax1"), nf.GaussianNoise(0.1)], ids=repr)
 def test_models_that_do_not_tell_cameras_apart_are_refused(model):
-    with pytest.raises(ValueError, match=r"tells cameras apart \(CAM or N.*received"):
+    with pytest.raises(ValueError, match=r"tells cameras apart \(CAM, N or L.*received"):
         flow_of_new_camera(model, "New")
 
 

@@ -74,7 +74,7 @@ class CameraTable:
             raise ValueError(f"{self.camera or 'the table'}: {error}") from error
 
 
-def read_tables(path: str | os.PathLike) -> tuple[CameraTable, ...]:
+def read_camera_tables(path: str | os.PathLike) -> tuple[CameraTable, ...]:
     """Reads the tables of a file, one for each camera, in the order of the file.
 
     Args:
@@ -104,8 +104,8 @@ def read_tables(path: str | os.PathLike) -> tuple[CameraTable, ...]:
     )
 
 
-def write_tables(path: str | os.PathLike, tables: Sequence[CameraTable]) -> None:
-    """Writes tables that `read_tables` reads again, whole or not at all.
+def write_camera_tables(path: str | os.PathLike, tables: Sequence[CameraTable]) -> None:
+    """Writes tables that `read_camera_tables` reads again, whole or not at all.
 
     Args:
       path: .csv or .json. tables: one for each camera; their origin becomes the source.

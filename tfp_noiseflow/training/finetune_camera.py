@@ -54,7 +54,7 @@ def finetune_camera(
     it goes on when it was stopped.
 
     Args:
-      model_dir: of a flow that tells cameras apart (CAM or N in its architecture).
+      model_dir: of a flow that tells cameras apart (CAM, N or L in its architecture).
       captures: of the new camera, at ISOs that the flow knows; captures of other cameras are left
         out. Where the flow has numbers for each camera and ISO (`N`), those of an ISO that they
         lack stay the mean of the known cameras; a warning names the ISO.
