@@ -167,6 +167,16 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
         ),
         4,
     ),
+    "camera NLF by channel": (
+        lambda dtype: CameraNLF(
+            CAMERAS,
+            ISO_LEVELS,
+            beta1=1e-5 * np.multiply.outer(np.outer([1, 2, 3], ISO_LEVELS), BY_CHANNEL),
+            beta2=1e-9 * np.multiply.outer(np.outer([1, 2, 3], ISO_LEVELS), BY_CHANNEL),
+            dtype=dtype,
+        ),
+        4,
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""L: flows of cameras' laws, which know any ISO."""
+"""Flows that know any ISO: of cameras' laws (L), and of gains that are interpolated."""
 
 import json
 
@@ -220,3 +220,61 @@ def test_the_range_of_the_laws_is_told():
     ]
     assert nf.NoiseFlow.from_laws(laws).trained_iso_range == (50, 3200)
     assert nf.NoiseFlow.from_laws(LAWS).trained_iso_range is None
+
+
+@pytest.mark.parametrize("architecture", ["S-G-CAM", "S-Ax1-G-Ax1-CAM", "N-Ax1-C"])
+def test_a_flow_with_levels_becomes_one_of_any_iso_of_the_same_values(architecture):
+    flow = moved(nf.NoiseFlow(architecture, CAMERAS, (400, 100, 1600), dtype="float64", seed=0))
+    flow.licence, flow.origin = "CC0", "here"
+    model = flow.with_any_iso()
+    assert model.iso_levels is None and model.with_any_iso() is model
+    assert model.trained_iso_range == (100, 1600)
+    assert (model.licence, model.origin) == ("CC0", "here")
+    clean, noise = case(3)
+    given = {"iso": (1600, 100, 400), "camera": (0, 1, 2)}
+    found = model(clean, **given).log_prob(noise)
+    np.testing.assert_allclose(found, flow(clean, **given).log_prob(noise), rtol=1e-11)
+    before = [variable.numpy() for variable in flow.variables]
+    moved(model)
+    np.testing.assert_equal([variable.numpy() for variable in flow.variables], before)
+
+
+def test_an_interpolated_gain_is_linear_in_log_iso_and_proportional_to_iso_outside():
+    flow = nf.NoiseFlow("S-G", None, (100, 400), interpolates_gain=True, dtype="float64")
+    gain = flow.layers["gain"]
+    gain.log_u.values.assign([-5.0, -6.0])
+    log_gain = gain.log_gain(iso=tf.constant([25.0, 100, 200, 400, 1600], tf.float64))
+    expected = np.add([-5, -5, -5.5, -6, -6], np.log([25, 100, 200, 400, 1600]))
+    np.testing.assert_allclose(log_gain, expected, rtol=1e-13)
+
+
+def test_a_model_of_any_iso_comes_back_from_its_folder_with_its_range(tmp_path):
+    flow = moved(nf.NoiseFlow("S-G-CAM", CAMERAS, ISO_LEVELS, dtype="float64"))
+    nf.save_model(flow.with_any_iso(), tmp_path / "any", {})
+    nf.save_model(nf.NoiseFlow("L", CAMERAS), tmp_path / "law", {"iso_range": [50, 6400]})
+    nf.save_model(nf.NoiseFlow("L", CAMERAS), tmp_path / "unknown", {})
+    loaded = nf.load_model(tmp_path / "any")
+    assert loaded.trained_iso_range == (100, 1600)
+    clean, noise = case()
+    given = {"iso": ANY_ISO, "camera": CAMERA}
+    expected = flow.with_any_iso()(clean, **given).log_prob(noise)
+    np.testing.assert_array_equal(loaded(clean, **given).log_prob(noise), expected)
+    assert nf.load_model(tmp_path / "law").trained_iso_range == (50, 6400)
+    assert nf.load_model(tmp_path / "unknown").trained_iso_range is None
+
+
+def test_a_checkpoint_of_a_flow_with_levels_fits_the_one_of_any_iso(tmp_path):
+    flow = moved(nf.NoiseFlow("S-Ax1-G-CAM", CAMERAS, ISO_LEVELS, seed=0))
+    path = tf.train.Checkpoint(noise_model=flow).save(str(tmp_path / "checkpoint"))
+    model = nf.NoiseFlow("S-Ax1-G-CAM", CAMERAS, ISO_LEVELS, interpolates_gain=True, seed=1)
+    status = tf.train.Checkpoint(noise_model=model).restore(path)
+    status.assert_existing_objects_matched()
+    for found, expected in zip(model.variables, flow.variables, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("architecture", ["Ax1", "S"])
+def test_without_a_gain_by_iso_there_is_nothing_to_interpolate(architecture):
+    flow = nf.NoiseFlow(architecture, CAMERAS, ISO_LEVELS)
+    with pytest.raises(ValueError, match=r"a gain by ISO \(G or N\), received NoiseFlow"):
+        flow.with_any_iso()

@@ -152,4 +152,6 @@ def _training_data(
     for name in ("scenes", "validation_scenes"):
         scenes = [about.get(name) for about in (before, new)]
         both[name] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
+    isos = [*(before.get("iso_range") or ()), *captures.iso_levels]
+    both["iso_range"] = [min(isos), max(isos)]
     return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}
