@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_noiseflow as nf
+from tests.laws.dng import write_dng
 from tests.registry import CAMERAS, ISO_LEVELS, LAWS, LAWS_BY_CHANNEL, images, moved
 from tfp_noiseflow.laws import CameraLaw, typical_camera
 from tfp_noiseflow.models.model_directory import describe_model, model_from_description
@@ -81,6 +82,43 @@ def test_sampled_noise_has_the_variance_of_the_law():
     expected = [np.dot(law(iso), [0.3, 1]) for law, iso in ((LAWS[0], 640), (LAWS[2], 51200))]
     # 160,000 values: a standard error of the variance of 0.35 %.
     np.testing.assert_allclose(np.var(noise, axis=(1, 2, 3)), expected, rtol=0.02)
+
+
+def test_a_table_of_a_camera_gives_noise_at_an_iso_that_it_lacks(tmp_path):
+    iso = np.array([100, 200, 400, 1600, 3200])
+    rows = zip(iso, *LAWS[0](iso), strict=True)
+    text = "camera,iso,beta1,beta2\n" + "".join(f"mine,{i},{a:.9g},{b:.9g}\n" for i, a, b in rows)
+    (tmp_path / "mine.csv").write_text(text)
+    (table,) = nf.read_camera_tables(tmp_path / "mine.csv")
+    model = nf.NoiseFlow.from_laws(table.fit().law)
+    assert model.trained_iso_range == (100, 3200)
+    noise = model(np.full((1, 200, 200, 4), 0.3, np.float32), iso=640, camera="mine")
+    expected = np.dot(LAWS[0](640), [0.3, 1])
+    # 160,000 values: a standard error of the variance of 0.35 %.
+    np.testing.assert_allclose(np.var(noise.sample(seed=(0, 1))), expected, rtol=0.02)
+
+
+def test_noise_profiles_give_noise_of_their_variance_in_each_channel(tmp_path):
+    pytest.importorskip("tifffile")
+    colours = np.array([1.0, 1.5, 2.0])
+    law = CameraLaw(np.outer((2e-4, 1e-5), colours), np.outer((2e-7, 0, 1e-6), colours))
+    for iso in (100, 400, 1600):
+        write_dng(tmp_path / f"{iso}.dng", nf.noise_profile(law, iso), iso, "Phone 1")
+    (table,) = nf.read_noise_profiles(tmp_path)
+    model = nf.NoiseFlow.from_laws(table.fit().law)
+    clean = np.full((1, 300, 300, 4), 0.3, np.float32)
+    noise = model(clean, iso=400, camera="Phone 1").sample(seed=(0, 1))
+    profile = nf.noise_profile(law, 400).reshape(3, 2)
+    expected = (profile @ [0.3, 1])[[0, 1, 1, 2]]
+    # 90,000 values a channel: a standard error of the variance of 0.47 %.
+    np.testing.assert_allclose(np.var(noise, axis=(0, 1, 2)), expected, rtol=0.02)
+
+
+def test_generic_cameras_are_a_model():
+    model = nf.NoiseFlow.from_laws(nf.generic_cameras(seed=0, n=5))
+    assert model.cameras == tuple(f"generic {number}" for number in range(5))
+    clean = np.full((8, 8, 8, 4), 0.5, np.float32)
+    assert np.isfinite(nf.AddCameraNoise(model, iso_range=(100, 6400))(clean)).all()
 
 
 def test_without_laws_all_cameras_start_at_the_typical_one():
