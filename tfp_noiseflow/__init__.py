@@ -24,6 +24,16 @@ from tfp_noiseflow.captures import (
 )
 from tfp_noiseflow.evaluation import evaluate
 from tfp_noiseflow.interop import load_released_checkpoint
+from tfp_noiseflow.laws import (
+    CameraLaw,
+    CameraTable,
+    generic_cameras,
+    noise_profile,
+    read_camera_tables,
+    read_noise_profiles,
+    typical_camera,
+    write_camera_tables,
+)
 from tfp_noiseflow.models import (
     CameraNLF,
     GaussianNoise,
@@ -46,7 +56,9 @@ from tfp_noiseflow.version import __version__
 
 __all__ = [
     "AddCameraNoise",
+    "CameraLaw",
     "CameraNLF",
+    "CameraTable",
     "CaptureWriter",
     "Captures",
     "GaussianNoise",
@@ -59,15 +71,21 @@ __all__ = [
     "evaluate",
     "export_saved_model",
     "finetune_camera",
+    "generic_cameras",
     "load_model",
     "load_released_checkpoint",
+    "noise_profile",
+    "read_camera_tables",
     "read_captures",
+    "read_noise_profiles",
     "register_layer",
     "register_noise_model",
     "sample_noise",
     "save_model",
     "train_noise_model",
     "training_dataset",
+    "typical_camera",
     "validation_dataset",
+    "write_camera_tables",
     "write_captures",
 ]

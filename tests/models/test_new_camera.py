@@ -100,7 +100,7 @@ def test_configuration_of_the_flow_is_kept():
 
 @pytest.mark.parametrize("model", [flow("S-G"), flow("Ax1"), nf.GaussianNoise(0.1)], ids=repr)
 def test_models_that_do_not_tell_cameras_apart_are_refused(model):
-    with pytest.raises(ValueError, match=r"tells cameras apart \(CAM or N.*received"):
+    with pytest.raises(ValueError, match=r"tells cameras apart \(CAM, N or L.*received"):
         flow_of_new_camera(model, "New")
 
 

@@ -54,7 +54,7 @@ def finetune_camera(
     it goes on when it was stopped.
 
     Args:
-      model_dir: of a flow that tells cameras apart (CAM or N in its architecture).
+      model_dir: of a flow that tells cameras apart (CAM, N or L in its architecture).
       captures: of the new camera, at ISOs that the flow knows; captures of other cameras are left
         out. Where the flow has numbers for each camera and ISO (`N`), those of an ISO that they
         lack stay the mean of the known cameras; a warning names the ISO.
@@ -152,4 +152,6 @@ def _training_data(
     for name in ("scenes", "validation_scenes"):
         scenes = [about.get(name) for about in (before, new)]
         both[name] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
+    isos = [*(before.get("iso_range") or ()), *captures.iso_levels]
+    both["iso_range"] = [min(isos), max(isos)]
     return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}
