@@ -37,6 +37,7 @@ from tfp_noiseflow.laws import (
 from tfp_noiseflow.models import (
     CameraNLF,
     GaussianNoise,
+    NoiseDistribution,
     NoiseFlow,
     NoiseModel,
     load_model,
@@ -63,6 +64,7 @@ __all__ = [
     "Captures",
     "GaussianNoise",
     "LikelihoodTrainer",
+    "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",
     "Schedule",
