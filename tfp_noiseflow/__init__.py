@@ -31,7 +31,6 @@ from tfp_noiseflow.laws import (
     noise_profile,
     read_camera_tables,
     read_noise_profiles,
-    typical_camera,
     write_camera_tables,
 )
 from tfp_noiseflow.models import (
@@ -86,7 +85,6 @@ __all__ = [
     "save_model",
     "train_noise_model",
     "training_dataset",
-    "typical_camera",
     "validation_dataset",
     "write_camera_tables",
     "write_captures",

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.registry import BY_CHANNEL, CAMERAS, LAWS, LAWS_BY_CHANNEL, moved
 from tfp_noiseflow import bijectors as nb
-from tfp_noiseflow.laws import CameraLaw, laws_of_cameras, typical_camera
+from tfp_noiseflow.laws import CameraLaw, laws_of_cameras
 from tfp_noiseflow.laws.polynomial_law import LOG_OF_ZERO
 from tfp_noiseflow.simulation.phones import PHONES
 
@@ -177,10 +177,3 @@ def test_wrong_values_are_refused():
         )
     with pytest.raises(ValueError, match="expected laws for all channels"):
         nb.Gain(log_u=nb.InterpolatedTable(0.0, iso_levels=(100,), channels=3))
-
-
-def test_the_typical_camera_is_that_of_a_phone():
-    beta1, beta2 = typical_camera("any")(400)
-    betas = np.array([phone.true(400) for phone in PHONES])
-    assert betas[:, 0].min() < beta1 < betas[:, 0].max()
-    assert betas[:, 1].min() / 2 < beta2 < betas[:, 1].max()

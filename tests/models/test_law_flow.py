@@ -9,9 +9,11 @@ import tensorflow as tf
 import tfp_noiseflow as nf
 from tests.laws.dng import write_dng
 from tests.registry import CAMERAS, ISO_LEVELS, LAWS, LAWS_BY_CHANNEL, images, moved
-from tfp_noiseflow.laws import CameraLaw, typical_camera
+from tfp_noiseflow.laws import CameraLaw
+from tfp_noiseflow.models.letters import FIRST_LAW
 from tfp_noiseflow.models.model_directory import describe_model, model_from_description
 from tfp_noiseflow.models.new_camera import camera_variables, flow_of_new_camera, with_camera_of
+from tfp_noiseflow.simulation.phones import PHONES
 
 ANY_ISO = np.array([57.0, 100.0, 640.0, 25600.0])
 CAMERA = np.array([2, 0, 1, 0])
@@ -121,12 +123,14 @@ def test_generic_cameras_are_a_model():
     assert np.isfinite(nf.AddCameraNoise(model, iso_range=(100, 6400))(clean)).all()
 
 
-def test_without_laws_all_cameras_start_at_the_typical_one():
+def test_without_laws_all_cameras_start_as_a_noisy_phone():
     clean, noise = case()
     model = nf.NoiseFlow("L", CAMERAS, dtype="float64")
     found = model(clean, iso=ANY_ISO, camera=CAMERA).log_prob(noise)
-    expected = gaussian_log_prob(noise, clean, ANY_ISO, CAMERA, [typical_camera()] * 3)
+    expected = gaussian_log_prob(noise, clean, ANY_ISO, CAMERA, [FIRST_LAW] * 3)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+    for phone in PHONES:
+        assert (np.transpose(FIRST_LAW(ANY_ISO)) > phone.true(ANY_ISO)).all()
     steps = nf.NoiseFlow("L-Ax1", CAMERAS, seed=0, dtype="float64")
     # Steps start as rotations: of the same likelihood, not of the same noise.
     np.testing.assert_allclose(

@@ -7,7 +7,7 @@ from tfp_noiseflow.laws.interpolated_table import InterpolatedTable
 from tfp_noiseflow.laws.law import Law
 from tfp_noiseflow.laws.noise_profile import noise_profile, read_noise_profiles
 from tfp_noiseflow.laws.polynomial_law import PolynomialLaw, laws_of_cameras
-from tfp_noiseflow.laws.population import generic_cameras, typical_camera
+from tfp_noiseflow.laws.population import generic_cameras
 from tfp_noiseflow.laws.sum import Sum
 
 __all__ = [
@@ -25,6 +25,5 @@ __all__ = [
     "noise_profile",
     "read_camera_tables",
     "read_noise_profiles",
-    "typical_camera",
     "write_camera_tables",
 ]

@@ -55,12 +55,6 @@ LIMITS = np.array(
 )
 
 
-def typical_camera(camera: str = "") -> CameraLaw:
-    """The camera in the middle of the population, for all channels; `camera`: what to name it."""
-    logs = np.linalg.solve(RELATIVE, MEAN)
-    return CameraLaw.from_five_numbers(logs, camera=camera, origin="a population of real cameras")
-
-
 def generic_cameras(seed: int, n: int) -> tuple[CameraLaw, ...]:
     """Laws of plausible cameras.
 

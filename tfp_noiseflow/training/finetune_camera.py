@@ -101,6 +101,8 @@ def finetune_camera(
     )
     save_model(joined, output_model_dir, training_data)
     joined.licence, joined.origin = training_data["licence"], training_data["origin"]
+    if "iso_range" in training_data:
+        joined.trained_iso_range = tuple(training_data["iso_range"])
     baselines = load_baselines(model_dir)
     if "recalibrated_nlf" in baselines:
         new = load_baselines(training_dir)["recalibrated_nlf"]
@@ -152,6 +154,7 @@ def _training_data(
     for name in ("scenes", "validation_scenes"):
         scenes = [about.get(name) for about in (before, new)]
         both[name] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
-    isos = [*(before.get("iso_range") or ()), *captures.iso_levels]
-    both["iso_range"] = [min(isos), max(isos)]
+    if before.get("iso_range") is not None:
+        isos = [*before["iso_range"], *captures.iso_levels]
+        both["iso_range"] = [min(isos), max(isos)]
     return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}

@@ -208,7 +208,7 @@ def _claim(
         return
     found = read_config(model_dir)
     # Of captures of one digest it is one.
-    found.get("training_data", {}).setdefault("iso_range", training["iso_range"])
+    (found.get("training_data") or {}).setdefault("iso_range", training["iso_range"])
     expected = {**describe_model(model), "training_data": training}
     faults = "; ".join(
         f"{name}: expected {wanted}, found {found.get(name)}"
