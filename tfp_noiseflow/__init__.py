@@ -27,6 +27,7 @@ from tfp_noiseflow.interop import load_released_checkpoint
 from tfp_noiseflow.laws import (
     CameraLaw,
     CameraTable,
+    fit_camera_laws,
     generic_cameras,
     noise_profile,
     read_camera_tables,
@@ -71,6 +72,7 @@ __all__ = [
     "evaluate",
     "export_saved_model",
     "finetune_camera",
+    "fit_camera_laws",
     "generic_cameras",
     "load_model",
     "load_released_checkpoint",
