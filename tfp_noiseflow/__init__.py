@@ -45,6 +45,7 @@ from tfp_noiseflow.models import (
     register_noise_model,
     sample_noise,
     save_model,
+    with_camera_law,
 )
 from tfp_noiseflow.serving import export_saved_model
 from tfp_noiseflow.training import (
@@ -88,6 +89,7 @@ __all__ = [
     "training_dataset",
     "typical_camera",
     "validation_dataset",
+    "with_camera_law",
     "write_camera_tables",
     "write_captures",
 ]
