@@ -39,6 +39,9 @@ REWEIGHTINGS = 10
 class LawEstimate:
     """A law that was fitted to a camera's captures, and how well they determine it.
 
+    The standard errors are those of independent Gaussian noise. What bends the law, such as noise
+    that is clipped at black or a black level that is off, they do not know.
+
     Attributes:
       law: CameraLaw, for all channels.
       standard_errors: [5], of p, q, r, s, t; infinite where the captures do not determine the
@@ -262,6 +265,13 @@ def _warnings(bins: _Bins, isos, numbers, information, errors):
         name: (rows @ numbers > SEEN_ERRORS * _standard_errors(information, rows)).any()
         for name, rows in directions.items()
     }
+    for name, part in (("beta1", slice(None, 2)), ("beta2", slice(2, None))):
+        is_unclear = (numbers[part] <= errors[part]) & np.isfinite(errors[part])
+        if is_seen[name] and is_unclear.all():
+            yield (
+                f"captures at ISO {isos[0]:g} to {isos[-1]:g} do not tell how {name} goes with ISO: "
+                "each of its terms could be 0"
+            )
     if not is_seen["beta1"]:
         yield (
             f"no bright pixels: the clean values, up to {bins.clean.max():.3g}, do not determine "

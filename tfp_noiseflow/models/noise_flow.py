@@ -55,7 +55,8 @@ class NoiseFlow(NoiseModel):
         interpolates_gain, of G and N: whether u is interpolated, log u in log ISO, between
         iso_levels and held outside of them, so that the flow knows any ISO (`with_any_iso`).
         laws, of L: a `CameraLaw` for each camera, of its name, where training starts; by default
-        all start at `typical_camera`. A number that is 0 there stays 0.
+        all start at `typical_camera`. A number that is 0 there stays 0. Those of captures
+        (`fit_camera_laws`) are a start for `start_at_laws`.
         has_law_by_channel, of L: whether each channel has a law of its own, in the order in which
         the layers see the channels.
         law_knots, of L: ISOs at which log beta1 and log beta2 have a learned correction, 0 at the
