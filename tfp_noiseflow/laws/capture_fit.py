@@ -269,8 +269,8 @@ def _warnings(bins: _Bins, isos, numbers, information, errors):
         is_unclear = (numbers[part] <= errors[part]) & np.isfinite(errors[part])
         if is_seen[name] and is_unclear.all():
             yield (
-                f"captures at ISO {isos[0]:g} to {isos[-1]:g} do not tell how {name} goes with ISO: "
-                "each of its terms could be 0"
+                f"captures at ISO {isos[0]:g} to {isos[-1]:g} do not tell how {name} goes with "
+                "ISO: each of its terms could be 0"
             )
     if not is_seen["beta1"]:
         yield (
