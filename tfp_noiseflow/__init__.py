@@ -27,6 +27,7 @@ from tfp_noiseflow.interop import load_released_checkpoint
 from tfp_noiseflow.laws import (
     CameraLaw,
     CameraTable,
+    fit_camera_laws,
     generic_cameras,
     noise_profile,
     read_camera_tables,
@@ -44,6 +45,7 @@ from tfp_noiseflow.models import (
     register_noise_model,
     sample_noise,
     save_model,
+    with_camera_law,
 )
 from tfp_noiseflow.serving import export_saved_model
 from tfp_noiseflow.training import (
@@ -72,6 +74,7 @@ __all__ = [
     "evaluate",
     "export_saved_model",
     "finetune_camera",
+    "fit_camera_laws",
     "generic_cameras",
     "load_model",
     "load_released_checkpoint",
@@ -86,6 +89,7 @@ __all__ = [
     "train_noise_model",
     "training_dataset",
     "validation_dataset",
+    "with_camera_law",
     "write_camera_tables",
     "write_captures",
 ]

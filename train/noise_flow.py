@@ -14,6 +14,7 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.models import untrained_model
 from tfp_noiseflow.models.model_directory import read_config
+from tfp_noiseflow.training.law_start import start_at_fitted_laws
 
 FLAGS = flags.FLAGS
 
@@ -25,7 +26,8 @@ flags.DEFINE_string("model_dir", None, "Where the model goes; resumed if there."
 flags.DEFINE_string(
     "architecture",
     "S-Ax4-G-Ax4-CAM",
-    "Layers in density order, as in the paper's table 2; or a model directory, for a flow of the "
+    "Layers in density order, as in the paper's table 2, or L-Ax8, whose cameras' laws start at "
+    "those fitted to the training captures; or a model directory, for a flow of the "
     "same layers, cameras and ISOs, trained anew.",
 )
 flags.DEFINE_list("cameras", None, "Camera names. Default: those of the training captures.")
@@ -89,6 +91,9 @@ def main(argv: list[str]) -> None:
         started_from = read_config(FLAGS.start_from)["training_data"]
         taken = model.start_layers_from(nf.load_model(FLAGS.start_from))
         print(f"Layers of {FLAGS.start_from}: {', '.join(taken)}")
+    else:
+        for estimate in start_at_fitted_laws(model, train_captures).values():
+            print(f"Starts at the law of {estimate}")
     print(model)
     nf.train_noise_model(
         model,

@@ -2,6 +2,7 @@
 
 from tfp_noiseflow.laws.camera_law import CameraLaw, LawFit
 from tfp_noiseflow.laws.camera_table import CameraTable, read_camera_tables, write_camera_tables
+from tfp_noiseflow.laws.capture_fit import LawEstimate, fit_camera_laws
 from tfp_noiseflow.laws.condition_table import ConditionTable, as_law
 from tfp_noiseflow.laws.interpolated_table import InterpolatedTable
 from tfp_noiseflow.laws.law import Law
@@ -16,10 +17,12 @@ __all__ = [
     "ConditionTable",
     "InterpolatedTable",
     "Law",
+    "LawEstimate",
     "LawFit",
     "PolynomialLaw",
     "Sum",
     "as_law",
+    "fit_camera_laws",
     "generic_cameras",
     "laws_of_cameras",
     "noise_profile",

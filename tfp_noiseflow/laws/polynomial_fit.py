@@ -39,7 +39,7 @@ def fit_polynomial(x: np.ndarray, values: np.ndarray, powers: Sequence[int]) -> 
     terms = np.stack([x**power for power in powers], axis=-1)
     # Unlike the squares the loss can have several minima: the best of what two starts reach.
     # No term of the second exceeds a value; the first follows the smallest values.
-    relative = _solve(terms / values[:, None], np.ones_like(values))
+    relative = solve_non_negative(terms / values[:, None], np.ones_like(values))
     below = (values[:, None] / terms).min(axis=0) / len(powers)
     ends = [_descend(terms, values, start) for start in (relative, below)]
     return min(ends, key=lambda coefficients: _loss(terms @ coefficients / values))
@@ -53,7 +53,7 @@ def _descend(terms: np.ndarray, values: np.ndarray, coefficients: np.ndarray) ->
         residual = np.log(fitted / values)
         weight = (1 + (residual / LOSS_SCALE) ** 2) ** -0.25
         step = (
-            _solve(weight[:, None] * terms / fitted[:, None], weight * (1 - residual))
+            solve_non_negative(weight[:, None] * terms / fitted[:, None], weight * (1 - residual))
             - coefficients
         )
         size, found, found_loss = 1.0, coefficients, loss
@@ -75,7 +75,8 @@ def _loss(ratio: np.ndarray) -> float:
     return float(np.sum(np.sqrt(1 + (np.log(ratio) / LOSS_SCALE) ** 2) - 1))
 
 
-def _solve(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
+def solve_non_negative(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Least squares with coefficients >= 0; matrix [n, k], target [n]."""
     # Columns of one length: ISO^2 and 1 differ by ten orders of magnitude.
     lengths = np.linalg.norm(matrix, axis=0)
     return nnls(matrix / lengths, target)[0] / lengths

@@ -10,6 +10,7 @@ from tfp_noiseflow.models.model_directory import (
     save_model,
     untrained_model,
 )
+from tfp_noiseflow.models.new_camera import with_camera_law
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel, sample_noise
@@ -27,4 +28,5 @@ __all__ = [
     "sample_noise",
     "save_model",
     "untrained_model",
+    "with_camera_law",
 ]

@@ -21,6 +21,10 @@ from tfp_noiseflow.models.noise_model import NoiseModel
 # Taken whatever the letters, so that one training command serves all architectures.
 ALWAYS_OPTIONS = ("hidden_channels", "has_border_indicator")
 
+# Of the other terms of a law, for a term of 0 that training may move: not seen in a likelihood, and
+# as a logarithm within reach of any learning rate.
+STARTING_SHARE = 1e-3
+
 
 class NoiseFlow(NoiseModel):
     """A conditional normalizing flow of camera noise.
@@ -51,7 +55,8 @@ class NoiseFlow(NoiseModel):
         interpolates_gain, of G and N: whether u is interpolated, log u in log ISO, between
         iso_levels and held outside of them, so that the flow knows any ISO (`with_any_iso`).
         laws, of L: a `CameraLaw` for each camera, of its name, where training starts; by default
-        all start as a noisy phone. A number that is 0 there stays 0.
+        all start as a noisy phone. A number that is 0 there stays 0. Those of captures
+        (`fit_camera_laws`) are a start for `start_at_laws`.
         has_law_by_channel, of L: whether each channel has a law of its own, in the order in which
         the layers see the channels.
         law_knots, of L: ISOs at which log beta1 and log beta2 have a learned correction, 0 at the
@@ -219,6 +224,11 @@ class NoiseFlow(NoiseModel):
         return self.options["has_border_indicator"]
 
     @property
+    def has_laws(self) -> bool:
+        """Whether its noise begins with cameras' laws: an L in its architecture."""
+        return "laws" in parse_architecture(self.architecture).options()
+
+    @property
     def layers(self) -> dict[str, ConditionalBijector]:
         """The layers by name, in density order, without what rearranges images around them."""
         chain = self.bijector
@@ -262,6 +272,27 @@ class NoiseFlow(NoiseModel):
                 target.assign(tf.cast(source, target.dtype))
         return taken
 
+    def start_at_laws(self, laws: Sequence[CameraLaw]) -> None:
+        """Sets the laws of an L, where training goes on from; all else stays as it is.
+
+        Unlike the option `laws` this is no part of the configuration, and a number that is 0 stands
+        as a thousandth of the others over the law's ISOs, so that training can move it. Corrections
+        at knots become 0.
+
+        Args:
+          laws: one for each camera, of its name; with cameras=None one without a name.
+
+        Raises:
+          ValueError: an architecture without L, laws of other cameras or channels.
+        """
+        if not self.has_laws:
+            raise ValueError(f"expected an architecture with the letter L, received {self}.")
+        laws = [_that_training_can_move(law) for law in laws]
+        start = NoiseFlow.from_config({**self.get_config(), "laws": laws})
+        targets, sources = (flow.layers["signal_dependent"].variables for flow in (self, start))
+        for target, source in zip(targets, sources, strict=True):
+            target.assign(source)
+
     def get_config(self) -> dict:
         return {
             "architecture": self.architecture,
@@ -281,6 +312,12 @@ class NoiseFlow(NoiseModel):
             f"NoiseFlow({self.architecture}: {self.number_of_parameters} parameters, "
             f"{self.channels} channels, {self.dtype.name}; cameras {cameras}; ISO {isos})"
         )
+
+
+def _that_training_can_move(law: CameraLaw) -> CameraLaw:
+    about = {"camera": law.camera, "origin": law.origin, "iso_range": law.iso_range}
+    isos = {} if law.iso_range is None else {"iso_range": law.iso_range}
+    return CameraLaw.from_five_numbers(law.five_numbers(STARTING_SHARE, **isos), **about)
 
 
 def _as_json(value):

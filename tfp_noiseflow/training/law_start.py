@@ -1,0 +1,30 @@
+"""Where the training of a flow with an L starts: at the laws of its captures."""
+
+from __future__ import annotations
+
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.laws import LawEstimate, fit_camera_laws
+from tfp_noiseflow.models.noise_flow import NoiseFlow
+
+
+def start_at_fitted_laws(flow: NoiseFlow, captures: Captures) -> dict[str, LawEstimate]:
+    """Sets the laws of an L to those of captures (`fit_camera_laws`).
+
+    Args:
+      flow: of any architecture. Nothing is done where it has no L, where it was given `laws`, or
+        where captures are not of all of its cameras and of no others.
+      captures: to train on.
+
+    Returns:
+      Camera name to what was fitted; empty where nothing was done.
+
+    Raises:
+      ValueError: as `fit_camera_laws`.
+    """
+    if flow.options.get("laws") or flow.cameras is None or {*flow.cameras} != {*captures.cameras}:
+        return {}
+    if not flow.has_laws:
+        return {}
+    estimates = fit_camera_laws(captures)
+    flow.start_at_laws([estimate.law for estimate in estimates.values()])
+    return estimates
