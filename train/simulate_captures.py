@@ -17,6 +17,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("output_dir", None, "Where the three files go.", required=True)
 flags.DEFINE_enum("process", "sensor", list(PROCESSES), "Where the noise comes from.")
 flags.DEFINE_string("model_dir", None, "Noise of this trained model in place of a process.")
+flags.DEFINE_list(
+    "iso_levels", None, "ISOs of a model's captures; default: its levels. A process has its own."
+)
 flags.DEFINE_integer("patches_per_combination", 480, "Training patches per camera and ISO.")
 flags.DEFINE_integer("validation_patches_per_combination", 40, "The same for validation.")
 flags.DEFINE_integer("test_patches_per_combination", 80, "The same for test.")
@@ -30,7 +33,12 @@ def main(_):
         "validation": FLAGS.validation_patches_per_combination,
         "test": FLAGS.test_patches_per_combination,
     }
-    process = ModelProcess.load(FLAGS.model_dir) if FLAGS.model_dir else FLAGS.process
+    if FLAGS.iso_levels and not FLAGS.model_dir:
+        raise ValueError("expected --model_dir with --iso_levels, received none.")
+    process = FLAGS.process
+    if FLAGS.model_dir:
+        isos = [float(iso) for iso in FLAGS.iso_levels] if FLAGS.iso_levels else None
+        process = ModelProcess.load(FLAGS.model_dir, isos)
     for split in SPLITS:
         path = os.path.join(FLAGS.output_dir, f"{split}.h5")
         simulate_captures(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,11 +19,13 @@ class ModelProcess:
     own, so that they show what another model loses against it.
 
     Args:
-      model: a noise model of 4 channels (or of any number), with cameras and ISO levels.
+      model: a noise model of 4 channels (or of any number), with cameras.
       training_data: "description", "origin" and "licence" of what the model was trained on.
+      iso_levels: ISOs of the captures; None: the model's levels.
 
     Raises:
-      ValueError: the model knows no cameras or no ISOs by themselves, or has other channels.
+      ValueError: the model knows no cameras, or not each of them at the ISOs, or has other
+        channels; no ISOs for a model without levels.
     """
 
     # Fractions of full scale, continuous.
@@ -32,15 +35,22 @@ class ModelProcess:
     true_nlf = None
     reported_nlf = None
 
-    def __init__(self, model: NoiseModel, training_data: dict | None = None):
-        if model.cameras is None or model.iso_levels is None or model.channels not in (None, 4):
+    def __init__(
+        self,
+        model: NoiseModel,
+        training_data: dict | None = None,
+        iso_levels: Sequence[float] | None = None,
+    ):
+        iso_levels = iso_levels or model.iso_levels
+        if model.cameras is None or not iso_levels or model.channels not in (None, 4):
             raise ValueError(
-                "expected a model of 4 channels that knows its cameras and ISOs, received "
-                f"{model!r} of {model.channels} channels."
+                "expected a model of 4 channels that knows its cameras, and ISOs where it has no "
+                f"levels, received {model!r} of {model.channels} channels and ISOs {iso_levels}."
             )
+        model.known.require_each(model.cameras, iso_levels)
         about = training_data or {}
         self.cameras = model.cameras
-        self.iso_levels = model.iso_levels
+        self.iso_levels = tuple(float(iso) for iso in iso_levels)
         self.description = (
             f"Simulated captures with noise drawn from {model!r}, trained on: "
             f"{about.get('description') or 'not known'}."
@@ -66,13 +76,16 @@ class ModelProcess:
         self._dtype = model.dtype.as_numpy_dtype
 
     @classmethod
-    def load(cls, model_dir: str | os.PathLike) -> ModelProcess:
-        """The process of a model directory.
+    def load(
+        cls, model_dir: str | os.PathLike, iso_levels: Sequence[float] | None = None
+    ) -> ModelProcess:
+        """The process of a model directory; `iso_levels` as for the class.
 
         Raises:
           FileNotFoundError, ValueError: as `load_model`.
         """
-        return cls(load_model(model_dir), read_config(model_dir).get("training_data"))
+        training_data = read_config(model_dir).get("training_data")
+        return cls(load_model(model_dir), training_data, iso_levels)
 
     def store_clean(self, clean: np.ndarray) -> np.ndarray:
         """Clean images in the units of `observe`'s: the same.
