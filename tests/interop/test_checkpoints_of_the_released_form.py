@@ -149,6 +149,7 @@ def test_more_steps_than_the_checkpoint_has_names_the_missing_one(tmp_path):
         nf.load_released_checkpoint(directory)
 
 
+@pytest.mark.slow  # Traces a deep flow's training and export.
 def test_import_can_be_trained_on_and_exported(tmp_path):
     model = nf.load_released_checkpoint(write_checkpoint(tmp_path / "c", variables()), cfa="GRBG")
     clean = np.full((2, 8, 8, 4), 0.2, np.float32)

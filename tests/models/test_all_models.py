@@ -13,14 +13,26 @@ from tfp_noiseflow.composition import forms
 
 tfd = tfp.distributions
 
-# A deep flow walks the code of a shallow one, for four times as long.
-DEEP = [name for name in MODELS if "Ax4" in name]
-SLOW = {name: [pytest.mark.slow] if name in DEEP else [] for name in MODELS}
+# Those that walk what others or their layers' own tests walk too, or a deep flow what a shallow one
+# does, are left to `make test-all`.
+ALSO_WALKED = (
+    "S-G",
+    "S-Ax4-G-Ax4-CAM",
+    "Ax2",
+    "L",
+    "L of planes",
+    "S-Ax1-G-CAM at any ISO",
+    "N-Ax1 at any ISO",
+    "camera NLF by channel",
+)
+SLOW = {name: [pytest.mark.slow] if name in ALSO_WALKED else [] for name in MODELS}
 every_model = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=SLOW[name]) for name in MODELS]
 )
 # The deep flow's graph is that of its export.
-every_graph = pytest.mark.parametrize("name", [name for name in MODELS if name not in DEEP])
+every_graph = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=SLOW[name]) for name in MODELS if "Ax4" not in name]
+)
 
 # Flow steps have a fast form at widths that divide by 4, for planes by 8.
 FAST = {name: "Ax" in name for name in MODELS}

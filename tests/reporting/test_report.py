@@ -135,6 +135,7 @@ def test_a_report_of_before_models_had_names_can_be_written(measurement):
     assert "| Noise Flow " in markdown({**measurement.report, "models": models})
 
 
+@pytest.mark.slow  # A process of its own.
 def test_the_library_needs_no_matplotlib_to_be_imported():
     # Keras imports matplotlib where it is installed, so that it is made missing here.
     code = "import sys; sys.modules['matplotlib'] = None; import tfp_noiseflow.reporting"
@@ -142,6 +143,7 @@ def test_the_library_needs_no_matplotlib_to_be_imported():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow  # The command runs in tests/train too.
 def test_the_command_writes_the_report_and_prints_the_table(captures, tmp_path):
     model = nf.CameraNLF(CAMERAS, ISO_LEVELS, np.full([2, 2], 1e-3), np.full([2, 2], 1e-4))
     nf.save_model(model, tmp_path / "model", {})

@@ -185,6 +185,7 @@ def test_a_camera_that_is_no_text_and_endless_is_shown_shortened(signatures):
     assert len(error.value.message.encode()) < 1000
 
 
+@pytest.mark.slow  # Traces a model of many cameras.
 def test_a_message_shows_row_and_value_before_a_long_list_of_what_is_known(tmp_path):
     cameras = [f"カメラ {number}" for number in range(200)]
     beta = np.full((200, 2), 1e-4)

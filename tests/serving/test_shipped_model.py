@@ -72,6 +72,7 @@ def test_warm_up_requests_run(shipped):
     )
 
 
+@pytest.mark.slow  # Traces the training of a deep flow.
 def test_loaded_model_can_be_fine_tuned():
     model = nf.load_model(SAVED_MODELS / "noise_flow_model")
     request = request_of(model, "log_prob", rows=5)

@@ -279,6 +279,7 @@ def test_a_model_is_shipped_with_its_report(demo, tmp_path):
     assert nf.load_model(tmp_path / "noise_flow_model").iso_levels == (100, 400, 800, 1600, 3200)
 
 
+@pytest.mark.slow  # Whole frames through a trained flow.
 def test_the_gallery_is_made(demo, tmp_path):
     pytest.importorskip("PIL")
     folder, _ = demo

@@ -153,6 +153,7 @@ def test_paper_split_shares_scenes_which_a_denoiser_is_refused_for(folder):
         check_scenes(*captures)
 
 
+@pytest.mark.slow  # A training.
 def test_a_camera_is_added_by_its_command(folder, tmp_path):
     captures = nf.read_captures(folder / "captures" / "train.h5").select(np.arange(24))
     (block,) = captures.blocks()

@@ -87,6 +87,7 @@ def test_a_training_whose_folder_does_not_say_the_range_goes_on(captures, tmp_pa
     nf.train_noise_model(flow, *captures, tmp_path / "m", schedule, verbose=0)
 
 
+@pytest.mark.slow  # Two trainings.
 def test_a_new_camera_gets_a_law_of_its_own_and_the_others_keep_theirs(trained, tmp_path):
     captures = write(tmp_path / "new.h5", ["new"], 64, seed=2)
     model = nf.finetune_camera(trained, captures, "new", tmp_path / "all", verbose=0)

@@ -76,6 +76,7 @@ def assert_equal_weights(model, other):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow  # Trains until it has found them.
 def test_training_finds_the_noise_level_functions(captures, tmp_path):
     schedule = nf.Schedule(epochs=100, batch_size=40, learning_rate=0.1)
     model = nf.train_noise_model(flow("S-G-CAM"), *captures, tmp_path / "m", schedule, verbose=0)
@@ -199,7 +200,7 @@ class Kill(Exception):
     pass
 
 
-@pytest.mark.parametrize("epoch", [0, 2])
+@pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_killed_and_resumed_run_ends_as_one_that_was_not(
     captures, whole, tmp_path, monkeypatch, epoch
 ):
@@ -242,6 +243,7 @@ def test_a_saved_model_is_not_replaced_by_a_training(captures, copy):
     assert after == before
 
 
+@pytest.mark.slow  # Other kills are quicker.
 def test_kill_between_the_first_best_and_the_first_last_checkpoint_can_be_resumed(
     captures, whole, tmp_path, monkeypatch
 ):
