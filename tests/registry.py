@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_noiseflow import bijectors as nb
+from tfp_noiseflow.laws import CameraLaw, laws_of_cameras
 from tfp_noiseflow.models import CameraNLF, GaussianNoise, NoiseFlow, NoiseModel
 
 tfb = tfp.bijectors
@@ -34,6 +35,32 @@ def _by_camera_and_iso(name, initial, dtype):
     )
 
 
+LAWS = (
+    CameraLaw((2e-3, 1e-4), (3e-5, 2e-5, 1e-5), camera="Alpha"),
+    CameraLaw((4e-3, 3e-4), (1e-5, 4e-5, 6e-5), camera="Beta"),
+    CameraLaw((1e-3, 5e-4), (2e-5, 3e-5, 5e-5), camera="Gamma"),
+)
+BY_CHANNEL = np.array([1.0, 1.1, 1.3, 0.8])
+LAWS_BY_CHANNEL = tuple(
+    CameraLaw(np.outer(law.beta1, BY_CHANNEL), np.outer(law.beta2, BY_CHANNEL**2), law.camera)
+    for law in LAWS
+)
+KNOTS = (150.0, 900.0)
+
+
+def _law(laws, dtype, knots=None, channels=None):
+    betas = laws_of_cameras(laws, channels=channels, dtype=dtype)
+    if knots is not None:
+        corrections = [
+            nb.InterpolatedTable(
+                0.0, iso_levels=knots, num_cameras=len(laws), channels=channels, dtype=dtype
+            )
+            for _ in betas
+        ]
+        betas = [nb.Sum(*laws) for laws in zip(betas, corrections, strict=True)]
+    return nb.SignalDependent(log_beta1=betas[0], log_beta2=betas[1], dtype=dtype)
+
+
 # Name -> (builder of a dtype, channels of its images).
 LAYERS: dict[str, tuple[Callable, int]] = {
     "signal_dependent": (lambda dtype: nb.SignalDependent(dtype=dtype), 4),
@@ -49,10 +76,21 @@ LAYERS: dict[str, tuple[Callable, int]] = {
         ),
         4,
     ),
+    "law": (lambda dtype: _law(LAWS, dtype), 4),
+    "law_with_knots": (lambda dtype: _law(LAWS, dtype, knots=KNOTS), 4),
+    "law_by_channel": (lambda dtype: _law(LAWS_BY_CHANNEL, dtype, channels=4), 4),
+    "law_by_channel_with_knots": (
+        lambda dtype: _law(LAWS_BY_CHANNEL, dtype, knots=KNOTS, channels=4),
+        4,
+    ),
     "gain": (lambda dtype: nb.Gain(ISO_LEVELS, dtype=dtype), 4),
     "gain_with_cameras": (lambda dtype: nb.Gain(ISO_LEVELS, 3, dtype=dtype), 4),
     "gain_by_camera_and_iso": (
         lambda dtype: nb.Gain(log_u=_by_camera_and_iso("log_u", -5.0, dtype), dtype=dtype),
+        4,
+    ),
+    "interpolated_gain": (
+        lambda dtype: nb.Gain(KNOTS, 3, interpolates=True, dtype=dtype),
         4,
     ),
     "affine_coupling": (lambda dtype: nb.AffineCoupling(4, seed=3, dtype=dtype), 4),
@@ -77,7 +115,7 @@ LAYERS: dict[str, tuple[Callable, int]] = {
 }
 
 
-def _flow(architecture, channels=4):
+def _flow(architecture, channels=4, **options):
     return lambda dtype: NoiseFlow(
         architecture,
         cameras=CAMERAS,
@@ -85,6 +123,7 @@ def _flow(architecture, channels=4):
         channels=channels,
         dtype=dtype,
         seed=5,
+        **options,
     )
 
 
@@ -96,6 +135,14 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "S-Ax4-G-Ax4-CAM": (_flow("S-Ax4-G-Ax4-CAM"), 4),
     "Ax2": (_flow("Ax2"), 4),
     "N-Ax1-C-Ax1": (_flow("N-Ax1-C-Ax1"), 4),
+    "L": (_flow("L"), 4),
+    "L-Ax1 from laws by channel with knots": (
+        _flow("L-Ax1", laws=LAWS_BY_CHANNEL, has_law_by_channel=True, law_knots=KNOTS),
+        4,
+    ),
+    "L of planes": (_flow("L", channels=1), 1),
+    "S-Ax1-G-CAM at any ISO": (_flow("S-Ax1-G-CAM", interpolates_gain=True), 4),
+    "N-Ax1 at any ISO": (_flow("N-Ax1", interpolates_gain=True), 4),
     "S-Ax1-G-Ax1-CAM of planes": (_flow("S-Ax1-G-Ax1-CAM", channels=1), 1),
     "S-Ax1-G of another arrangement": (
         lambda dtype: NoiseFlow(
@@ -116,6 +163,16 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
             ISO_LEVELS,
             beta1=1e-5 * np.outer([1, 2, 3], ISO_LEVELS),
             beta2=1e-9 * np.outer([1, 2, 3], np.square(ISO_LEVELS)),
+            dtype=dtype,
+        ),
+        4,
+    ),
+    "camera NLF by channel": (
+        lambda dtype: CameraNLF(
+            CAMERAS,
+            ISO_LEVELS,
+            beta1=1e-5 * np.multiply.outer(np.outer([1, 2, 3], ISO_LEVELS), BY_CHANNEL),
+            beta2=1e-9 * np.multiply.outer(np.outer([1, 2, 3], ISO_LEVELS), BY_CHANNEL),
             dtype=dtype,
         ),
         4,

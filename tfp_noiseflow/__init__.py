@@ -24,9 +24,19 @@ from tfp_noiseflow.captures import (
 )
 from tfp_noiseflow.evaluation import evaluate
 from tfp_noiseflow.interop import load_released_checkpoint
+from tfp_noiseflow.laws import (
+    CameraLaw,
+    CameraTable,
+    generic_cameras,
+    noise_profile,
+    read_camera_tables,
+    read_noise_profiles,
+    write_camera_tables,
+)
 from tfp_noiseflow.models import (
     CameraNLF,
     GaussianNoise,
+    NoiseDistribution,
     NoiseFlow,
     NoiseModel,
     load_model,
@@ -46,11 +56,14 @@ from tfp_noiseflow.version import __version__
 
 __all__ = [
     "AddCameraNoise",
+    "CameraLaw",
     "CameraNLF",
+    "CameraTable",
     "CaptureWriter",
     "Captures",
     "GaussianNoise",
     "LikelihoodTrainer",
+    "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",
     "Schedule",
@@ -59,9 +72,13 @@ __all__ = [
     "evaluate",
     "export_saved_model",
     "finetune_camera",
+    "generic_cameras",
     "load_model",
     "load_released_checkpoint",
+    "noise_profile",
+    "read_camera_tables",
     "read_captures",
+    "read_noise_profiles",
     "register_layer",
     "register_noise_model",
     "sample_noise",
@@ -69,5 +86,6 @@ __all__ = [
     "train_noise_model",
     "training_dataset",
     "validation_dataset",
+    "write_camera_tables",
     "write_captures",
 ]

@@ -12,7 +12,7 @@ from tfp_noiseflow.training.finetune_camera import SCHEDULE
 
 FLAGS = flags.FLAGS
 
-flags.DEFINE_string("model_dir", None, "A trained flow with CAM or N.", required=True)
+flags.DEFINE_string("model_dir", None, "A trained flow with CAM, N or L.", required=True)
 flags.DEFINE_string("captures", None, "Capture file of the new camera.", required=True)
 flags.DEFINE_string("camera", None, "The new camera's name.", required=True)
 flags.DEFINE_string(

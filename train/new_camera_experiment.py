@@ -32,7 +32,7 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "architecture",
     None,
-    "Of the flows; it has CAM or N. Default: that of --model_dir, without one S-G-CAM.",
+    "Of the flows; it has CAM, N or L. Default: that of --model_dir, without one S-G-CAM.",
 )
 flags.DEFINE_list("cameras", None, "To leave out in turn. Default: all of the captures.")
 flags.DEFINE_list("patches", list(map(str, PATCHES)), "Captures of the new camera.")

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_noiseflow as nf
-from tests.registry import CAMERAS, ISO_LEVELS, images, moved
+from tests.registry import CAMERAS, ISO_LEVELS, LAYERS, images, moved
 from tfp_noiseflow import bijectors as nb
 from tfp_noiseflow.composition import forms
 from tfp_noiseflow.images import folded
@@ -135,6 +135,27 @@ def test_shapes_known_only_by_the_graph(direction, rank, channels):
         value, log_det = graph(x)
         np.testing.assert_allclose(value, expected[0], atol=1e-12, rtol=1e-12)
         np.testing.assert_allclose(log_det, np.broadcast_to(expected[1], leading))
+
+
+def test_a_law_by_channel_between_steps_is_folded(monkeypatch, direction):
+    run, method = direction
+    calls = count_folded(monkeypatch)
+    build, channels = LAYERS["law_by_channel_with_knots"]
+    step = (nb.InvertibleConv1x1(channels, seed=1, dtype=tf.float64), coupling(channels))
+    members = [*step, moved(build(tf.float64)), *reversed(step)]
+    x, clean = tf.constant(images((3, 5, 8, channels))), tf.constant(images((3, 5, 8, channels)))
+    law = {
+        "clean": clean,
+        "iso": tf.constant([57.0, 400.0, 6400.0], tf.float64),
+        "camera": tf.constant([0, 2, 1]),
+    }
+    given = [{}, {}, law, {}, {}]
+    value, log_det = run(members, x, given)
+    expected = plain(members, x, given, method)
+    # float64: sums of up to 200 products in another order.
+    np.testing.assert_allclose(value, expected[0], atol=1e-12, rtol=1e-12)
+    np.testing.assert_allclose(log_det, expected[1], rtol=1e-12)
+    assert calls
 
 
 def test_gradients_are_those_of_the_layers(direction):

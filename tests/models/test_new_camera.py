@@ -25,6 +25,7 @@ BY_CAMERA = {
     "S-G-CAM": [(3,)],
     "S-Ax1-G-Ax1-CAM": [(3,)],
     "N-Ax1-C-Ax1": [(3,), (3,), (3, 3)],
+    "L-Ax1": [(3, 2), (3, 3)],
 }
 
 
@@ -100,7 +101,7 @@ def test_configuration_of_the_flow_is_kept():
 
 @pytest.mark.parametrize("model", [flow("S-G"), flow("Ax1"), nf.GaussianNoise(0.1)], ids=repr)
 def test_models_that_do_not_tell_cameras_apart_are_refused(model):
-    with pytest.raises(ValueError, match=r"tells cameras apart \(CAM or N.*received"):
+    with pytest.raises(ValueError, match=r"tells cameras apart \(CAM, N or L.*received"):
         flow_of_new_camera(model, "New")
 
 

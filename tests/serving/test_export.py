@@ -48,6 +48,7 @@ def test_signatures_are_those_that_were_agreed(signatures):
         "describe": {
             "cameras": ((None, 3), tf.string),
             "iso_levels": ((None, 3), tf.float32),
+            "trained_iso_range": ((None, 2), tf.float32),
             **dict.fromkeys(("architecture", "version", "licence", "origin"), text),
         },
     }
@@ -105,6 +106,7 @@ def test_description_is_that_of_the_model(signatures):
     }
     assert told["cameras"].tolist() == [[c.encode() for c in CAMERAS]] * 2
     assert told["iso_levels"].tolist() == [list(ISO_LEVELS)] * 2
+    assert told["trained_iso_range"].tolist() == [[ISO_LEVELS[0], ISO_LEVELS[-1]]] * 2
     assert told["architecture"].tolist() == [b"S-Ax4-G-Ax4-CAM"] * 2
     assert told["version"].tolist() == [nf.__version__.encode()] * 2
     assert told["licence"].tolist() == [TRAINING_DATA["licence"].encode()] * 2
@@ -270,12 +272,27 @@ def test_models_without_cameras_and_isos_take_any(tmp_path):
     request["camera"][0], request["iso"][0] = "", 123
     assert np.isfinite(call["sample_noise"](**tensors(request))["noise"]).all()
     told = call["describe"](dummy=tf.zeros(1))
-    assert told["cameras"].shape == told["iso_levels"].shape == [1, 0]
+    for name in ("cameras", "iso_levels", "trained_iso_range"):
+        assert told[name].shape == [1, 0]
     assert told["architecture"].numpy() == [b"GaussianNoise"]
     assert told["licence"].numpy() == [b"not stated"]
     request["iso"][2] = 0
     with pytest.raises(tf.errors.InvalidArgumentError, match="row 2: expected iso to be positive"):
         call["sample_noise"](**tensors(request))
+
+
+def test_a_model_of_any_iso_serves_iso_640_and_tells_on_which_it_was_trained(tmp_path):
+    law = nf.CameraLaw((2e-4, 1e-5), (2e-7, 0, 1e-6), camera="mine", iso_range=(100, 3200))
+    model = nf.NoiseFlow.from_laws(law)
+    call = tf.saved_model.load(nf.export_saved_model(model, tmp_path / "law")).signatures
+    told = call["describe"](dummy=tf.zeros(1))
+    assert told["iso_levels"].shape == [1, 0]
+    assert told["trained_iso_range"].numpy().tolist() == [[100, 3200]]
+    request = good("sample_noise")
+    request["camera"][:], request["iso"][:] = "mine", 640
+    noise = call["sample_noise"](**tensors(request))["noise"]
+    request["seeds"] = request.pop("seed")
+    assert_same(noise, nf.sample_noise(model, **request))
 
 
 def test_a_loaded_model_tells_licence_and_origin_of_its_training_data(tmp_path):

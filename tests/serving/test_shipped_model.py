@@ -155,9 +155,9 @@ def test_grpc_example_of_the_readme_runs():
     assert names["answer"]["noisy"].shape == (1, 64, 64, 4)
 
 
-def write_trained(folder):
+def write_trained(folder, **options):
     """A model directory and a report, as training and evaluation write them."""
-    model = nf.NoiseFlow("S-G", cameras=("A", "B"), iso_levels=(100,))
+    model = nf.NoiseFlow("S-G", cameras=("A", "B"), iso_levels=(100, 800), **options)
     data = {"captures": 8, "licence": "CC0", "origin": "Made up.", "description": "Two\nlines."}
     save_model(model, folder / "model", data)
     write_baselines(folder / "model", {"gaussian": nf.GaussianNoise()})
@@ -182,6 +182,19 @@ def write_trained(folder):
     }
     (folder / "report").mkdir()
     (folder / "report" / "report.json").write_text(json.dumps(report))
+
+
+def test_the_card_tells_the_isos_that_are_known_and_those_of_the_training(tmp_path):
+    for name, options, expected in (
+        ("levels", {}, "- ISO: 100, 800\n"),
+        ("any", {"interpolates_gain": True}, "- ISO: any; trained on ISO 100 to 800\n"),
+    ):
+        (tmp_path / name).mkdir()
+        write_trained(tmp_path / name, **options)
+        ship_model(tmp_path / name / "model", tmp_path / name / "report", tmp_path / name / "out")
+        card = (tmp_path / name / "out" / "README.md").read_text(encoding="utf-8")
+        assert expected in card
+        assert ("At ISOs outside of those that it was trained on" in card) == (name == "any")
 
 
 def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkeypatch):

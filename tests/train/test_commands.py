@@ -153,6 +153,16 @@ def test_exported_channels_are_those_of_the_directory_s_model(tmp_path):
     assert done.returncode != 0 and "expected channels=1" in done.stderr
 
 
+# Long enough to show that it runs.
+SHORTER = (
+    ("epochs=12", "epochs=1"),
+    ("steps_per_epoch=86", "steps_per_epoch=1"),
+    ("500, start", "5, start"),
+    ("num_burnin_steps=300", "num_burnin_steps=2"),
+    ("num_adaptation_steps=200", "num_adaptation_steps=1"),
+)
+
+
 def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     folder, _ = demo
     (tmp_path / "demo").mkdir()
@@ -164,11 +174,10 @@ def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     # The one that needs a server is run in tests/serving.
     examples = [example for example in examples if "NoiseClient" not in example]
-    assert len(examples) == 5
+    assert len(examples) == 7
     names = {"tfd": tfp.distributions}
     for example in examples:
-        # Long enough to show that it runs.
-        for long, short in (("epochs=12", "epochs=1"), ("steps_per_epoch=86", "steps_per_epoch=1")):
+        for long, short in SHORTER:
             example = example.replace(long, short)
         exec(example, names)
     assert (tmp_path / "saved_models" / "mine" / "1" / "saved_model.pb").exists()

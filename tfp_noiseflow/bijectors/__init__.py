@@ -13,7 +13,7 @@ from tfp_noiseflow.composition.rearranged import Rearranged, Reordered, Squeezed
 from tfp_noiseflow.composition.unconditional import Unconditional
 from tfp_noiseflow.conditions import Camera, CleanImage, Iso
 from tfp_noiseflow.images import Image
-from tfp_noiseflow.laws import ConditionTable, Law
+from tfp_noiseflow.laws import ConditionTable, InterpolatedTable, Law, PolynomialLaw, Sum
 
 __all__ = [
     "AffineCoupling",
@@ -27,13 +27,16 @@ __all__ = [
     "ConvolutionalConditioner",
     "Gain",
     "Image",
+    "InterpolatedTable",
     "InvertibleConv1x1",
     "Iso",
     "Law",
     "Layer",
+    "PolynomialLaw",
     "Rearranged",
     "Reordered",
     "SignalDependent",
     "Squeezed",
+    "Sum",
     "Unconditional",
 ]

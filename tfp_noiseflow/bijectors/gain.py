@@ -7,7 +7,7 @@ from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.layer import Layer
 from tfp_noiseflow.conditions.conditions import Iso, merged
-from tfp_noiseflow.laws import ConditionTable, Law, as_law
+from tfp_noiseflow.laws import ConditionTable, InterpolatedTable, Law, as_law
 
 
 class Gain(Layer):
@@ -27,11 +27,16 @@ class Gain(Layer):
       iso_levels: the ISOs that captures may have; each has its own u, which starts at 1/200.
       num_cameras: number of cameras with a factor psi of their own, which starts at 1; None: no
         camera factors, psi = 1 (the paper's models without CAM).
+      interpolates: whether log u is interpolated in log ISO between iso_levels and stays as it is
+        outside of them, where gamma is proportional to ISO: then any ISO is known.
       log_u, log_psi: what to use instead: a law, such as a table, for other initial values or
         other dependencies (log_u may depend on the camera too); a number, from which a variable
         is made; or a variable or tensor, which is used as it is, one for all cameras and ISOs.
       dtype: float32 or float64.
       name: of the layer; also TFP's key for its conditions in a composition.
+
+    Raises:
+      ValueError: laws by channel: a gain is one for all.
 
     #### References
     [1]: Abdelhamed, Brubaker, Brown. Noise Flow: Noise Modeling with Conditional Normalizing
@@ -43,6 +48,7 @@ class Gain(Layer):
         iso_levels=(100.0, 400.0, 800.0, 1600.0, 3200.0),
         num_cameras: int | None = None,
         *,
+        interpolates: bool = False,
         log_u: Law | float | tf.Tensor | None = None,
         log_psi: Law | float | tf.Tensor | None = None,
         dtype=tf.float32,
@@ -53,15 +59,18 @@ class Gain(Layer):
             super().__init__(dtype=dtype, parameters=parameters, name=name)
             if log_u is None:
                 initial_log_u = tf.math.log(tf.constant(1 / 200, dtype)).numpy()
-                log_u = ConditionTable(
-                    initial_log_u, iso_levels=iso_levels, dtype=dtype, name="log_u"
-                )
+                table = InterpolatedTable if interpolates else ConditionTable
+                log_u = table(initial_log_u, iso_levels=iso_levels, dtype=dtype, name="log_u")
             if log_psi is None and num_cameras is not None:
                 log_psi = ConditionTable(0.0, num_cameras=num_cameras, dtype=dtype, name="log_psi")
             self.log_u = as_law(log_u, 0.0, dtype=dtype, name="log_u")
             self.log_psi = None
             if log_psi is not None:
                 self.log_psi = as_law(log_psi, 0.0, dtype=dtype, name="log_psi")
+            if any(law.channels is not None for law in self._laws):
+                raise ValueError(
+                    f"{name}: expected laws for all channels, received one by channel."
+                )
 
     @classmethod
     def _parameter_properties(cls, dtype):

@@ -8,7 +8,8 @@ from tensorflow_probability.python.internal import parameter_properties
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.composition.layer import Layer
 from tfp_noiseflow.conditions.conditions import CleanImage, merged
-from tfp_noiseflow.images.image import over_image
+from tfp_noiseflow.images.image import Image
+from tfp_noiseflow.images.plain import PlainImage
 from tfp_noiseflow.laws import Law, as_law
 
 
@@ -32,11 +33,15 @@ class SignalDependent(Layer):
       gain: the gain layer whose gamma divides the clean image, sharing its variables; None:
         gamma = 1, the noise level function acts on the clean image itself.
       log_beta1, log_beta2: b1 and b2; by default one number each, which start at -5 and 0 as in
-        the paper. A law, such as a table by camera, ISO or both, gives each its own; of a number
-        a variable is made; a variable or tensor is used as it is and may have batch dimensions
-        [.., 1] in front of the images'.
+        the paper. A law, such as a table by camera, ISO or both, gives each its own, and each
+        channel too where it is by channel; of a number a variable is made; a variable or tensor
+        is used as it is and may have batch dimensions [.., 1] in front of the images'.
       dtype: float32 or float64.
       name: of the layer; also TFP's key for its conditions in a composition.
+
+    Raises:
+      ValueError: laws of different numbers of channels; at a call, images of other channels than
+        the laws'.
 
     #### References
     [1]: Abdelhamed, Brubaker, Brown. Noise Flow: Noise Modeling with Conditional Normalizing
@@ -58,6 +63,12 @@ class SignalDependent(Layer):
             self.gain = gain
             self.log_beta1 = as_law(log_beta1, -5.0, dtype=dtype, name="log_beta1")
             self.log_beta2 = as_law(log_beta2, 0.0, dtype=dtype, name="log_beta2")
+            channels = {law.channels for law in (self.log_beta1, self.log_beta2)} - {None}
+            if len(channels) > 1:
+                raise ValueError(
+                    f"{name}: expected laws of the same channels, received {sorted(channels)}."
+                )
+            self.channels = channels.pop() if channels else None
 
     @classmethod
     def _parameter_properties(cls, dtype):
@@ -80,11 +91,31 @@ class SignalDependent(Layer):
 
     def variance(self, clean, *, iso=None, camera=None) -> tf.Tensor:
         """s^2 = beta1 * latent_clean + beta2 for clean [.., H, W, C] in fractions of full scale."""
+        return self._variance(PlainImage(clean), iso=iso, camera=camera).values
+
+    def _variance(self, clean: Image, *, iso=None, camera=None) -> Image:
+        if self.channels is not None:
+            clean = self._of_channels(clean)
         log_slope = self.log_beta1.at(iso=iso, camera=camera)
         if self.gain is not None:
-            log_slope -= self.gain.log_gain(iso=iso, camera=camera)
-        beta2 = tf.exp(self.log_beta2.at(iso=iso, camera=camera))
-        return over_image(tf.exp(log_slope)) * tf.nn.relu(clean) + over_image(beta2)
+            log_gain = self.gain.log_gain(iso=iso, camera=camera)
+            is_shared = self.log_beta1.channels is None
+            log_slope -= log_gain if is_shared else log_gain[..., tf.newaxis]
+        slope = _spread(clean, tf.exp(log_slope), self.log_beta1)
+        beta2 = _spread(clean, tf.exp(self.log_beta2.at(iso=iso, camera=camera)), self.log_beta2)
+        return clean.mapped(lambda clean: slope * tf.nn.relu(clean) + beta2)
+
+    def _of_channels(self, clean: Image) -> Image:
+        # One channel would be broadcast to all.
+        if clean.channels is None:
+            shape = [*clean.values.shape[:-1], self.channels]
+            return clean.with_values(tf.ensure_shape(clean.values, shape))
+        if clean.channels != self.channels:
+            raise ValueError(
+                f"{self.name}: expected images of the {self.channels} channels that the laws "
+                f"have, received {clean.channels}."
+            )
+        return clean
 
     @property
     def is_scaling(self):
@@ -105,12 +136,17 @@ class SignalDependent(Layer):
         return shown
 
     def forward_image(self, x, *, clean, **conditions):
-        variance = clean.mapped(lambda clean: self.variance(clean, **conditions))
+        variance = self._variance(clean, **conditions)
         return x.mapped(lambda x, v: x * tf.sqrt(v), variance), _half_log_sum(variance)
 
     def inverse_image(self, y, *, clean, **conditions):
-        variance = clean.mapped(lambda clean: self.variance(clean, **conditions))
+        variance = self._variance(clean, **conditions)
         return y.mapped(lambda y, v: y * tf.math.rsqrt(v), variance), -_half_log_sum(variance)
+
+
+def _spread(image: Image, numbers: tf.Tensor, law: Law) -> tf.Tensor:
+    """A law's numbers as they broadcast with an image's values."""
+    return image.spread(numbers, by_channel=law.channels is not None)
 
 
 def _half_log_sum(variance) -> tf.Tensor:

@@ -32,7 +32,8 @@ class NewCameraExperiment:
       output_dir: of the models, new_camera.json and table.md.
       model_dir: the flow that has all cameras from the start; the others get its layers. None: it
         is trained.
-      architecture: of the flows; it has CAM or N. None: that of `model_dir`, without one S-G-CAM.
+      architecture: of the flows; it has CAM, N or L. None: that of `model_dir`, without one
+        S-G-CAM.
       patches: numbers of captures of the new camera.
       epochs: of the flows that have their cameras from the start; None: as `Schedule` says.
       seed: of the weights, the order, and the captures that are picked.

@@ -14,11 +14,13 @@ class ConditionTable(Law):
 
     Args:
       initial: float, or an array of the table's shape: [] without cameras and ISO levels,
-        [num_cameras], [len(iso_levels)] or [num_cameras, len(iso_levels)], from which a variable
-        is made. NaN in a table by camera and ISO: unknown, which calls then refuse. A variable or
-        tensor of that shape, with any batch dimensions in front, is used as it is.
+        [num_cameras], [len(iso_levels)] or [num_cameras, len(iso_levels)], with the channels, if
+        there are any, at the end; a variable is made from it. NaN in a table by camera and ISO:
+        unknown, which calls then refuse. A variable or tensor of that shape, with any batch
+        dimensions in front, is used as it is.
       num_cameras: M; None: the same for all cameras.
       iso_levels: K known ISOs; None: the same for all.
+      channels: C; None: the same for all.
       trainable: whether training moves the variable.
       dtype: of the values.
       name: of the variable.
@@ -34,6 +36,7 @@ class ConditionTable(Law):
         *,
         num_cameras: int | None = None,
         iso_levels: tuple[float, ...] | None = None,
+        channels: int | None = None,
         trainable: bool = True,
         dtype=tf.float32,
         name: str = "condition_table",
@@ -43,6 +46,8 @@ class ConditionTable(Law):
         self._iso = None if iso_levels is None else Iso(tuple(iso_levels))
         shape = () if num_cameras is None else (num_cameras,)
         shape += () if iso_levels is None else (len(self.iso_levels),)
+        self.channels = channels
+        shape += () if channels is None else (channels,)
         self._event_ndims = len(shape)
         self._camera = None if num_cameras is None else Camera(num_cameras)
         if tf.is_tensor(initial):  # Variables and what TFP makes of them are tensors too.
@@ -61,13 +66,11 @@ class ConditionTable(Law):
                     f"variable may have batch dimensions too), received {list(values.shape)}."
                 )
             values = np.broadcast_to(values, shape)
-            if len(shape) == 2 and np.isnan(values).any():
-                self._camera = Camera(
-                    num_cameras,
-                    tuple(
-                        tuple(np.array(self.iso_levels)[~np.isnan(row)].tolist()) for row in values
-                    ),
-                )
+            if None not in (num_cameras, iso_levels) and np.isnan(values).any():
+                is_known = ~np.isnan(values if channels is None else values.sum(axis=-1))
+                levels = np.array(self.iso_levels)
+                by_camera = tuple(tuple(levels[row].tolist()) for row in is_known)
+                self._camera = Camera(num_cameras, by_camera)
             try:
                 self.values = tf.Variable(
                     tf.constant(values, dtype), trainable=trainable, name=name
@@ -112,17 +115,22 @@ class ConditionTable(Law):
         if self._camera is not None:
             camera = tf.convert_to_tensor(camera)
             is_known = tf.logical_and(camera >= 0, camera < self.num_cameras)
+        of_channels = [] if self.channels is None else [self.channels]
         if self._iso is None:
             position = camera
         else:
             level, is_level = self._iso.level(iso)
             is_known = tf.logical_and(is_known, is_level)
-            if self._camera is None:
-                position = level
-            else:
-                values = tf.reshape(values, tf.concat([tf.shape(values)[:-2], [-1]], axis=0))
+            position = level
+            if self._camera is not None:
                 position = camera * len(self.iso_levels) + level
-        found = _looked_up(values, position)
+                leading = tf.shape(values)[: -2 - len(of_channels)]
+                values = tf.reshape(values, tf.concat([leading, [-1], of_channels], axis=0))
+        if of_channels:
+            found = tf.gather(values, position, axis=-2)
+            is_known = is_known[..., tf.newaxis]
+        else:
+            found = _looked_up(values, position)
         # NaN is better than a wrong number.
         return tf.where(is_known, found, tf.constant(np.nan, found.dtype))
 

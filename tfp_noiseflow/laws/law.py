@@ -26,9 +26,11 @@ class Law(tf.Module, abc.ABC):
 
     Attributes:
       dtype: of the values.
+      channels: C, where each channel of an image has a value of its own; None: all share it.
     """
 
     dtype: tf.DType
+    channels: int | None = None
 
     @property
     @abc.abstractmethod
@@ -44,7 +46,8 @@ class Law(tf.Module, abc.ABC):
             int32.
 
         Returns:
-          Values of the shape to which those of the conditions and `batch_shape` broadcast.
+          Values of the shape to which those of the conditions and `batch_shape` broadcast; the
+          channels, where they have values of their own, follow at the end.
         """
 
     def at(self, **conditions):
@@ -84,8 +87,9 @@ class Law(tf.Module, abc.ABC):
           cameras: names; None: their indices.
 
         Returns:
-          n labels, such as "(Pixel, ISO 100)", "" for a law that depends on nothing; and the
-          conditions, by name: [n], or none.
+          Labels, such as "(Pixel, ISO 100)", "" for a law that depends on nothing; and the
+          conditions, by name: [n], or none. There is a label for each of the law's values there,
+          n or n times C of them: "(Pixel, ISO 100, channel 0)".
         """
         camera = self.conditions.get("camera")
         names = () if camera is None else cameras or tuple(map(str, range(camera.count)))
@@ -93,7 +97,9 @@ class Law(tf.Module, abc.ABC):
         labels, rows = [], []
         for name, iso in known.pairs():
             texts = [name] * (name is not None) + [f"ISO {iso or 0:g}"] * (iso is not None)
-            labels.append(f"({', '.join(texts)})" if texts else "")
+            for channel in range(self.channels or 1):
+                named = texts + [f"channel {channel}"] * (self.channels is not None)
+                labels.append(f"({', '.join(named)})" if named else "")
             rows.append((iso, None if name is None else known.cameras.index(name)))
         given = {}
         if rows[0][0] is not None:

@@ -30,6 +30,8 @@ class Context:
       number: how many of this letter stand before and including this one.
       letters: of the whole architecture, in density order.
       shared: what letters of one flow share, by name: built by the one that comes first.
+      needs_iso_levels: whether a builder has asked for `iso_levels`; a flow of which none has may
+        know any ISO.
     """
 
     channels: int
@@ -42,6 +44,7 @@ class Context:
     letters: tuple[str, ...] = ()
     number: int = 1
     shared: dict = field(default_factory=dict)
+    needs_iso_levels: bool = False
 
     @property
     def num_cameras(self) -> int:
@@ -53,6 +56,7 @@ class Context:
     @property
     def iso_levels(self) -> tuple[float, ...]:
         """The ISO levels; ValueError where the flow was given none."""
+        self.needs_iso_levels = True
         if self.levels is None:
             raise ValueError("expected positive ISO levels, each once, received None.")
         return self.levels

@@ -25,9 +25,9 @@ class CameraNLF(NoiseModel):
     Args:
       cameras: M names.
       iso_levels: K ISOs.
-      beta1, beta2: [M, K], in fractions of full scale (beta1) and its square (beta2). NaN in
-        either where a camera at an ISO is unknown, which a call for it then says. Values <= 0
-        become 1e-6, with a warning.
+      beta1, beta2: [M, K], or [M, K, C] with numbers for each channel, in fractions of full scale
+        (beta1) and its square (beta2). NaN in either where a camera at an ISO is unknown, which a
+        call for it then says. Values <= 0 become 1e-6, with a warning.
       dtype: float32 or float64 (or its name).
 
     Raises:
@@ -51,12 +51,14 @@ class CameraNLF(NoiseModel):
         if beta1.shape == beta2.shape:
             is_known = ~(np.isnan(beta1) | np.isnan(beta2))
             beta1, beta2 = (np.where(is_known, beta, np.nan) for beta in (beta1, beta2))
+        shape = (len(cameras), len(iso_levels))
+        channels = beta1.shape[2] if beta1.ndim == 3 else None
         tables = {}
         for name, beta in (("log_beta1", beta1), ("log_beta2", beta2)):
-            if beta.shape != (len(cameras), len(iso_levels)):
+            if beta.shape != (shape if channels is None else (*shape, channels)):
                 raise ValueError(
-                    f"expected tables of shape {[len(cameras), len(iso_levels)]} (cameras, ISO "
-                    f"levels), received {list(beta.shape)}."
+                    f"expected tables of shape {list(shape)} (cameras, ISO levels), or with "
+                    f"channels at the end, received {list(beta1.shape)} and {list(beta2.shape)}."
                 )
             if np.isinf(beta).any():
                 raise ValueError(f"expected finite {name[4:]} (or NaN: unknown), received {beta}.")
@@ -71,6 +73,7 @@ class CameraNLF(NoiseModel):
                 np.log(np.where(beta <= 0, SMALLEST_BETA, beta)),
                 num_cameras=len(cameras),
                 iso_levels=iso_levels,
+                channels=channels,
                 dtype=dtype,
                 name=name,
             )
@@ -78,6 +81,7 @@ class CameraNLF(NoiseModel):
         super().__init__(
             ConditionalChain([layer], dtype=dtype, name="camera_nlf"),
             cameras=cameras,
+            channels=channels,
             name="camera_nlf",
         )
         self._tables = layer
@@ -134,11 +138,17 @@ class CameraNLF(NoiseModel):
         """The noise level functions of the cameras of both, at the ISOs of both.
 
         Raises:
-          ValueError: a camera that both know.
+          ValueError: a camera that both know, or other channels.
         """
+        if self.channels != other.channels:
+            raise ValueError(
+                f"expected noise level functions of channels={self.channels}, received "
+                f"channels={other.channels}."
+            )
         cameras = (*self.cameras, *other.cameras)
         iso_levels = tuple(sorted({*self.iso_levels, *other.iso_levels}))
-        table = np.full((2, len(cameras), len(iso_levels)), np.nan)
+        channels = () if self.channels is None else (self.channels,)
+        table = np.full((2, len(cameras), len(iso_levels), *channels), np.nan)
         for nlf in (self, other):
             rows = [cameras.index(camera) for camera in nlf.cameras]
             columns = [iso_levels.index(iso) for iso in nlf.iso_levels]
@@ -147,23 +157,25 @@ class CameraNLF(NoiseModel):
 
     @property
     def beta1(self) -> tf.Tensor:
-        """[M, K]."""
+        """[M, K], or [M, K, C]."""
         return tf.exp(self._tables.log_beta1.values)
 
     @property
     def beta2(self) -> tf.Tensor:
-        """[M, K]."""
+        """[M, K], or [M, K, C]."""
         return tf.exp(self._tables.log_beta2.values)
 
     def get_config(self) -> dict:
         def as_lists(beta):
-            return [[None if np.isnan(b) else float(b) for b in row] for row in beta.numpy()]
+            if np.ndim(beta):
+                return [as_lists(part) for part in beta]
+            return None if np.isnan(beta) else float(beta)
 
         return {
             "cameras": list(self.cameras),
             "iso_levels": list(self.iso_levels),
-            "beta1": as_lists(self.beta1),
-            "beta2": as_lists(self.beta2),
+            "beta1": as_lists(self.beta1.numpy()),
+            "beta2": as_lists(self.beta2.numpy()),
             "dtype": self.dtype.name,
         }
 

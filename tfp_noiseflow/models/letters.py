@@ -11,17 +11,34 @@ from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.unconditional import Unconditional
-from tfp_noiseflow.laws import ConditionTable
+from tfp_noiseflow.laws import (
+    CameraLaw,
+    ConditionTable,
+    InterpolatedTable,
+    Law,
+    Sum,
+    laws_of_cameras,
+)
 from tfp_noiseflow.models.architecture import Context, register_layer
 
 tfb = tfp.bijectors
+
+# Where cameras' laws start that are not given: about the noisiest of phones. The gradient of the
+# NLL by log variance is at most 1/2 where a model is noisier than the captures, and without bound
+# where it is less noisy; Adam would remember that for a thousand steps.
+FIRST_LAW = CameraLaw(beta1=(6e-4, 6e-5), beta2=(1e-6, 1e-7, 2e-5))
 
 
 def _gain(context: Context) -> Gain:
     """The gain layer of a flow, which S shares."""
     if "gain" not in context.shared:
         num_cameras = context.num_cameras if context.has_camera_factors else None
-        context.shared["gain"] = Gain(context.iso_levels, num_cameras, dtype=context.dtype)
+        context.shared["gain"] = Gain(
+            context.iso_levels,
+            num_cameras,
+            interpolates=context.options["interpolates_gain"],
+            dtype=context.dtype,
+        )
     return context.shared["gain"]
 
 
@@ -33,12 +50,13 @@ def _signal_dependent(context: Context):
 
 
 def _signal_dependent_by_camera(context: Context):
-    def table(initial, name, **axes):
-        return ConditionTable(
+    def table(initial, name, kind=ConditionTable, **axes):
+        return kind(
             initial, num_cameras=context.num_cameras, dtype=context.dtype, name=name, **axes
         )
 
-    log_u = table(np.log(1 / 200), "log_u", iso_levels=context.iso_levels)
+    kind = InterpolatedTable if context.options["interpolates_gain"] else ConditionTable
+    log_u = table(np.log(1 / 200), "log_u", kind, iso_levels=context.iso_levels)
     return [
         SignalDependent(
             Gain(log_u=log_u, dtype=context.dtype),
@@ -47,6 +65,49 @@ def _signal_dependent_by_camera(context: Context):
             dtype=context.dtype,
         )
     ]
+
+
+def _camera_laws(context: Context) -> tuple[Law, Law]:
+    """log beta1 and log beta2 of every camera, at any ISO."""
+    is_by_camera = context.cameras is not None
+    cameras = context.cameras or ("",)
+    given = [CameraLaw.from_config(law) for law in context.options["laws"] or ()]
+    by_name = {law.camera: law for law in given}
+    if given and (len(by_name) < len(given) or {*by_name} != {*cameras}):
+        raise ValueError(
+            f"expected a law for each of the cameras {list(cameras)}, received laws of "
+            f"{[law.camera for law in given]}."
+        )
+    channels = context.channels if context.options["has_law_by_channel"] else None
+    laws: tuple[Law, ...] = laws_of_cameras(
+        [by_name[camera] if given else FIRST_LAW for camera in cameras],
+        is_by_camera=is_by_camera,
+        channels=channels,
+        dtype=context.dtype,
+    )
+    knots = context.options["law_knots"]
+    if not knots:
+        return laws
+    return tuple(
+        Sum(
+            law,
+            InterpolatedTable(
+                0.0,
+                iso_levels=tuple(knots),
+                num_cameras=len(cameras) if is_by_camera else None,
+                channels=channels,
+                dtype=context.dtype,
+                name=f"{name}_correction",
+            ),
+            name=name,
+        )
+        for law, name in zip(laws, ("log_beta1", "log_beta2"), strict=True)
+    )
+
+
+def _law(context: Context):
+    log_beta1, log_beta2 = _camera_laws(context)
+    return [SignalDependent(log_beta1=log_beta1, log_beta2=log_beta2, dtype=context.dtype)]
 
 
 def _constant_gain(context: Context):
@@ -74,14 +135,28 @@ def _flow_step(context: Context):
     ]
 
 
-register_layer("S", "signal-dependent layer", _signal_dependent, once_among="SN")
+register_layer("S", "signal-dependent layer", _signal_dependent, once_among="SNL")
 register_layer(
     "N",
     "signal-dependent layer whose beta and gain each camera has for itself",
     _signal_dependent_by_camera,
-    once_among="SN",
+    once_among="SNL",
+    options={"interpolates_gain": False},
 )
-register_layer("G", "gain layer", lambda context: [_gain(context)], once_among="G")
+register_layer(
+    "L",
+    "signal-dependent layer of each camera's law, at any ISO",
+    _law,
+    once_among="SNL",
+    options={"laws": None, "has_law_by_channel": False, "law_knots": None},
+)
+register_layer(
+    "G",
+    "gain layer",
+    lambda context: [_gain(context)],
+    once_among="G",
+    options={"interpolates_gain": False},
+)
 register_layer("C", "constant gain", _constant_gain, once_among="C")
 register_layer(
     "A",

@@ -124,7 +124,8 @@ def write_config(
     Args:
       model_dir: the folder, made where it is missing.
       model: whose variables the checkpoints will hold.
-      training_data: JSON values about what it was trained on: file, origin, licence.
+      training_data: JSON values about what it was trained on: file, origin, licence, iso_range
+        (the lowest and the highest ISO).
       checkpoints: the folder in it that holds the checkpoints.
     """
     write_json(
@@ -259,7 +260,7 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
       kind: "best" by validation NLL, "best_kl" by validation KL, or "last".
 
     Returns:
-      A noise model, with the licence and origin of its training data.
+      A noise model, with the licence, the origin and the range of ISOs of its training data.
 
     Raises:
       FileNotFoundError: no config.json or no such checkpoint.
@@ -273,6 +274,8 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
     restore_checkpoint(tf.train.Checkpoint(noise_model=model), path)
     training_data = read_config(model_dir).get("training_data") or {}
     model.licence, model.origin = training_data.get("licence"), training_data.get("origin")
+    if training_data.get("iso_range") is not None:
+        model.trained_iso_range = tuple(training_data["iso_range"])
     return model
 
 

@@ -1,16 +1,18 @@
 """A camera that a trained flow does not know.
 
-A flow depends on the camera through its tables alone: psi of the gain (CAM), and beta and u of an
-`N`. So a flow of the new camera alone has all values of the trained one but a row of its own in
-each of these tables, and training that row leaves everything else as it is. The row starts at the
-mean of the known cameras' rows: at its initial value it would be as far off as the known ones
-have moved together.
+A flow depends on the camera through its laws alone: psi of the gain (CAM), beta and u of an `N`,
+the law of an `L`. So a flow of the new camera alone has all values of the trained one but a row of
+its own in each of their variables, and training that row leaves everything else as it is. The row
+starts at the mean of the known cameras' rows: at its initial value it would be as far off as the
+known ones have moved together.
 
 Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, the closing discussion of camera-specific
 parameters.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +30,9 @@ def _laws(model: NoiseModel) -> list[Law]:
 
 def camera_variables(model: NoiseModel) -> list[tf.Variable]:
     """The variables with a row for each camera: [M, ..], M cameras."""
-    return [variable for law in _laws(model) for variable in law.camera_variables]
+    found = [variable for law in _laws(model) for variable in law.camera_variables]
+    # Those of a law within a law are named by both.
+    return list({variable.ref(): variable for variable in found}.values())
 
 
 def levels_of_cameras(model: NoiseModel) -> tuple[float, ...]:
@@ -56,7 +60,7 @@ def flow_of_new_camera(flow: NoiseFlow, camera: str) -> NoiseFlow:
     """
     if not isinstance(flow, NoiseFlow) or not camera_variables(flow):
         raise ValueError(
-            "expected a flow that tells cameras apart (CAM or N in its architecture), received "
+            "expected a flow that tells cameras apart (CAM, N or L in its architecture), received "
             f"{flow}."
         )
     if camera in flow.cameras:
@@ -64,7 +68,7 @@ def flow_of_new_camera(flow: NoiseFlow, camera: str) -> NoiseFlow:
             f"expected a camera that the model does not know, received {camera!r}; it knows "
             f"{list(flow.cameras)}."
         )
-    alone = NoiseFlow.from_config({**flow.get_config(), "cameras": [camera]})
+    alone = _untrained(flow, [camera])
     by_camera = {variable.ref() for variable in camera_variables(flow)}
     for known, new in zip(flow.variables, alone.variables, strict=True):
         is_table = known.ref() in by_camera
@@ -86,9 +90,7 @@ def with_camera_of(flow: NoiseFlow, alone: NoiseFlow) -> NoiseFlow:
     Raises:
       ValueError: `alone` differs from `flow` in more than its camera.
     """
-    joined = NoiseFlow.from_config(
-        {**flow.get_config(), "cameras": [*flow.cameras, *alone.cameras]}
-    )
+    joined = _untrained(flow, [*flow.cameras, *alone.cameras])
     by_camera = {variable.ref() for variable in camera_variables(flow)}
     for known, new, both in zip(flow.variables, alone.variables, joined.variables, strict=True):
         if known.ref() in by_camera:
@@ -101,3 +103,13 @@ def with_camera_of(flow: NoiseFlow, alone: NoiseFlow) -> NoiseFlow:
             )
         both.assign(known)
     return joined
+
+
+def _untrained(flow: NoiseFlow, cameras: Sequence[str]) -> NoiseFlow:
+    """A flow like another one, of other cameras."""
+    config = {**flow.get_config(), "cameras": list(cameras)}
+    # Where the other's cameras started: all values are given.
+    config.pop("laws", None)
+    like = NoiseFlow.from_config(config)
+    like.trained_iso_range = flow.trained_iso_range
+    return like

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.composition.rearranged import Rearranged, Reordered, Squeezed
 from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
+from tfp_noiseflow.laws import CameraLaw
 from tfp_noiseflow.models import letters as _letters  # noqa: F401 - registers them.
 from tfp_noiseflow.models.architecture import Context, parse_architecture
 from tfp_noiseflow.models.noise_model import NoiseModel
@@ -32,9 +34,10 @@ class NoiseFlow(NoiseModel):
         "S-Ax1-G-Ax1-CAM", "S-Ax4-G-Ax4-CAM", "Ax4". S is `SignalDependent`, G `Gain`, A a flow
         step (`InvertibleConv1x1`, then `AffineCoupling`), CAM gives G a factor for each camera.
         Beyond the paper: N is an S whose beta and gain each camera has for itself, C one constant
-        factor; the released model is "N-Ax4-C-Ax4".
-      cameras: names; needed with CAM and N.
-      iso_levels: the ISOs that captures may have; needed with G and N.
+        factor; the released model is "N-Ax4-C-Ax4". L is an S of each camera's law (`CameraLaw`)
+        on the clean image as it is: "L", "L-Ax4" and "L-Ax8" know any ISO.
+      cameras: names; needed with CAM and N. None with L: one law for all.
+      iso_levels: the ISOs that captures may have; needed with G and N, not used by L.
       channels: of the images; 4 for packed Bayer. 1 (a plane or mosaic) is squeezed 2x2 to 4
         inside, so that H and W must be even then.
       hidden_channels: width of the couplings' networks; 4 gives about 2100 parameters.
@@ -45,6 +48,14 @@ class NoiseFlow(NoiseModel):
       dtype: tf.float32 or tf.float64 (or its name), of variables and images.
       seed: of the initial weights; None: random ones.
       **options: what further letters take (`register_layer`).
+        interpolates_gain, of G and N: whether u is interpolated, log u in log ISO, between
+        iso_levels and held outside of them, so that the flow knows any ISO (`with_any_iso`).
+        laws, of L: a `CameraLaw` for each camera, of its name, where training starts; by default
+        all start as a noisy phone. A number that is 0 there stays 0.
+        has_law_by_channel, of L: whether each channel has a law of its own, in the order in which
+        the layers see the channels.
+        law_knots, of L: ISOs at which log beta1 and log beta2 have a learned correction, 0 at the
+        start: linear in log ISO between them and constant outside.
 
     Raises:
       ValueError: an architecture that is not understood; cameras or iso_levels missing, empty,
@@ -78,11 +89,13 @@ class NoiseFlow(NoiseModel):
         self.architecture = architecture
         self.channel_order = None if channel_order is None else tuple(channel_order)
         self.is_transposed = is_transposed
-        self.options = {
+        given = {
             "hidden_channels": hidden_channels,
             "has_border_indicator": has_border_indicator,
-            **options,
+            **{name: _as_json(value) for name, value in options.items()},
         }
+        # Not a dict: TensorFlow would track it, and JSON not take what it makes of lists in it.
+        self.options = types.MappingProxyType(given)
         known = {*ALWAYS_OPTIONS, *parsed.options()}
         if unknown := sorted({*self.options} - known):
             raise ValueError(
@@ -96,7 +109,6 @@ class NoiseFlow(NoiseModel):
         if iso_levels is not None and len(iso_levels):
             levels = Iso(tuple(iso_levels), is_needed=False)
             further["iso"] = levels
-        self._iso_levels = None if levels is None else list(levels.levels)
         inner_channels = 4 if channels == 1 else channels
         context = Context(
             inner_channels,
@@ -120,6 +132,81 @@ class NoiseFlow(NoiseModel):
         if channels == 1:
             bijector = Squeezed(bijector, name="noise_flow_squeezed")
         super().__init__(bijector, cameras=cameras, channels=channels, name="noise_flow")
+        self._iso_levels = None
+        if levels is not None and (context.needs_iso_levels or self.iso_levels is not None):
+            self._iso_levels = list(levels.levels)
+        self.trained_iso_range = self._first_iso_range()
+
+    @classmethod
+    def from_laws(
+        cls, laws: CameraLaw | Sequence[CameraLaw], architecture: str = "L", **options
+    ) -> NoiseFlow:
+        """A noise model of cameras' laws, that needs no training.
+
+        ```python
+        (table,) = nf.read_camera_tables("my_camera.csv")
+        model = nf.NoiseFlow.from_laws(table.fit().law)
+        noise = model(clean, iso=640, camera=table.camera)
+        ```
+
+        Args:
+          laws: one, or one for each camera; `camera` of each is its name. One alone may have none:
+            the model then does not tell cameras apart. Where one has numbers for each channel, all
+            have in the model.
+          architecture: with an L; "L" is the laws' noise, independent Gaussians, and "L-Ax8" a flow
+            that starts there.
+          **options: as for the constructor.
+
+        Raises:
+          ValueError: names that are repeated, or missing of several; an architecture without L;
+            laws of channels that do not fit the images'.
+        """
+        laws = (laws,) if isinstance(laws, CameraLaw) else tuple(laws)
+        names = [law.camera for law in laws]
+        if not laws or (len(laws) > 1 and "" in names):
+            raise ValueError(f"expected a law, or several of named cameras, received {names}.")
+        is_by_channel = any(law.channels > 1 for law in laws)
+        return cls(
+            architecture,
+            cameras=None if names == [""] else names,
+            iso_levels=options.pop("iso_levels", None),
+            **{"has_law_by_channel": is_by_channel, "laws": laws, **options},
+        )
+
+    def _first_iso_range(self) -> tuple[float, float] | None:
+        """Of the numbers that the flow starts with."""
+        if self._iso_levels is not None:
+            return min(self._iso_levels), max(self._iso_levels)
+        ranges = [law.get("iso_range") for law in self.options.get("laws") or ()]
+        if not ranges or None in ranges:
+            return None
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+    def with_any_iso(self) -> NoiseFlow:
+        """A flow of the same values whose gain is interpolated, and that so knows any ISO.
+
+        At the levels of this flow it computes the same, to rounding. Between them log u is linear
+        in log ISO, outside of them u stays: gamma is proportional to ISO there.
+        `trained_iso_range` tells where the levels were.
+
+        Returns:
+          A NoiseFlow with variables of its own; a flow that knows any ISO is returned as it is.
+
+        Raises:
+          ValueError: the architecture has no gain by ISO: neither G nor N.
+        """
+        if self.known.iso.levels is None:
+            return self
+        if "interpolates_gain" not in parse_architecture(self.architecture).options():
+            raise ValueError(
+                f"expected an architecture with a gain by ISO (G or N), received {self}."
+            )
+        flow = NoiseFlow.from_config({**self.get_config(), "interpolates_gain": True})
+        for target, source in zip(flow.variables, self.variables, strict=True):
+            target.assign(source)
+        flow.licence, flow.origin = self.licence, self.origin
+        flow.trained_iso_range = self.trained_iso_range
+        return flow
 
     @property
     def hidden_channels(self) -> int:
@@ -194,3 +281,12 @@ class NoiseFlow(NoiseModel):
             f"NoiseFlow({self.architecture}: {self.number_of_parameters} parameters, "
             f"{self.channels} channels, {self.dtype.name}; cameras {cameras}; ISO {isos})"
         )
+
+
+def _as_json(value):
+    """An option as JSON can hold it: laws as what `CameraLaw.from_config` takes."""
+    if isinstance(value, CameraLaw):
+        return value.to_config()
+    if isinstance(value, list | tuple):
+        return [_as_json(item) for item in value]
+    return value

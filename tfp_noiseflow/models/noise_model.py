@@ -41,6 +41,8 @@ class NoiseModel(tf.Module, abc.ABC):
       cameras, iso_levels: of `known`. channels: as given. dtype: of noise and clean images.
       licence, origin: of what it was trained on, where it was loaded with that; else None. Exports
         tell them.
+      trained_iso_range: the lowest and the highest ISO that it was trained on or made from; None:
+        not known. A model that knows any ISO takes those outside too, where nothing was seen.
 
     Raises:
       ValueError: another number of cameras than the bijector declares.
@@ -48,6 +50,7 @@ class NoiseModel(tf.Module, abc.ABC):
 
     licence: str | None = None
     origin: str | None = None
+    trained_iso_range: tuple[float, float] | None = None
 
     def __init__(
         self,

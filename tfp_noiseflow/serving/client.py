@@ -83,7 +83,11 @@ class NoiseClient:
         return self.predict("log_prob", noise=noise, **_conditions(clean, iso, camera))
 
     def describe(self) -> dict:
-        """What is served: cameras, iso_levels, architecture, version, licence and origin."""
+        """What is served: cameras, iso_levels, architecture, version and so on, by name.
+
+        Lists are empty where the model takes any camera or ISO, and where nothing is known of the
+        ISOs that it was trained on (`trained_iso_range`).
+        """
         outputs = self.predict("describe", dummy=np.zeros(1, np.float32))
 
         def as_text(value):

@@ -18,6 +18,7 @@ from tfp_noiseflow.models.model_directory import (
     load_model,
     read_config,
 )
+from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.reporting.markdown import models_table
 from tfp_noiseflow.serving.export import export_saved_model
 
@@ -63,11 +64,13 @@ def ship_model(
     """
     config = read_config(model_dir)
     with open(os.path.join(report_dir, "report.json"), encoding="utf-8") as file:
-        card = model_card(name, config, json.load(file), licence=licence, made_by=made_by)
+        report = json.load(file)
+    model = load_model(model_dir)
+    card = model_card(name, model, config, report, licence=licence, made_by=made_by)
     os.makedirs(output_dir, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output_dir) as beside:
         export_saved_model(
-            load_model(model_dir),
+            model,
             os.path.join(beside, name),
             training_data=config["training_data"],
         )
@@ -101,6 +104,7 @@ def _move(names: Sequence[str], beside: str, output_dir: str) -> None:
 
 def model_card(
     name: str,
+    model: NoiseModel,
     config: dict,
     report: dict,
     *,
@@ -111,7 +115,7 @@ def model_card(
 
     Args:
       name: of the model.
-      config: of its model directory.
+      model: itself. config: of its model directory.
       report: of its evaluation (`report.json`).
       licence, made_by: as for `ship_model`.
 
@@ -128,8 +132,7 @@ def model_card(
         f"- `{name}/1/`: the SavedModel, for TF Serving, C++ and `tf.saved_model.load`\n"
         f'- `{name}_model/`: the model directory: `nf.load_model("saved_models/{name}_model")`, '
         "to sample from or to fine-tune\n"
-        f"- Cameras: {', '.join(config['cameras'] or ['any'])}\n"
-        f"- ISO: {', '.join(f'{iso:g}' for iso in config['iso_levels'] or []) or 'any'}",
+        f"- Cameras: {', '.join(model.cameras or ['any'])}\n- ISO: {_isos(model)}",
         "## Data",
         f"{data.get('captures', '')} captures. {_one_line(data.get('description'))}\n\n"
         f"Origin: {_one_line(data.get('origin'))}\n\nLicence: {_one_line(data.get('licence'))}\n\n"
@@ -141,7 +144,7 @@ def model_card(
         models_table(report),
         _strengths(report),
         "## Limits",
-        _limits(report),
+        _limits(model, report),
     ]
     if made_by:
         sections += ["## How it was made", made_by]
@@ -174,10 +177,23 @@ def _strengths(report: dict) -> str:
     )
 
 
-def _limits(report: dict) -> str:
+def _isos(model: NoiseModel) -> str:
+    """The ISOs that a model knows, and where it saw some where it knows any."""
+    if model.known.iso.known:
+        return model.known.iso.known
+    trained = model.trained_iso_range
+    return f"any; trained on ISO {trained[0]:g} to {trained[1]:g}" if trained else "any"
+
+
+def _limits(model: NoiseModel, report: dict) -> str:
     real, sampled = (report["correlations"][source] for source in ("real", MODEL))
     lines = [
         "It knows the listed cameras and ISOs alone; others are an error.",
+        *[
+            "At ISOs outside of those that it was trained on its noise is what its law says there: "
+            "no captures were compared with it."
+        ]
+        * (model.known.iso.is_needed and not model.known.iso.known),
         "Its cameras stand for what the captures above say, not for units that were measured.",
         "Noise is temporal: no fixed pattern, no dark shading, no defective pixels. It is not "
         "quantised and `noise` not clipped; `noisy` is clipped to [0, 1].",

@@ -32,8 +32,9 @@ class ServedNoiseModel(tf.Module):
     - `log_prob`: noise, clean [B, H, W, C], iso [B], camera [B] -> log_prob [B] in nats and
       nll_per_dim [B] in nats per dimension.
     - `describe`: dummy [B] -> cameras [B, M] and iso_levels [B, K] that are known (no columns
-      where the model takes any), architecture, version (of this library), licence and origin of
-      the training data [B].
+      where the model takes any), trained_iso_range [B, 2], the lowest and the highest ISO that it
+      was trained on (no columns where that is not known), architecture, version (of this library),
+      licence and origin of the training data [B].
 
     Floating tensors are float32 whatever the model's dtype; H and W are free. A row's result
     depends on its own row alone, to rounding: kernels may sum in another order in a batch of
@@ -159,6 +160,7 @@ class ServedNoiseModel(tf.Module):
         told = {
             "cameras": tf.constant(model.cameras or [], tf.string),
             "iso_levels": tf.constant(model.iso_levels or [], tf.float32),
+            "trained_iso_range": tf.constant(model.trained_iso_range or [], tf.float32),
             "architecture": tf.constant(getattr(model, "architecture", type(model).__name__)),
             "version": tf.constant(__version__),
             "licence": tf.constant(self._training_data.get("licence") or NOT_STATED),

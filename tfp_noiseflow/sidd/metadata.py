@@ -155,22 +155,39 @@ def _cfa(codes: np.ndarray) -> str:
     return cfa
 
 
-def _noise_level_function(profile: np.ndarray) -> tuple[tuple[float, float], bool]:
-    """beta1 and beta2 over the pixels, of a pair for all colours or a pair for each of R, G, B."""
+def profile_pairs(profile: np.ndarray) -> tuple[np.ndarray, bool]:
+    """What a NoiseProfile says.
+
+    Args:
+      profile: the numbers of the tag: beta1, beta2 for all colours, or for each of R, G, B.
+
+    Returns:
+      [1, 2] or [3, 2] float64, beta1 and beta2 in fractions of full scale, and whether a beta2 was
+      0 or less and is 1e-6 here.
+
+    Raises:
+      ValueError: other counts, numbers that are not finite, beta1 that is not positive.
+    """
     if profile.size not in (2, 6) or not np.isfinite(profile).all():
         raise ValueError(
             f"expected a NoiseProfile (tag {NOISE_PROFILE}) of beta1, beta2 for all colours or "
             f"for each of three, received {profile.tolist()}."
         )
-    beta1, beta2 = profile.astype(np.float64).reshape(-1, 2).T
-    if not (beta1 > 0).all():
+    pairs = profile.astype(np.float64).reshape(-1, 2)
+    if not (pairs[:, 0] > 0).all():
         raise ValueError(
             f"expected beta1 > 0 in the NoiseProfile (tag {NOISE_PROFILE}), received "
             f"{profile.tolist()}."
         )
-    is_floored = beta2 <= 0
-    beta2 = np.where(is_floored, SMALLEST_BETA, beta2)
+    is_floored = pairs[:, 1] <= 0
+    pairs[:, 1] = np.where(is_floored, SMALLEST_BETA, pairs[:, 1])
+    return pairs, bool(is_floored.any())
+
+
+def _noise_level_function(profile: np.ndarray) -> tuple[tuple[float, float], bool]:
+    """beta1 and beta2 over the pixels."""
+    pairs, is_floored = profile_pairs(profile)
     # Half of the pixels are green.
-    share = [1.0] if len(beta1) == 1 else [0.25, 0.5, 0.25]
-    nlf = (float(np.dot(share, beta1)), float(np.dot(share, beta2)))
-    return nlf, bool(is_floored.any())
+    share = [1.0] if len(pairs) == 1 else [0.25, 0.5, 0.25]
+    beta1, beta2 = np.dot(share, pairs)
+    return (float(beta1), float(beta2)), is_floored

@@ -54,7 +54,7 @@ def finetune_camera(
     it goes on when it was stopped.
 
     Args:
-      model_dir: of a flow that tells cameras apart (CAM or N in its architecture).
+      model_dir: of a flow that tells cameras apart (CAM, N or L in its architecture).
       captures: of the new camera, at ISOs that the flow knows; captures of other cameras are left
         out. Where the flow has numbers for each camera and ISO (`N`), those of an ISO that they
         lack stay the mean of the known cameras; a warning names the ISO.
@@ -101,6 +101,8 @@ def finetune_camera(
     )
     save_model(joined, output_model_dir, training_data)
     joined.licence, joined.origin = training_data["licence"], training_data["origin"]
+    if "iso_range" in training_data:
+        joined.trained_iso_range = tuple(training_data["iso_range"])
     baselines = load_baselines(model_dir)
     if "recalibrated_nlf" in baselines:
         new = load_baselines(training_dir)["recalibrated_nlf"]
@@ -152,4 +154,7 @@ def _training_data(
     for name in ("scenes", "validation_scenes"):
         scenes = [about.get(name) for about in (before, new)]
         both[name] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
+    if before.get("iso_range") is not None:
+        isos = [*before["iso_range"], *captures.iso_levels]
+        both["iso_range"] = [min(isos), max(isos)]
     return {**before, **both, "new_cameras": [*before.get("new_cameras", []), new]}

@@ -197,6 +197,7 @@ def _claim(
     """
     training = {
         **about_captures(captures),
+        "iso_range": [min(captures.iso_levels), max(captures.iso_levels)],
         "validation_scenes": about_captures(validation_captures)["scenes"],
         "schedule": {k: v for k, v in asdict(schedule).items() if k != "epochs"},
     }
@@ -206,6 +207,8 @@ def _claim(
         write_config(model_dir, model, training)
         return
     found = read_config(model_dir)
+    # Of captures of one digest it is one.
+    (found.get("training_data") or {}).setdefault("iso_range", training["iso_range"])
     expected = {**describe_model(model), "training_data": training}
     faults = "; ".join(
         f"{name}: expected {wanted}, found {found.get(name)}"
