@@ -66,8 +66,11 @@ format: $(READY)
 	$(ENVIRONMENT)/bin/ruff check --fix .
 	$(ENVIRONMENT)/bin/ruff format .
 
+# Two workers: most of a test is Python that traces a graph, on one core.
+PYTEST := $(RUN) -m pytest -n 2 --dist=worksteal --durations=10
+
 test: lint
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: lint
-	$(RUN) -m pytest
+	$(PYTEST)
