@@ -116,7 +116,9 @@ def test_leading_dimensions_and_gains_broadcast(direction, shape, iso, camera):
 
 
 @pytest.mark.parametrize("channels", [4, None])
-@pytest.mark.parametrize("rank", [3, 4, 5])
+@pytest.mark.parametrize(
+    "rank", [pytest.param(3, marks=pytest.mark.slow), 4, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_shapes_known_only_by_the_graph(direction, rank, channels):
     run, method = direction
     members = layers()

@@ -107,7 +107,7 @@ def assert_holds_all(source, folder):
             np.testing.assert_allclose(noise, noisy - expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_folder_of_pairs_becomes_a_capture_file_of_each_split(pairs, tmp_path, processes):
     plans, seen = [], []
     record = import_captures(

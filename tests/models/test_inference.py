@@ -147,6 +147,7 @@ def test_hmc_recovers_beta1_and_beta2(joint, noise):
     check_recovered(np.stack(draws), STDDEV, within=1.2)
 
 
+@pytest.mark.slow  # Hundreds of steps more than HMC.
 def test_variational_inference_recovers_beta1_and_beta2(noise):
     joint = joint_by_name()
     trainable = {

@@ -353,7 +353,13 @@ def test_without_the_extra_an_export_says_that_it_has_no_warm_up(tmp_path, monke
     assert not os.path.exists(os.path.join(path, "assets.extra"))
 
 
-@pytest.mark.parametrize("signature", [*SIGNATURES, "describe"])
+@pytest.mark.parametrize(
+    "signature",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in ("log_prob", "describe") else [])
+        for name in (*SIGNATURES, "describe")
+    ],
+)
 def test_saved_model_cli_runs_it(served, signatures, tmp_path, signature):
     if signature == "describe":
         request = {"dummy": np.zeros(2, np.float32)}

@@ -122,5 +122,10 @@ class Law(tf.Module, abc.ABC):
         rows_first = [-1] + [1] * self.batch_shape.rank
         given = {name: tf.reshape(value, rows_first) for name, value in given.items()}
         values = function(self(**given), given)
-        rows = tf.unstack(values, num=len(labels)) if given else [values]
+        if self.channels is not None:
+            # [n, .., C] or [.., C]: a row for each channel.
+            values = tf.experimental.numpy.moveaxis(values, -1, 1 if given else 0)
+            values = tf.reshape(values, tf.concat([[len(labels)], self.batch_shape_tensor()], 0))
+        is_one = not given and self.channels is None
+        rows = [values] if is_one else tf.unstack(values, num=len(labels))
         return dict(zip(labels, rows, strict=True))
