@@ -1,5 +1,6 @@
 """What several test modules share."""
 
+import fcntl
 import pathlib
 
 import pytest
@@ -15,11 +16,18 @@ def shared_data() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory) -> pathlib.Path:
-    """The C++ program that runs exports, built once; skips where there is no compiler."""
+def program(tmp_path_factory, testrun_uid) -> pathlib.Path:
+    """The C++ program that runs exports, built once for all workers; skips without a compiler."""
     # Here, because it imports TensorFlow, which not every test needs.
     from tests.native import program as native
 
     if native.compiler() is None:
         pytest.skip("there is no C++ compiler")
-    return native.build(tmp_path_factory.mktemp("native"))
+    folder = tmp_path_factory.getbasetemp().parent / f"native-{testrun_uid}"
+    folder.mkdir(exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = folder / "built"
+        if not built.exists():
+            built.write_text(str(native.build(folder)))
+    return pathlib.Path(built.read_text())

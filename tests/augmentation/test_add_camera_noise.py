@@ -381,9 +381,8 @@ print("calls", strategy.experimental_local_results(layer.calls)[1].numpy())
 """
 
 
-@pytest.mark.parametrize(
-    "model", [pytest.param("Gaussian", marks=pytest.mark.slow), "S-Ax1-G-Ax1-CAM"]
-)
+@pytest.mark.slow  # A process of its own, with two devices.
+@pytest.mark.parametrize("model", ["Gaussian", "S-Ax1-G-Ax1-CAM"])
 def test_replicas_of_a_distributed_training_have_noise_of_their_own(model):
     # Logical devices are configured before TensorFlow starts, hence the process.
     done = run_python("-c", REPLICAS.replace("{model}", model))

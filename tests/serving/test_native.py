@@ -34,6 +34,7 @@ def test_every_signature_answers_as_the_model_in_python(served, signatures, prog
         np.testing.assert_array_equal(told[name], value.numpy())
 
 
+@pytest.mark.slow  # A deep flow; the program is that of the others.
 def test_shipped_model_answers_as_it_does_in_python(program, tmp_path):
     path = str(pathlib.Path(__file__).resolve().parents[2] / "saved_models" / "noise_flow" / "1")
     loaded = tf.saved_model.load(path)

@@ -123,7 +123,8 @@ def test_report_compares_with_the_noise_level_functions_of_the_files(folder):
     assert report["models"]["camera_nlf"]["nll"] < report["models"]["gaussian"]["nll"] - 0.3
 
 
-@pytest.mark.parametrize("validate_on_test", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow  # A training and all of the tables and pictures.
+@pytest.mark.parametrize("validate_on_test", [False, True])
 def test_paper_experiment_runs_on_an_import(folder, tmp_path, validate_on_test):
     # Validation captures are split off by scene, or are those of the test as in the paper.
     captures = nf.read_captures(folder / "captures" / "train.h5")
