@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.images.image import Image, over_image
+from tfp_noiseflow.images.image import Image, over_image, split_channels
 
 # Pixels of a row that become one.
 FOLD = 4
@@ -93,9 +93,7 @@ class FoldedImage(Image):
     def split(self, sizes):
         if len(sizes) == 1:
             return [self]
-        values = self.in_blocks(sizes).values
-        # Splits, not slices, as in the plain form.
-        parts = tf.split(values, [FOLD * size for size in sizes], axis=-1)
+        parts = split_channels(self.in_blocks(sizes).values, [FOLD * size for size in sizes])
         return [self._with(part, (size,)) for part, size in zip(parts, sizes, strict=True)]
 
     def joined(self, *others):

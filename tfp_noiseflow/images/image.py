@@ -103,6 +103,13 @@ class Image(abc.ABC):
         return [broadcasted(image) for image in images]
 
 
+def split_channels(values: tf.Tensor, sizes: Sequence[int]) -> list[tf.Tensor]:
+    """Values [.., C] in groups of these sizes."""
+    # A split, not slices: the gradient of a slice is a padded image of its own. TensorFlow's op for
+    # equal sizes is the faster one.
+    return tf.split(values, len(sizes) if len(set(sizes)) == 1 else list(sizes), axis=-1)
+
+
 def over_image(values: tf.Tensor) -> tf.Tensor:
     """Per-image values [..] as [.., 1, 1, 1], to go with images [.., H, W, C]."""
     return values[..., tf.newaxis, tf.newaxis, tf.newaxis]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfp_noiseflow.images.convolution import convolve
-from tfp_noiseflow.images.image import IMAGE_NDIMS, Image, over_image
+from tfp_noiseflow.images.image import IMAGE_NDIMS, Image, over_image, split_channels
 
 
 class PlainImage(Image):
@@ -36,8 +36,7 @@ class PlainImage(Image):
         return self.pixels * tf.cast(tf.shape(self.values)[-1], self.values.dtype)
 
     def split(self, sizes):
-        # A split, not slices: the gradient of a slice is a padded image of its own.
-        return [PlainImage(part) for part in tf.split(self.values, list(sizes), axis=-1)]
+        return [PlainImage(part) for part in split_channels(self.values, sizes)]
 
     def joined(self, *others):
         return PlainImage(tf.concat([self.values, *(other.values for other in others)], axis=-1))
