@@ -45,6 +45,12 @@ def test_augmentation():
     assert "noise and step" in text
 
 
+def test_compare():
+    text = run("compare", "--other=.", "--processes=1", "--pairs=2")
+    for operation in ("nll", "sample", "train"):
+        assert re.search(rf"^\| {operation} (\| \d+\.\d ){{2}}\| \d\.\d+ \|", text, re.M)
+
+
 def test_import_sidd():
     text = run("import_sidd", "--images=1", "--height=64", "--width=96", "--processes=1")
     assert "megapixels" in text
