@@ -292,8 +292,8 @@ def test_the_seed_changes_the_data(tmp_path):
 
 def test_bad_arguments_are_refused_and_leave_no_file(tmp_path):
     path = tmp_path / "captures.h5"
-    with pytest.raises(ValueError, match=r"'sensor', 'reference'.*received 'gaussian'"):
-        simulate_captures(path, process="gaussian")
+    with pytest.raises(ValueError, match=r"'sensor', 'gaussian', 'reference'.*received 'poisson'"):
+        simulate_captures(path, process="poisson")
     with pytest.raises(ValueError, match=r"'train', 'validation', 'test'.*received 'holdout'"):
         simulate_captures(path, split="holdout")
     with pytest.raises(ValueError, match="patches_per_combination >= 1, received 0"):
