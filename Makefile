@@ -37,9 +37,13 @@ demo: $(READY)
 	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
 	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/model \
 	  --seed=$(SEED) --verbose=2
-	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --captures=$(DEMO)/captures/test.h5 \
-	  --output_dir=$(DEMO)/report
+	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
+	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/law_model \
+	  --architecture=L-Ax8 --seed=$(SEED) --verbose=2
+	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --compare=L-Ax8=$(DEMO)/law_model \
+	  --captures=$(DEMO)/captures/test.h5 --output_dir=$(DEMO)/report
 	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
+	$(RUN) -m train.export --model_dir=$(DEMO)/law_model --output_dir=$(DEMO)/saved_models/law
 	@echo "Read $(DEMO)/report/report.md."
 
 # After `make demo`.

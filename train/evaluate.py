@@ -10,11 +10,13 @@ from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.models import load_baselines
 from tfp_noiseflow.reporting import write_report
 from tfp_noiseflow.reporting.markdown import models_table
+from train.named_models import named_models
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)
 flags.DEFINE_string("captures", None, "A capture file.", required=True)
 flags.DEFINE_string("output_dir", None, "Where report.json, report.md and PNGs go.", required=True)
+flags.DEFINE_list("compare", [], "Trained models beside it: NAME=MODEL_DIR.")
 flags.DEFINE_integer("seed", 0, "Of the dequantisation and of the models' draws.")
 flags.DEFINE_integer(
     "batch_size", None, "Patches at a time; by default, about a million values.", lower_bound=1
@@ -22,10 +24,16 @@ flags.DEFINE_integer(
 
 
 def main(_):
+    baselines, compared = load_baselines(FLAGS.model_dir), named_models(FLAGS.compare)
+    if taken := {*baselines} & {*compared}:
+        raise ValueError(
+            f"expected --compare=NAME=MODEL_DIR, each of another NAME than those of the baselines "
+            f"{sorted(baselines)}, received {sorted(taken)}."
+        )
     measurement = measure(
         nf.load_model(FLAGS.model_dir),
         FLAGS.captures,
-        baselines=load_baselines(FLAGS.model_dir),
+        baselines={**baselines, **compared},
         seed=FLAGS.seed,
         batch_size=FLAGS.batch_size,
         on_progress=lambda done, total: print(f"\r{done} of {total} patches", end="", flush=True),

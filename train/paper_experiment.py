@@ -20,6 +20,7 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import PaperExperiment, read_splits
 from tfp_noiseflow.experiments.paper import ARCHITECTURES
+from train.named_models import named_models
 
 FLAGS = flags.FLAGS
 
@@ -50,19 +51,6 @@ flags.DEFINE_bool(
 )
 
 
-def compared() -> dict[str, nf.NoiseModel]:
-    """The models of --compare by name."""
-    models = {}
-    for text in FLAGS.compare:
-        name, _, path = text.partition("=")
-        if not path or name in models:
-            raise ValueError(
-                f"expected --compare=NAME=MODEL_DIR, each of another NAME, received {text!r}."
-            )
-        models[name] = nf.load_model(path)
-    return models
-
-
 def main(argv: list[str]) -> None:
     del argv
     experiment = PaperExperiment(
@@ -75,7 +63,7 @@ def main(argv: list[str]) -> None:
             decay=FLAGS.decay,
         ),
         architectures=FLAGS.architectures,
-        compared=compared(),
+        compared=named_models(FLAGS.compare),
     )
     text = experiment.run([int(seed) for seed in FLAGS.seeds])
     path = os.path.join(FLAGS.output_dir, "tables.md")

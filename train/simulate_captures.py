@@ -11,14 +11,20 @@ from absl import app, flags
 from tfp_noiseflow.captures.capture_file import read_captures
 from tfp_noiseflow.simulation.model_process import ModelProcess
 from tfp_noiseflow.simulation.photographs import SPLITS
-from tfp_noiseflow.simulation.simulate_captures import PROCESSES, simulate_captures
+from tfp_noiseflow.simulation.simulate_captures import (
+    PROCESSES,
+    make_process,
+    simulate_captures,
+)
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output_dir", None, "Where the three files go.", required=True)
 flags.DEFINE_enum("process", "sensor", list(PROCESSES), "Where the noise comes from.")
 flags.DEFINE_string("model_dir", None, "Noise of this trained model in place of a process.")
 flags.DEFINE_list(
-    "iso_levels", None, "ISOs of a model's captures; default: its levels. A process has its own."
+    "iso_levels",
+    None,
+    "ISOs of the captures. Default: a model's levels, 100, 400, 800, 1600, 3200 of a process.",
 )
 flags.DEFINE_integer("patches_per_combination", 480, "Training patches per camera and ISO.")
 flags.DEFINE_integer("validation_patches_per_combination", 40, "The same for validation.")
@@ -33,12 +39,11 @@ def main(_):
         "validation": FLAGS.validation_patches_per_combination,
         "test": FLAGS.test_patches_per_combination,
     }
-    if FLAGS.iso_levels and not FLAGS.model_dir:
-        raise ValueError("expected --model_dir with --iso_levels, received none.")
-    process = FLAGS.process
+    isos = [float(iso) for iso in FLAGS.iso_levels] if FLAGS.iso_levels else None
     if FLAGS.model_dir:
-        isos = [float(iso) for iso in FLAGS.iso_levels] if FLAGS.iso_levels else None
         process = ModelProcess.load(FLAGS.model_dir, isos)
+    else:
+        process = make_process(FLAGS.process, FLAGS.seed, isos)
     for split in SPLITS:
         path = os.path.join(FLAGS.output_dir, f"{split}.h5")
         simulate_captures(

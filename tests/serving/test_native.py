@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfp_noiseflow as nf
 from tests.native import program as native
+from tests.registry import CAMERAS
+from tests.serving.conftest import Served
 from tests.serving.requests import SIGNATURES, good, malformed
 from tests.serving.rounding import assert_same
 
@@ -32,6 +35,28 @@ def test_every_signature_answers_as_the_model_in_python(served, signatures, prog
     expected = signatures["describe"](dummy=np.zeros(2, np.float32))
     for name, value in expected.items():
         np.testing.assert_array_equal(told[name], value.numpy())
+
+
+def test_a_model_of_any_iso_serves_iso_640_and_tells_what_it_was_made_from(program, tmp_path):
+    isos = np.array([100, 400, 1600])
+    laws = [nf.CameraLaw((2e-4, 1e-5), (1e-7, 2e-8, 1e-6), camera=name) for name in CAMERAS]
+    model = nf.NoiseFlow.from_laws(
+        [nf.CameraTable(law.camera, isos, *law(isos)).fit().law for law in laws]
+    )
+    path = nf.export_saved_model(model, tmp_path / "law")
+    requests = [(signature, good(signature)) for signature in SIGNATURES]
+    for _, request in requests:
+        request["iso"] = np.full_like(request["iso"], 640)
+    requests.append(("describe", {"dummy": np.zeros(1, np.float32)}))
+    (tmp_path / "requests").mkdir()
+    *answers, told = native.answers(program, path, requests, tmp_path / "requests")
+    served = Served(model, path)
+    for (signature, inputs), answer in zip(requests, answers, strict=False):
+        for name, value in served.expected(signature, inputs).items():
+            assert_same(answer[name], value, f"{signature} {name}")
+    # No levels: any ISO; and the ISOs of the table that it was made from.
+    assert told["iso_levels"].shape == (1, 0)
+    np.testing.assert_array_equal(told["trained_iso_range"], [[100, 1600]])
 
 
 @pytest.mark.slow  # A deep flow; the program is that of the others.

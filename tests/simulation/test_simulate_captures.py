@@ -203,6 +203,19 @@ def test_a_file_holds_the_true_and_the_reported_law_of_each_capture(simulated):
         np.testing.assert_allclose(captures.nlf, process.reported_nlf[camera, iso])
 
 
+@pytest.mark.parametrize("name", sorted(PROCESSES))
+def test_captures_are_of_the_isos_that_are_asked_for(name):
+    process = make_process(name, 0, [250, 6400])
+    assert process.iso_levels == (250, 6400) and process.true_nlf.shape == (5, 2, 2)
+    if name != "reference":
+        pixel = process.cameras.index("Pixel")
+        expected = [(2.194e-6 * iso + 8.7e-6, 1.73e-11 * iso**2 + 1.7e-6) for iso in (250, 6400)]
+        np.testing.assert_allclose(process.true_nlf[pixel], expected)
+    for wrong in ([0], [np.nan], []):
+        with pytest.raises(ValueError, match="expected positive ISOs"):
+            make_process(name, 0, wrong)
+
+
 def test_read_back_noise_has_the_size_of_the_law(simulated):
     _, path = simulated
     captures = read_captures(path)
@@ -279,8 +292,8 @@ def test_the_seed_changes_the_data(tmp_path):
 
 def test_bad_arguments_are_refused_and_leave_no_file(tmp_path):
     path = tmp_path / "captures.h5"
-    with pytest.raises(ValueError, match=r"'sensor', 'reference'.*received 'gaussian'"):
-        simulate_captures(path, process="gaussian")
+    with pytest.raises(ValueError, match=r"'sensor', 'gaussian', 'reference'.*received 'poisson'"):
+        simulate_captures(path, process="poisson")
     with pytest.raises(ValueError, match=r"'train', 'validation', 'test'.*received 'holdout'"):
         simulate_captures(path, split="holdout")
     with pytest.raises(ValueError, match="patches_per_combination >= 1, received 0"):

@@ -51,6 +51,7 @@ def demo(tmp_path_factory):
             {
                 "model_dir": folder / "model",
                 "captures": captures / "test.h5",
+                "compare": f"again={folder / 'model'}",
                 "output_dir": folder / "report",
             },
         ),
@@ -105,6 +106,17 @@ def test_report_has_the_schema_and_its_pictures(demo):
     assert len(pictures) == 6
     for picture in pictures:
         assert f"]({picture})" in text
+
+
+def test_a_trained_model_stands_beside_the_evaluated_one(demo, tmp_path):
+    folder, _ = demo
+    models = json.loads((folder / "report" / "report.json").read_text())["models"]
+    assert models["again"]["nll"] == models["noise_flow"]["nll"]
+    flags = {"model_dir": folder / "model", "captures": folder / "captures" / "test.h5"}
+    for compare in (folder / "model", f"gaussian={folder / 'model'}"):
+        done = run("evaluate", **flags, compare=compare, output_dir=tmp_path)
+        assert done.returncode != 0 and "expected --compare=NAME=MODEL_DIR" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_exported_model_samples(demo):

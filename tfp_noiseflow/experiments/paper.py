@@ -1,4 +1,4 @@
-"""The paper's tables 1 and 2 and figures 4 to 7, on any captures."""
+"""The paper's tables 1 and 2 and figures 4 to 7, on any captures, with flows of any ISO beside."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ from tfp_noiseflow.training.law_start import start_at_fitted_laws
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule, train_noise_model
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
-ARCHITECTURES = ("S-G", "S-G-CAM", "S-Ax1-G-Ax1-CAM", "S-Ax4-G-Ax4-CAM")
+# Those of the paper's table 2, and flows of any ISO: a law for each camera, alone and with as many
+# steps as the paper's half and whole.
+ARCHITECTURES = ("S-G", "S-G-CAM", "S-Ax1-G-Ax1-CAM", "L", "L-Ax4", "L-Ax8", "S-Ax4-G-Ax4-CAM")
 
 # The points of the figures of a training.
 FEWEST_EPOCHS = 10
 
 
 class PaperExperiment:
-    """Trains the paper's flows, sets each seed's last beside all others, and writes the tables.
+    """Trains flows, sets each seed's last beside all others, and writes the paper's tables.
 
     Trained models are kept in <architecture>-<seed>, reports in report-<seed>: what is there is
     not made again, unless it is of other captures or models.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.conditions.conditions import Camera, Iso
-from tfp_noiseflow.laws.law import Law
+from tfp_noiseflow.conditions.conditions import Iso
+from tfp_noiseflow.laws.any_iso_law import AnyIsoLaw
 
 
-class InterpolatedTable(Law):
+class InterpolatedTable(AnyIsoLaw):
     """Learned numbers at given ISOs, for all cameras or for each, that hold at any ISO.
 
     ```none
@@ -42,52 +42,30 @@ class InterpolatedTable(Law):
         dtype=tf.float32,
         name: str = "interpolated_table",
     ):
-        super().__init__(name=name)
         self.iso_levels = Iso(tuple(iso_levels)).levels
-        self.channels = channels
-        self._camera = None if num_cameras is None else Camera(num_cameras)
-        shape = () if num_cameras is None else (num_cameras,)
-        shape += (len(self.iso_levels),)
-        shape += () if channels is None else (channels,)
-        values = np.broadcast_to(np.asarray(initial, np.float64), shape)
+        super().__init__(
+            len(self.iso_levels), num_cameras=num_cameras, channels=channels, name=name
+        )
+        values = np.broadcast_to(np.asarray(initial, np.float64), self.numbers_shape)
         if not np.isfinite(values).all():
             raise ValueError(f"{name}: expected finite values, received {values.tolist()}.")
         self.values = tf.Variable(tf.constant(values, dtype), name=name)
         self.dtype = self.values.dtype
 
     @property
-    def conditions(self):
-        conditions = {"iso": Iso()}
-        if self._camera is not None:
-            conditions["camera"] = self._camera
-        return conditions
+    def numbers(self):
+        return self.values
 
-    def __call__(self, *, iso=None, camera=None):
-        """The values of a batch; NaN where XLA has dropped the check that a condition is known."""
-        values, weights = tf.convert_to_tensor(self.values), self._weights(iso)
-        if self._camera is not None:
-            weights *= known_or_nan(camera, self._camera.count, self.dtype)[..., tf.newaxis]
-            values = tf.gather(values, camera)
-        if self.channels is None:
-            return tf.reduce_sum(weights * values, axis=-1)
-        return tf.reduce_sum(weights[..., tf.newaxis] * values, axis=-2)
-
-    def _weights(self, iso: tf.Tensor) -> tf.Tensor:
-        """[.., K]: of each ISO of the table, at most two of them above 0 and their sum 1."""
+    def combine(self, iso, numbers):
         order = np.argsort(self.iso_levels)
         knots = np.log(np.array(self.iso_levels)[order])
         # How far it is from each knot to the next: 1 up to where it lies, 0 from there on.
-        passed = (tf.math.log(iso)[..., tf.newaxis] - tf.constant(knots[:-1], self.dtype)) / (
+        passed = (tf.math.log(iso) - tf.constant(knots[:-1], self.dtype)) / (
             tf.constant(np.diff(knots), self.dtype)
         )
         passed = tf.clip_by_value(passed, 0, 1)
-        one = tf.ones_like(iso)[..., tf.newaxis]
+        one = tf.ones_like(iso)
         weights = tf.concat([one, passed], axis=-1) - tf.concat([passed, 0 * one], axis=-1)
-        return tf.gather(weights, np.argsort(order), axis=-1)
-
-
-def known_or_nan(camera: tf.Tensor, count: int, dtype: tf.DType) -> tf.Tensor:
-    """1 where an index is that of a camera; elsewhere NaN, which is better than a wrong number."""
-    camera = tf.convert_to_tensor(camera)
-    is_known = tf.logical_and(camera >= 0, camera < count)
-    return tf.where(is_known, tf.constant(1, dtype), tf.constant(np.nan, dtype))
+        # Of each ISO of the table; at most two of them are above 0, and their sum is 1.
+        weights = tf.gather(weights, np.argsort(order), axis=-1)
+        return tf.reduce_sum(weights * numbers, axis=-1)

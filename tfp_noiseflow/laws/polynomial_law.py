@@ -7,17 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.conditions.conditions import Camera, Iso
+from tfp_noiseflow.laws.any_iso_law import AnyIsoLaw
 from tfp_noiseflow.laws.camera_law import TERMS1, TERMS2, CameraLaw
-from tfp_noiseflow.laws.interpolated_table import known_or_nan
-from tfp_noiseflow.laws.law import Law
 
 # Of a term that is 0: exp(-100) is nothing beside the noise of any camera at any ISO, and its
 # gradient is 0, so that the term stays 0 in a training.
 LOG_OF_ZERO = -100.0
 
 
-class PolynomialLaw(Law):
+class PolynomialLaw(AnyIsoLaw):
     """log of a polynomial with positive coefficients in g = ISO / 100, for all cameras or for each.
 
     ```none
@@ -50,41 +48,27 @@ class PolynomialLaw(Law):
         dtype=tf.float32,
         name: str = "polynomial_law",
     ):
-        super().__init__(name=name)
         self.powers = tuple(powers)
-        self.channels = channels
-        self._camera = None if num_cameras is None else Camera(num_cameras)
-        shape = () if num_cameras is None else (num_cameras,)
-        shape += (len(self.powers),)
-        shape += () if channels is None else (channels,)
+        super().__init__(len(self.powers), num_cameras=num_cameras, channels=channels, name=name)
         values = np.asarray(initial, np.float64)
-        if values.shape != shape or not (values < np.inf).all():
+        if values.shape != self.numbers_shape or not (values < np.inf).all():
             raise ValueError(
-                f"{name}: expected logarithms of shape {list(shape)}, received {values.tolist()}."
+                f"{name}: expected logarithms of shape {list(self.numbers_shape)}, received "
+                f"{values.tolist()}."
             )
         values = np.maximum(values, LOG_OF_ZERO)
         self.log_coefficients = tf.Variable(tf.constant(values, dtype), name=name)
         self.dtype = self.log_coefficients.dtype
 
     @property
-    def conditions(self):
-        conditions = {"iso": Iso()}
-        if self._camera is not None:
-            conditions["camera"] = self._camera
-        return conditions
+    def numbers(self):
+        return self.log_coefficients
 
-    def __call__(self, *, iso=None, camera=None):
-        """The values of a batch; NaN where XLA has dropped the check that a condition is known."""
+    def combine(self, iso, numbers):
         log_gain = tf.math.log(iso) - tf.constant(np.log(100), self.dtype)
-        if self._camera is not None:
-            log_gain *= known_or_nan(camera, self._camera.count, self.dtype)
-        log_terms = log_gain[..., tf.newaxis] * tf.constant(self.powers, self.dtype)
-        coefficients = tf.convert_to_tensor(self.log_coefficients)
-        if self._camera is not None:
-            coefficients = tf.gather(coefficients, camera)
-        if self.channels is None:
-            return tf.reduce_logsumexp(coefficients + log_terms, axis=-1)
-        return tf.reduce_logsumexp(coefficients + log_terms[..., tf.newaxis], axis=-2)
+        return tf.reduce_logsumexp(
+            numbers + log_gain * tf.constant(self.powers, self.dtype), axis=-1
+        )
 
 
 def laws_of_cameras(

@@ -12,6 +12,7 @@ ISOs (iPhone 7). The table is fixed; nothing here is adjusted to a result.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,3 +90,32 @@ PHONES = (
         reported=NoiseLaw(beta1=(2.99e-6, 8e-6), beta2=(3.17e-11, 0.0, 1.27e-5), at_iso=400),
     ),
 )
+
+
+def true_nlf(iso_levels: Sequence[float]) -> np.ndarray:
+    """The phones' true noise level functions.
+
+    Args:
+      iso_levels: positive.
+
+    Returns:
+      [phones, ISOs, 2] float64, beta1 and beta2.
+
+    Raises:
+      ValueError: an ISO that is not positive and finite.
+    """
+    check_isos(iso_levels)
+    return np.stack([phone.true(iso_levels) for phone in PHONES])
+
+
+def reported_nlf(iso_levels: Sequence[float]) -> np.ndarray:
+    """The noise level functions that the phones' files report; as `true_nlf`."""
+    check_isos(iso_levels)
+    return np.stack([phone.reported(iso_levels) for phone in PHONES])
+
+
+def check_isos(isos: Sequence[float]) -> None:
+    """Raises ValueError where there is no ISO or one that is not positive and finite."""
+    isos = np.asarray(isos, np.float64)
+    if not isos.size or not np.all((isos > 0) & np.isfinite(isos)):
+        raise ValueError(f"expected positive ISOs, received {isos.tolist()}.")

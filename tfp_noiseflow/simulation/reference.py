@@ -9,11 +9,13 @@ of gamma between ISOs and cameras, and beta2 / beta1^2; these alone are identifi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfp_noiseflow.simulation.phones import ISO_LEVELS
+from tfp_noiseflow.simulation.gaussian import gaussian_noisy
+from tfp_noiseflow.simulation.phones import ISO_LEVELS, check_isos
 
 CAMERAS = tuple(f"Reference {letter}" for letter in "ABCDE")
 
@@ -43,7 +45,7 @@ class ReferenceProcess:
     u: np.ndarray
     psi: np.ndarray
     cameras: tuple[str, ...] = CAMERAS
-    iso_levels: tuple[int, ...] = ISO_LEVELS
+    iso_levels: tuple[float, ...] = ISO_LEVELS
     black_level: float = 0.0
     white_level: float = 1.0
     quantization_step: float = 0.0
@@ -52,15 +54,23 @@ class ReferenceProcess:
     reported_nlf: None = None
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> ReferenceProcess:
+    def draw(
+        cls, rng: np.random.Generator, iso_levels: Sequence[float] = ISO_LEVELS
+    ) -> ReferenceProcess:
         """Draws the truth.
 
         Args:
           rng: random numbers.
+          iso_levels: of the captures, positive; each has a u of its own.
 
         Returns:
           ReferenceProcess.
+
+        Raises:
+          ValueError: an ISO that is not positive and finite.
         """
+
+        check_isos(iso_levels)
 
         def log_uniform(bounds, size=None):
             return np.exp(rng.uniform(*np.log(bounds), size))
@@ -68,8 +78,9 @@ class ReferenceProcess:
         return cls(
             beta1=float(log_uniform(BETA1_RANGE)),
             beta2=float(log_uniform(BETA2_RANGE)),
-            u=log_uniform(U_RANGE, len(ISO_LEVELS)),
+            u=log_uniform(U_RANGE, len(iso_levels)),
             psi=log_uniform(PSI_RANGE, len(CAMERAS)),
+            iso_levels=tuple(iso_levels),
         )
 
     @property
@@ -116,6 +127,4 @@ class ReferenceProcess:
         Returns:
           [n, H, W, 4] float32.
         """
-        slope, offset = self.true_nlf[camera, iso].T[:, :, None, None, None]
-        noise = np.sqrt(slope * clean + offset) * rng.standard_normal(clean.shape)
-        return (clean + noise).astype(np.float32)
+        return gaussian_noisy(clean, self.true_nlf[camera, iso], rng)

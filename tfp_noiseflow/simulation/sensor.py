@@ -18,10 +18,11 @@ with their reasons, and not adjusted to any result.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from tfp_noiseflow.simulation.phones import ISO_LEVELS, PHONES
+from tfp_noiseflow.simulation.phones import ISO_LEVELS, PHONES, reported_nlf, true_nlf
 
 # 10 bits and a black level of 64 are what phone sensors of these years deliver.
 BLACK_CODE = 64
@@ -101,15 +102,21 @@ def draw_codes(clean: np.ndarray, nlf: np.ndarray, rng: np.random.Generator) -> 
 class SensorProcess:
     """Captures of the five phones, as 10-bit codes.
 
+    Args:
+      iso_levels: of the captures, positive.
+
     Attributes:
       cameras, iso_levels: of the captures.
       true_nlf, reported_nlf: [cameras, ISOs, 2], beta1 and beta2.
       black_level, white_level, quantization_step: of what `observe` gives.
       description, licence: for the capture file.
+
+    Raises:
+      ValueError: an ISO that is not positive and finite, or at which the codes are coarser than a
+        phone's law says.
     """
 
     cameras = tuple(phone.name for phone in PHONES)
-    iso_levels = ISO_LEVELS
     black_level = BLACK_CODE
     white_level = WHITE_CODE
     quantization_step = 1
@@ -121,9 +128,10 @@ class SensorProcess:
         "reports, `nlf_true` the law that was simulated."
     )
 
-    def __init__(self):
-        self.true_nlf = np.stack([phone.true(self.iso_levels) for phone in PHONES])
-        self.reported_nlf = np.stack([phone.reported(self.iso_levels) for phone in PHONES])
+    def __init__(self, iso_levels: Sequence[float] = ISO_LEVELS):
+        self.iso_levels = tuple(iso_levels)
+        self.true_nlf = true_nlf(self.iso_levels)
+        self.reported_nlf = reported_nlf(self.iso_levels)
         least = self.true_nlf[..., 1].min()
         if not least > QUANTIZATION_VARIANCE:
             raise ValueError(

@@ -1,19 +1,20 @@
 """Simulated captures: clean photographs and ramps with the noise of a process added.
 
-Two processes: `sensor` (phones' noise, more than Gaussian) and `reference` (the model's own
-family, with a known density). A further process is an object with the attributes of `Process`; one
-that is known by name is one more row in `PROCESSES`.
+Three processes: `sensor` (phones' noise, more than Gaussian), `gaussian` (the same phones' laws and
+nothing else) and `reference` (the paper's family, with a known density). A further process is an
+object with the attributes of `Process`; one that is known by name is one more row in `PROCESSES`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from tfp_noiseflow.captures.capture_file import CaptureWriter
+from tfp_noiseflow.simulation.gaussian import GaussianProcess
 from tfp_noiseflow.simulation.photographs import SPLITS, clean_patches
 from tfp_noiseflow.simulation.reference import ReferenceProcess
 from tfp_noiseflow.simulation.sensor import SensorProcess
@@ -48,9 +49,11 @@ class Process(Protocol):
         """Noisy images of clean ones [n, H, W, 4]; camera, iso [n] are positions."""
 
 
-# name -> a function of random numbers, from which a process may draw its truth.
+# name -> a function of random numbers, from which a process may draw its truth, and of the ISOs
+# where they are asked for.
 PROCESSES: dict[str, Callable] = {
-    "sensor": lambda rng: SensorProcess(),
+    "sensor": lambda rng, *iso_levels: SensorProcess(*iso_levels),
+    "gaussian": lambda rng, *iso_levels: GaussianProcess(*iso_levels),
     "reference": ReferenceProcess.draw,
 }
 
@@ -67,22 +70,25 @@ LICENCE = (
 )
 
 
-def make_process(name: str, seed: int = 0) -> Process:
+def make_process(name: str, seed: int = 0, iso_levels: Sequence[float] | None = None) -> Process:
     """The process that `simulate_captures` uses at a seed, with its truth.
 
     Args:
-      name: "sensor" or "reference".
+      name: "sensor", "gaussian" or "reference".
       seed: from which the reference process draws its truth, the same for all splits.
+      iso_levels: ISOs of the captures; None: 100, 400, 800, 1600, 3200.
 
     Returns:
       The process.
 
     Raises:
-      ValueError: unknown process.
+      ValueError: unknown process, or an ISO that is not positive and finite.
     """
     if name not in PROCESSES:
         raise ValueError(f"expected a process among {list(PROCESSES)}, received {name!r}.")
-    return PROCESSES[name](_random_numbers(seed, "truth"))
+    return PROCESSES[name](
+        _random_numbers(seed, "truth"), *([] if iso_levels is None else [iso_levels])
+    )
 
 
 def simulate_captures(
@@ -105,7 +111,7 @@ def simulate_captures(
 
     Args:
       path: where the file goes; an existing one is replaced once the new one is complete.
-      process: "sensor", "reference" or any other process.
+      process: "sensor", "gaussian", "reference" or any other process.
       split: "train", "validation" or "test": which photographs are used.
       patches_per_combination: patches for each camera and ISO.
       patch_size: side in packed pixels.
