@@ -364,6 +364,30 @@ class Captures:
         selected._name_conditions()
         return selected
 
+    def dequantised(self, dequantises: bool) -> Captures:
+        """The same captures, dequantised or as they were stored, which read from the same file."""
+        other = copy.copy(self)
+        other._dequantises = dequantises
+        return other
+
+    def code_steps(self) -> dict[str, float]:
+        """The distance of each camera's codes as a fraction of full scale, 1 / (white - black).
+
+        Raises:
+          ValueError: captures of a camera without a quantization step, or with several.
+        """
+        steps = self.quantization_step / (self.white_level - self.black_level)
+        by_camera = {}
+        for camera in self.cameras:
+            found = np.unique(steps[self.camera == camera])
+            if len(found) > 1 or not found[0] > 0:
+                raise ValueError(
+                    f"{self.path}: expected one quantization step above 0 for all captures of "
+                    f"{camera!r}, received {found[:5].tolist()} of full scale."
+                )
+            by_camera[camera] = float(found[0])
+        return by_camera
+
     def __len__(self) -> int:
         return len(self.iso)
 

@@ -12,15 +12,17 @@ where it is singular, captures do not determine a number.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.optimize
 
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.code_sample import CodePixels
 from tfp_noiseflow.captures.noise_statistics import NoiseStatistics, noise_statistics
 from tfp_noiseflow.laws.camera_law import TERMS, TERMS1, CameraLaw
+from tfp_noiseflow.laws.code_likelihood import code_nll
 from tfp_noiseflow.laws.polynomial_fit import solve_non_negative
 
 # Read noise below this share of the variance of even the darkest pixels is an extrapolation: one
@@ -96,7 +98,10 @@ class LawEstimate:
         return "\n".join([*lines, *(f"  {text}" for text in self.warnings)])
 
 
-def fit_camera_laws(captures: Captures | NoiseStatistics) -> dict[str, LawEstimate]:
+def fit_camera_laws(
+    captures: Captures | NoiseStatistics,
+    codes: Mapping[tuple[str, float], CodePixels] | None = None,
+) -> dict[str, LawEstimate]:
     """The law of each camera of captures, by maximum likelihood.
 
     ```python
@@ -110,6 +115,8 @@ def fit_camera_laws(captures: Captures | NoiseStatistics) -> dict[str, LawEstima
 
     Args:
       captures: at any ISOs, or their statistics.
+      codes: (camera, ISO) to pixels of the captures as codes (`sample_codes`), by whose likelihood
+        laws are fitted: not bent by codes and clipping, for `StoredNoise`.
 
     Returns:
       Camera name to LawEstimate, in the order of the names.
@@ -121,7 +128,13 @@ def fit_camera_laws(captures: Captures | NoiseStatistics) -> dict[str, LawEstima
     by_camera: dict[str, dict[float, np.ndarray]] = {}
     for (camera, iso), sums in sorted(noise_statistics(captures).by_condition.items()):
         by_camera.setdefault(camera, {})[iso] = sums
-    estimates = {camera: fit_law(sums, camera) for camera, sums in by_camera.items()}
+    codes_by_camera: dict[str, dict[float, CodePixels]] = {}
+    for (camera, iso), pixels in (codes or {}).items():
+        codes_by_camera.setdefault(camera, {})[iso] = pixels
+    estimates = {
+        camera: fit_law(sums, camera, codes_by_camera.get(camera))
+        for camera, sums in by_camera.items()
+    }
     for camera, estimate in estimates.items():
         serious = [text for text in estimate.warnings if not text.endswith(_WITHIN)]
         if serious:
@@ -129,12 +142,18 @@ def fit_camera_laws(captures: Captures | NoiseStatistics) -> dict[str, LawEstima
     return estimates
 
 
-def fit_law(sums_by_iso: dict[float, np.ndarray], camera: str = "") -> LawEstimate:
+def fit_law(
+    sums_by_iso: dict[float, np.ndarray],
+    camera: str = "",
+    codes_by_iso: Mapping[float, CodePixels] | None = None,
+) -> LawEstimate:
     """The law of one camera.
 
     Args:
       sums_by_iso: ISO to [3, L] as in `NoiseStatistics.by_condition`.
       camera: its name.
+      codes_by_iso: ISO to pixels as codes, by whose likelihood the law is fitted; `sums_by_iso`
+        gives the start.
 
     Returns:
       LawEstimate.
@@ -144,11 +163,17 @@ def fit_law(sums_by_iso: dict[float, np.ndarray], camera: str = "") -> LawEstima
     """
     bins = _Bins(sums_by_iso, camera)
     isos = np.array(sorted(sums_by_iso))
-    numbers = _most_likely(bins, _fitted_terms(len(isos)))
-    law = CameraLaw(
-        numbers[:2], numbers[2:], camera, "maximum likelihood on captures", (isos[0], isos[-1])
-    )
-    information = bins.information(numbers)
+    lowest = bins.least_numbers()
+    # A number that the captures' clean values give nothing of, all of them black, stays at 0.
+    fitted = [term for term in _fitted_terms(len(isos)) if bins.terms[:, term].any()]
+    numbers = _descend(bins, _least_squares(bins, fitted, lowest), fitted, lowest)
+    pixels, origin = bins, "maximum likelihood on captures"
+    if codes_by_iso is not None:
+        pixels, origin = _Codes(codes_by_iso), "maximum likelihood on captures' codes"
+        numbers = _descend(pixels, numbers, fitted, lowest)
+    numbers = _with_zeros(numbers, lowest)
+    law = CameraLaw(numbers[:2], numbers[2:], camera, origin, (isos[0], isos[-1]))
+    information = pixels.information(numbers)
     errors = _standard_errors(information, np.eye(5))
     unclear = _Unclear(bins, isos, numbers, information, errors)
     return LawEstimate(
@@ -204,10 +229,44 @@ class _Bins:
         slope = 0.5 * (self.counts - self.squares / variance) / variance
         return value, slope @ self.terms
 
+    def least_numbers(self) -> np.ndarray:
+        """[5], what counts as 0: a small share of the least variance."""
+        largest = self.terms.max(axis=0)
+        return SMALLEST_SHARE * self.variance.min() / np.where(largest > 0, largest, 1.0)
+
     def information(self, numbers: np.ndarray) -> np.ndarray:
         """Fisher's, [5, 5]."""
         weighted = self.terms / (self.terms @ numbers)[:, None]
         return 0.5 * (weighted * self.counts[:, None]).T @ weighted
+
+
+class _Codes:
+    """A camera's pixels of all ISOs as codes."""
+
+    def __init__(self, codes_by_iso: Mapping[float, CodePixels]):
+        self._parts = []
+        for iso, pixels in codes_by_iso.items():
+            gain = iso / 100
+            one = np.ones_like(pixels.clean)
+            terms = [gain * pixels.clean, pixels.clean, gain**2 * one, gain * one, one]
+            self._parts.append((pixels, np.stack(terms, axis=-1)))
+
+    def nll(self, numbers: np.ndarray) -> tuple[float, np.ndarray]:
+        """The total and its gradient [5]."""
+        total, gradient = 0.0, np.zeros(len(TERMS))
+        for pixels, terms in self._parts:
+            nll, slope = code_nll(pixels, terms @ numbers)
+            total += nll.sum()
+            gradient += slope @ terms
+        return total, gradient
+
+    def information(self, numbers: np.ndarray) -> np.ndarray:
+        """Fisher's, [5, 5]: the mean square of the gradients of all pixels."""
+        total = np.zeros((len(TERMS), len(TERMS)))
+        for pixels, terms in self._parts:
+            scores = code_nll(pixels, terms @ numbers)[1][:, None] * terms
+            total += scores.T @ scores
+        return total
 
 
 def _fitted_terms(isos: int) -> list[int]:
@@ -216,44 +275,51 @@ def _fitted_terms(isos: int) -> list[int]:
     return [TERMS.index(name) for name in names]
 
 
-def _most_likely(bins: _Bins, fitted: list[int]) -> np.ndarray:
-    """[5], >= 0."""
-    largest = bins.terms.max(axis=0)
-    lowest = SMALLEST_SHARE * bins.variance.min() / np.where(largest > 0, largest, 1.0)
-    fitted = [term for term in fitted if largest[term] > 0]
-    terms = bins.terms[:, fitted]
-    # Weighted least squares of the mean squares: each step one of Fisher's scoring.
-    variance = bins.variance
+def _least_squares(bins: _Bins, fitted: list[int], lowest: np.ndarray) -> np.ndarray:
+    """[5], by weighted least squares of the mean squares: each step one of Fisher's scoring."""
+    terms, variance = bins.terms[:, fitted], bins.variance
     for _ in range(REWEIGHTINGS):
         weight = np.sqrt(bins.counts) / variance
         found = solve_non_negative(terms * weight[:, None], weight * bins.squares / bins.counts)
         found = np.maximum(found, lowest[fitted])
         variance = terms @ found
-    # In units of the error that each number has where the others are known.
-    scale = np.sqrt(np.diag(0.5 * (terms * (bins.counts / variance**2)[:, None]).T @ terms))
-    numbers = np.zeros(5)
+    numbers = np.zeros(len(TERMS))
     numbers[fitted] = found
-    at_start = bins.nll(numbers)[0]
+    return numbers
+
+
+def _descend(
+    pixels: _Bins | _Codes, start: np.ndarray, fitted: list[int], lowest: np.ndarray
+) -> np.ndarray:
+    """The most likely numbers [5] from a start on; those that are not fitted stay as they are."""
+    numbers = start.copy()
+    # In units of the error that each number has where the others are known.
+    scale = np.sqrt(np.diag(pixels.information(numbers))[fitted])
+    at_start = pixels.nll(numbers)[0]
 
     def objective(scaled: np.ndarray) -> tuple[float, np.ndarray]:
         numbers[fitted] = scaled / scale
-        value, gradient = bins.nll(numbers)
+        value, gradient = pixels.nll(numbers)
         return value - at_start, gradient[fitted] / scale
 
     result = scipy.optimize.minimize(
         objective,
-        found * scale,
+        start[fitted] * scale,
         jac=True,
         method="L-BFGS-B",
         bounds=[(low, None) for low in lowest[fitted] * scale],
         options={"ftol": 1e-14, "gtol": 1e-5, "maxiter": 1000, "maxcor": 20},
     )
-    if result.fun < 0:
-        found = result.x / scale
-    numbers = lowest.copy()
-    numbers[fitted] = found
+    if not result.fun < 0:
+        return start
+    numbers[fitted] = result.x / scale
+    return numbers
+
+
+def _with_zeros(numbers: np.ndarray, lowest: np.ndarray) -> np.ndarray:
+    """Numbers that are least become 0, but for those of a beta of which none was seen."""
+    numbers = np.maximum(numbers, lowest)
     for part in (slice(None, len(TERMS1)), slice(len(TERMS1), None)):
-        # A law has a term of each: the least where neither was seen.
         is_seen = numbers[part] > 2 * lowest[part]
         if is_seen.any():
             numbers[part] *= is_seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import scipy.optimize
@@ -11,11 +11,13 @@ import tensorflow as tf
 
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
+from tfp_noiseflow.captures.code_sample import CodePixels
 from tfp_noiseflow.captures.noise_statistics import NoiseStatistics, noise_statistics
 from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.laws import ConditionTable
+from tfp_noiseflow.laws.code_likelihood import code_nll
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 
@@ -112,12 +114,24 @@ class CameraNLF(NoiseModel):
         return cls._from_cells(captures, lambda is_in_cell: nlf[is_in_cell].mean(axis=0))
 
     @classmethod
-    def fit(cls, captures: Captures | NoiseStatistics) -> CameraNLF:
-        """The recalibrated NLF: maximum likelihood for each camera and ISO of captures."""
+    def fit(
+        cls,
+        captures: Captures | NoiseStatistics,
+        codes: Mapping[tuple[str, float], CodePixels] | None = None,
+    ) -> CameraNLF:
+        """The recalibrated NLF: maximum likelihood for each camera and ISO of captures.
+
+        Args:
+          captures: at any ISOs, or their statistics.
+          codes: (camera, ISO) to pixels of the captures as codes (`sample_codes`), by whose
+            likelihood it is fitted, for `StoredNoise`.
+        """
         fitted = {
             condition: fit_nlf(*sums)
             for condition, sums in noise_statistics(captures).by_condition.items()
         }
+        if codes is not None:
+            fitted = {key: fit_nlf_to_codes(codes[key], nlf) for key, nlf in fitted.items()}
         cameras, iso_levels = (sorted(set(values)) for values in zip(*fitted, strict=True))
         table = np.full((2, len(cameras), len(iso_levels)), np.nan)
         for (camera, iso), nlf in fitted.items():
@@ -204,6 +218,31 @@ def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray)
         value = 0.5 * np.sum(counts * np.log(model) + square_sums / model)
         return value / counts.sum(), np.array(gradient) / counts.sum()
 
+    return _most_likely(nll, start)
+
+
+def fit_nlf_to_codes(pixels: CodePixels, start: tuple[float, float]) -> tuple[float, float]:
+    """Maximum likelihood of var = beta1 * clean + beta2 for the codes of Gaussian noise.
+
+    Args:
+      pixels: of a camera and ISO.
+      start: (beta1, beta2), both > 0.
+
+    Returns:
+      (beta1, beta2), both > 0.
+    """
+
+    def nll(log_beta):
+        beta1, beta2 = np.exp(log_beta)
+        value, slope = code_nll(pixels, beta1 * pixels.clean + beta2)
+        gradient = [np.mean(slope * pixels.clean) * beta1, np.mean(slope) * beta2]
+        return value.mean(), np.array(gradient)
+
+    return _most_likely(nll, np.log(start))
+
+
+def _most_likely(nll: Callable, start: np.ndarray) -> tuple[float, float]:
+    """(beta1, beta2) of the least `nll` of their logarithms, which gives its gradient too."""
     found = scipy.optimize.minimize(
         nll,
         start,
