@@ -178,6 +178,49 @@ def test_a_number_that_is_not_seen_is_named_without_alarm():
     assert sum(named) >= 4
 
 
+def other_law(iso):
+    """Shaped unlike FIVE."""
+    return CameraLaw((3e-4, iso * 1e-7), (1e-6, 2e-6, 1e-6), "other")
+
+
+def test_what_captures_determine_is_not_completed_by_others():
+    estimate = fit(FIVE, pixels=1 << 13)
+    assert not estimate.unseen | estimate.seen_at_one_iso
+    assert estimate.completed_by(other_law) is estimate.law
+
+
+@pytest.mark.parametrize("isos", [[800], [795, 800, 805]], ids=len)
+@pytest.mark.filterwarnings("ignore:five. captures at ISO")
+def test_a_law_that_is_seen_at_one_iso_goes_on_as_another_law(isos):
+    estimate = fit(FIVE, isos)
+    assert estimate.seen_at_one_iso == {"beta1", "beta2"} and not estimate.unseen
+    law = estimate.completed_by(other_law)
+    assert law.camera == "five" and law.iso_range == (isos[0], isos[-1])
+    assert "completed" in law.origin
+    middle = np.sqrt(isos[0] * isos[-1])
+    np.testing.assert_allclose(np.array(law(middle)), np.array(estimate.law(middle)), rtol=1e-9)
+    for beta, there, other, whole in zip(
+        law(DOZEN), law(middle), other_law(middle)(DOZEN), other_law(middle)(middle), strict=True
+    ):
+        np.testing.assert_allclose(beta / there, other / whole, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:.*(bright|dark) pixels")
+def test_a_beta_that_is_not_seen_is_that_of_another_law():
+    dark = block(FIVE)
+    dark.clean[:] = 0
+    estimate = nf.fit_camera_laws(NoiseStatistics([dark]))["five"]
+    law = estimate.completed_by(other_law)
+    assert estimate.unseen == {"beta1"}
+    assert law.beta2 == estimate.law.beta2
+    # The middle of ISO 100 to 6400.
+    assert law.beta1 == pytest.approx(other_law(800).beta1)
+    bright = fit(CameraLaw((2e-4, 1e-5), (1e-7, 0, 1e-6), "bright"), darkest=0.5)
+    assert bright.unseen == {"beta2"} and not bright.seen_at_one_iso
+    assert bright.completed_by(other_law).beta1 == bright.law.beta1
+    assert bright.completed_by(other_law).beta2 == other_law(800).beta2
+
+
 def test_captures_that_are_no_noise_are_refused_with_their_camera_and_iso():
     given = block(FIVE, DOZEN[:3])
     given.noise[1] = 0

@@ -12,7 +12,8 @@ where it is singular, captures do not determine a number.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.optimize
@@ -50,6 +51,8 @@ class LawEstimate:
       pixels: values of noise that it was fitted to.
       log_likelihood: of them, in nats.
       warnings: what the captures do not determine, as sentences.
+      unseen: of "beta1" and "beta2", those that the captures do not determine at any ISO.
+      seen_at_one_iso: those that they determine there alone, not how they go with ISO.
     """
 
     law: CameraLaw
@@ -57,6 +60,32 @@ class LawEstimate:
     pixels: int
     log_likelihood: float
     warnings: tuple[str, ...]
+    unseen: frozenset[str] = frozenset()
+    seen_at_one_iso: frozenset[str] = frozenset()
+
+    def completed_by(self, other: Callable[[float], CameraLaw]) -> CameraLaw:
+        """The law, with another's numbers for what captures do not determine.
+
+        Args:
+          other: makes a law for all channels of an ISO: near it, it should be right. It is the
+            middle of the captures' ISOs.
+
+        Returns:
+          CameraLaw: a beta that is unseen is the other's, one that is seen at one ISO the other's
+          times what it takes to be right there.
+        """
+        if not self.unseen | self.seen_at_one_iso:
+            return self.law
+        iso = float(np.sqrt(np.prod(self.law.iso_range)))
+        whole = other(iso)
+        betas = {}
+        for name, own, there in zip(("beta1", "beta2"), self.law(iso), whole(iso), strict=True):
+            scale = own / there if name in self.seen_at_one_iso else 1.0
+            is_own = name not in self.unseen | self.seen_at_one_iso
+            betas[name] = getattr(self.law if is_own else whole, name)
+            if not is_own:
+                betas[name] = tuple(scale * number for number in betas[name])
+        return replace(self.law, **betas, origin=f"{self.law.origin}, completed by other cameras'")
 
     def __str__(self) -> str:
         numbers = [*self.law.beta1, *self.law.beta2]
@@ -121,12 +150,15 @@ def fit_law(sums_by_iso: dict[float, np.ndarray], camera: str = "") -> LawEstima
     )
     information = bins.information(numbers)
     errors = _standard_errors(information, np.eye(5))
+    unclear = _Unclear(bins, isos, numbers, information, errors)
     return LawEstimate(
         law,
         errors,
         int(bins.counts.sum()),
         -bins.nll(numbers)[0] - 0.5 * np.log(2 * np.pi) * bins.counts.sum(),
-        tuple(_warnings(bins, isos, numbers, information, errors)),
+        tuple(unclear.warnings()),
+        frozenset(unclear.unseen()),
+        frozenset(unclear.seen_at_one_iso()),
     )
 
 
@@ -245,44 +277,72 @@ def _standard_errors(information: np.ndarray, directions: np.ndarray) -> np.ndar
 _WITHIN = "within its standard error"
 
 
-def _warnings(bins: _Bins, isos, numbers, information, errors):
-    if len(isos) == 1:
-        yield (
-            f"captures at ISO {isos[0]:g} alone: beta1 = p g and beta2 = r g^2 are right there and "
-            "a guess elsewhere"
-        )
-    elif len(isos) == 2:
-        yield (
-            f"captures at ISO {isos[0]:g} and {isos[1]:g} alone: of beta2, r and t are fitted, s "
-            "is taken as 0; a third ISO would tell"
-        )
-    gain, none = isos / 100, np.zeros_like(isos)
-    directions = {
-        "beta1": np.stack([gain, none + 1, none, none, none], axis=-1),
-        "beta2": np.stack([none, none, gain**2, gain, none + 1], axis=-1),
-    }
-    is_seen = {
-        name: (rows @ numbers > SEEN_ERRORS * _standard_errors(information, rows)).any()
-        for name, rows in directions.items()
-    }
-    for name, part in (("beta1", slice(None, 2)), ("beta2", slice(2, None))):
-        is_unclear = (numbers[part] <= errors[part]) & np.isfinite(errors[part])
-        if is_seen[name] and is_unclear.all():
+class _Unclear:
+    """What a camera's captures do not determine."""
+
+    def __init__(self, bins: _Bins, isos, numbers, information, errors):
+        self._bins, self._isos, self._numbers, self._errors = bins, isos, numbers, errors
+        gain, none = isos / 100, np.zeros_like(isos)
+        directions = {
+            "beta1": np.stack([gain, none + 1, none, none, none], axis=-1),
+            "beta2": np.stack([none, none, gain**2, gain, none + 1], axis=-1),
+        }
+        self._is_found = {
+            name: (rows @ numbers > SEEN_ERRORS * _standard_errors(information, rows)).any()
+            for name, rows in directions.items()
+        }
+        self._read_noise = bins.terms[:, 2:] @ numbers[2:] / (bins.terms @ numbers)
+
+    def unseen(self):
+        """The betas of which captures tell nothing."""
+        if not self._is_found["beta1"]:
+            yield "beta1"
+        if not self._is_found["beta2"] or self._read_noise.max() < DARK_SHARE:
+            yield "beta2"
+
+    def seen_at_one_iso(self):
+        """The betas that captures tell, but not how they go with ISO."""
+        for name in {"beta1", "beta2"} - {*self.unseen()}:
+            if len(self._isos) == 1 or self._could_all_be_0(name):
+                yield name
+
+    def _could_all_be_0(self, name: str) -> bool:
+        part = slice(None, 2) if name == "beta1" else slice(2, None)
+        numbers, errors = self._numbers[part], self._errors[part]
+        is_unclear = (numbers <= errors) & np.isfinite(errors)
+        return bool(self._is_found[name] and is_unclear.all())
+
+    def warnings(self):
+        """As sentences."""
+        isos = self._isos
+        if len(isos) == 1:
             yield (
-                f"captures at ISO {isos[0]:g} to {isos[-1]:g} do not tell how {name} goes with "
-                "ISO: each of its terms could be 0"
+                f"captures at ISO {isos[0]:g} alone: beta1 = p g and beta2 = r g^2 are right there "
+                "and a guess elsewhere"
             )
-    if not is_seen["beta1"]:
-        yield (
-            f"no bright pixels: the clean values, up to {bins.clean.max():.3g}, do not determine "
-            "beta1"
-        )
-    read_noise = bins.terms[:, 2:] @ numbers[2:] / (bins.terms @ numbers)
-    if not is_seen["beta2"] or read_noise.max() < DARK_SHARE:
-        yield (
-            f"no dark pixels: at the darkest, of clean value {bins.clean.min():.3g}, read noise is "
-            f"{read_noise.max():.1%} of the variance at most; beta2 is an extrapolation"
-        )
-    for term, number, error in zip(TERMS, numbers, errors, strict=True):
-        if np.isfinite(error) and number <= error:
-            yield f"{term} = {number:.3g} +- {error:.2g}: 0 {_WITHIN}"
+        elif len(isos) == 2:
+            yield (
+                f"captures at ISO {isos[0]:g} and {isos[1]:g} alone: of beta2, r and t are fitted, "
+                "s is taken as 0; a third ISO would tell"
+            )
+        for name in ("beta1", "beta2"):
+            if self._could_all_be_0(name):
+                yield (
+                    f"captures at ISO {isos[0]:g} to {isos[-1]:g} do not tell how {name} goes with "
+                    "ISO: each of its terms could be 0"
+                )
+        unseen = {*self.unseen()}
+        clean = self._bins.clean
+        if "beta1" in unseen:
+            yield (
+                f"no bright pixels: the clean values, up to {clean.max():.3g}, do not determine "
+                "beta1"
+            )
+        if "beta2" in unseen:
+            yield (
+                f"no dark pixels: at the darkest, of clean value {clean.min():.3g}, read noise is "
+                f"{self._read_noise.max():.1%} of the variance at most; beta2 is an extrapolation"
+            )
+        for term, number, error in zip(TERMS, self._numbers, self._errors, strict=True):
+            if np.isfinite(error) and number <= error:
+                yield f"{term} = {number:.3g} +- {error:.2g}: 0 {_WITHIN}"

@@ -3,8 +3,8 @@
 A flow depends on the camera through its laws alone: psi of the gain (CAM), beta and u of an `N`,
 the law of an `L`. So a flow of the new camera alone has all values of the trained one but a row of
 its own in each of their variables, and training that row leaves everything else as it is. The row
-starts at the mean of the known cameras' rows: at its initial value it would be as far off as the
-known ones have moved together.
+starts at a law that is given, or at the mean of the known cameras' rows: at its initial value it
+would be as far off as the known ones have moved together.
 
 Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, the closing discussion of camera-specific
 parameters.
@@ -111,6 +111,86 @@ def with_camera_of(flow: NoiseFlow, alone: NoiseFlow) -> NoiseFlow:
     return joined
 
 
+def takes_law(flow: NoiseModel) -> bool:
+    """Whether a camera can be added by its law: an L, and behind it no camera and no ISO."""
+    if not isinstance(flow, NoiseFlow) or not flow.has_laws or not camera_variables(flow):
+        return False
+    first, *steps = flow.layers.values()
+    return isinstance(first, SignalDependent) and not any(step.conditions for step in steps)
+
+
+def flow_of_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = None) -> NoiseFlow:
+    """A flow of a new camera alone, by its law.
+
+    Args:
+      flow, law, camera: as for `with_camera_law`.
+
+    Returns:
+      A NoiseFlow like that of `flow_of_new_camera`, whose `camera_variables` are the law, divided
+      by the variance of what the steps make of N(0, I).
+
+    Raises:
+      ValueError: as `with_camera_law`.
+    """
+    if not takes_law(flow):
+        raise ValueError(
+            "expected a flow of cameras that begins with L and goes on with layers that need no "
+            f"ISO and no camera (L, L-Ax4, L-Ax8), received {flow}."
+        )
+    camera = camera or law.camera
+    if not camera:
+        raise ValueError("expected a camera's name, of the law or as `camera`, received none.")
+    alone = flow_of_new_camera(flow, camera)
+    is_by_channel = flow.layers["signal_dependent"].channels is not None
+    law = replace(law, camera=camera)
+    alone.start_at_laws([law if is_by_channel else law.in_channels(1)])
+    variance = _variance_of_steps(flow)
+    for part in _laws(alone):
+        if isinstance(part, PolynomialLaw):
+            part.log_coefficients.assign_sub(
+                tf.broadcast_to(tf.math.log(variance), part.log_coefficients.shape)
+            )
+    return alone
+
+
+def mean_law(flow: NoiseFlow, iso: float) -> CameraLaw:
+    """A law like those of a flow's cameras: what to expect of one more.
+
+    Args:
+      flow: one that `takes_law`.
+      iso: where beta1 and beta2 are the cameras' geometric means. Elsewhere each of their terms has
+        the share that it has of the cameras' at this ISO, on average: a term that some cameras lack
+        counts as the others have it.
+
+    Returns:
+      CameraLaw, for all channels.
+    """
+    layer = flow.layers["signal_dependent"]
+    log_variance = np.mean(np.log(_variance_of_steps(flow)))
+    betas = []
+    for law in (layer.log_beta1, layer.log_beta2):
+        (part,) = (p for p in (law, *law.submodules) if isinstance(p, PolynomialLaw))
+        # [M, T], or [M, T, C] as [M C, T].
+        logs = np.moveaxis(part.log_coefficients.numpy().astype(np.float64), 1, -1)
+        powers = (iso / 100) ** np.array(part.powers)
+        terms = np.exp(logs.reshape(-1, len(powers))) * powers
+        beta = terms.sum(axis=1)
+        shares = (terms / beta[:, None]).mean(axis=0)
+        betas.append(np.exp(np.log(beta).mean() + log_variance) * shares / powers)
+    return CameraLaw(*betas, origin=f"mean of {', '.join(flow.cameras)}")
+
+
+def _variance_of_steps(flow: NoiseFlow) -> np.ndarray:
+    """Of what the steps make of N(0, I): a number, [C] where the law is by channel."""
+    first, *steps = flow.layers.values()
+    channels = 4 if flow.channels == 1 else flow.channels
+    sample = tf.random.stateless_normal([*SAMPLES, channels], seed=(0, 1), dtype=flow.dtype)
+    for step in reversed(steps):
+        sample = step.forward(sample)
+    axis = None if first.channels is None else [0, 1, 2]
+    return tf.reduce_mean(sample**2, axis=axis).numpy()
+
+
 def with_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = None) -> NoiseFlow:
     """A trained flow that knows one more camera, by its law alone.
 
@@ -137,31 +217,7 @@ def with_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = None) 
       ValueError: a flow of another kind, or that knows the camera already; no name; a law of
         channels that do not fit.
     """
-    layers = list(flow.layers.values()) if isinstance(flow, NoiseFlow) and flow.has_laws else []
-    steps = layers[1:]
-    begins_with_law = layers and isinstance(layers[0], SignalDependent)
-    if not begins_with_law or any(s.conditions for s in steps) or not camera_variables(flow):
-        raise ValueError(
-            "expected a flow of cameras that begins with L and goes on with layers that need no "
-            f"ISO and no camera (L, L-Ax4, L-Ax8), received {flow}."
-        )
-    camera = camera or law.camera
-    if not camera:
-        raise ValueError("expected a camera's name, of the law or as `camera`, received none.")
-    alone = flow_of_new_camera(flow, camera)
-    is_by_channel = layers[0].channels is not None
-    law = replace(law, camera=camera)
-    alone.start_at_laws([law if is_by_channel else law.in_channels(1)])
-    channels = 4 if flow.channels == 1 else flow.channels
-    sample = tf.random.stateless_normal([*SAMPLES, channels], seed=(0, 1), dtype=flow.dtype)
-    for step in reversed(steps):
-        sample = step.forward(sample)
-    variance = tf.reduce_mean(sample**2, axis=[0, 1, 2] if is_by_channel else None)
-    for part in _laws(alone):
-        if isinstance(part, PolynomialLaw):
-            part.log_coefficients.assign_sub(
-                tf.broadcast_to(tf.math.log(variance), part.log_coefficients.shape)
-            )
+    alone = flow_of_camera_law(flow, law, camera)
     joined = with_camera_of(flow, alone)
     joined.licence, joined.origin = flow.licence, flow.origin
     return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from dataclasses import asdict, replace
@@ -12,6 +13,7 @@ from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps
 from tfp_noiseflow.conditions.conditions import Iso
+from tfp_noiseflow.laws import fit_camera_laws
 from tfp_noiseflow.models.model_directory import (
     load_baselines,
     load_model,
@@ -21,8 +23,11 @@ from tfp_noiseflow.models.model_directory import (
 )
 from tfp_noiseflow.models.new_camera import (
     camera_variables,
+    flow_of_camera_law,
     flow_of_new_camera,
     levels_of_cameras,
+    mean_law,
+    takes_law,
     with_camera_of,
 )
 from tfp_noiseflow.models.noise_flow import NoiseFlow
@@ -47,6 +52,11 @@ def finetune_camera(
     verbose: int = 1,
 ) -> NoiseFlow:
     """Adds a camera to a trained flow and trains that camera's parameters alone.
+
+    A flow that takes a camera's law (L, L-Ax4, L-Ax8) starts at the law fitted to the captures
+    (`fit_camera_laws`, which warns of what they do not determine). A beta that they determine at
+    one ISO alone goes on from there as the known cameras' do on average; one that they do not
+    determine is the known cameras' mean. Other flows start at the mean of the known cameras' rows.
 
     Of the flow everything else stays bit-identical. Writes a model directory like
     `train_noise_model`: config.json, the checkpoint and baselines.json, to whose recalibrated NLF
@@ -76,6 +86,11 @@ def finetune_camera(
     alone = flow_of_new_camera(flow, camera)
     captures = _of_camera(captures, camera)
     _warn_of_untrained(alone, captures, camera)
+    alone.known.check_captures(captures)
+    if takes_law(flow):
+        estimate = fit_camera_laws(captures)[camera]
+        law = estimate.completed_by(functools.partial(mean_law, flow))
+        alone = flow_of_camera_law(flow, law)
     validation = captures
     if validation_captures is not None:
         validation = _of_camera(validation_captures, camera)
