@@ -12,10 +12,9 @@ from tfp_noiseflow.simulation.sensor import (
     STEP,
     SensorProcess,
     draw_codes,
-    draw_tukey_lambda,
-    tukey_lambda_variance,
 )
 from tfp_noiseflow.simulation.simulate_captures import PROCESSES, make_process, simulate_captures
+from tfp_noiseflow.simulation.tukey_lambda import draw_tukey_lambda, tukey_lambda_variance
 
 SENSOR = SensorProcess()
 COMBINATIONS = [
