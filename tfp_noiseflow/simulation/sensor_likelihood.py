@@ -132,15 +132,15 @@ class SensorLikelihood:
         table = first[order] // MEANS_AT_ONCE
         for pixels in np.split(order, np.flatnonzero(np.diff(table)) + 1):
             start = first[pixels[0]] // MEANS_AT_ONCE * MEANS_AT_ONCE
-            tables, lowest = self._tables(start)
+            kinds, kind = np.unique(ends[pixels], return_inverse=True)
+            tables, lowest = self._tables(start, kinds)
             size = tables.shape[-1]
-            for some in np.split(
-                pixels, np.arange(PIXELS_PER_GATHER, len(pixels), PIXELS_PER_GATHER)
-            ):
+            for part in range(0, len(pixels), PIXELS_PER_GATHER):
+                some = pixels[part : part + PIXELS_PER_GATHER]
                 column = codes[some] * self._density - lowest
                 is_inside = (column >= points[-1]) & (column - points[0] < size)
                 column = np.where(is_inside, column, points[-1])[:, None] - points
-                row = ends[some] * tables.shape[1] + first[some] - start
+                row = kind[part : part + len(some)] * tables.shape[1] + first[some] - start
                 value = np.zeros(column.shape)
                 for point in range(POINTS):
                     index = column + ((row + point) * size)[:, None]
@@ -151,14 +151,15 @@ class SensorLikelihood:
             result[pixel] = self._direct(codes[pixel], electrons[pixel], points / self._density)
         return result
 
-    def _tables(self, start):
+    def _tables(self, start, kinds):
         """log P at consecutive means, on a lattice of code minus offset.
 
         Args:
           start: position of the first mean.
+          kinds: which tables.
 
         Returns:
-          [3, means, size]: the bin of a code, everything up to its upper edge (black), everything
+          [kinds, means, size]: of the bin of a code, of all up to its upper edge (black), of all
           from its lower edge on (white); NaN where P is too small. And the lattice point of the
           first column.
         """
@@ -170,19 +171,28 @@ class SensorLikelihood:
         steps = 2 ** int(np.ceil(np.log2(2 * half)))
         size = steps * self._density
         lowest = (middle - steps // 2) * self._density
-        frequency = 2 * np.pi / steps * np.arange(size // 2 + 1)
-        phase = self.electron * frequency
-        mean = mean[:, None]
-        transform = np.exp(mean * (np.cos(phase) - 1) - 1j * mean * np.sin(phase))
-        transform *= self._read_noise_transform(steps) * np.exp(
-            1j * (frequency * (lowest / self._density))
+        read_noise = self._read_noise_transform(steps)
+        frequency = 2 * np.pi / steps * np.arange(len(read_noise))
+        decay = np.cos(self.electron * frequency) - 1
+        # Frequencies beyond the last that matters are zeros, which `irfft` fills in.
+        matters = np.abs(read_noise) * np.exp(mean[0] * decay) > 1e-18
+        used = slice(np.flatnonzero(matters)[-1] + 1)
+        frequency, decay, mean = frequency[used], decay[used], mean[:, None]
+        shift = (lowest / self._density) * frequency
+        transform = read_noise[used] * np.exp(
+            mean * decay + 1j * (shift - mean * np.sin(self.electron * frequency))
         )
         bins = fft.irfft(transform, size, axis=-1).reshape(len(mean), steps, self._density)
-        tables = np.stack(
-            [bins, np.cumsum(bins, axis=1), np.cumsum(bins[:, ::-1], axis=1)[:, ::-1]]
-        )
-        tables[tables < LEAST_TRANSFORMED] = np.nan
-        return np.log(tables, out=tables).reshape(3, len(mean), size), lowest
+        tables = np.full((len(kinds), len(mean), size), np.nan)
+        for table, kind in zip(tables, kinds, strict=True):
+            probability = bins
+            if kind == _BLACK:
+                probability = np.cumsum(bins, axis=1)
+            elif kind == _WHITE:
+                probability = np.cumsum(bins[:, ::-1], axis=1)[:, ::-1]
+            probability = probability.reshape(table.shape)
+            np.log(probability, out=table, where=probability >= LEAST_TRANSFORMED)
+        return tables, lowest
 
     def _read_noise_transform(self, steps):
         """Of the read noise's probability of a bin, by the bin's middle."""

@@ -63,15 +63,17 @@ class TukeyLambdaIntervals:
       ValueError: another shape.
     """
 
-    # Up to 1e8 standard deviations. 1200 cubics in each unit of arsinh(x) leave 1e-12 of y.
-    _FARTHEST = math.asinh(1e8)
+    # 1200 cubics in each unit of arsinh(x) leave 1e-12 of y.
     _SPACING = 1.0 / 1200.0
 
     def __init__(self, shape: float):
         if not -0.5 < shape < 0:
             raise ValueError(f"expected a shape in (-1/2, 0), received {shape}.")
         power, deviation = -shape, math.sqrt(tukey_lambda_variance(shape))
-        grid = np.arange(0.0, self._FARTHEST + 2 * self._SPACING, self._SPACING)
+        # The grid ends at 1e8 standard deviations, or before the tail is too small for float64.
+        log_end = min(math.log(1e8), 600 * power - math.log(power * deviation))
+        self._farthest = math.asinh(math.exp(log_end))
+        grid = np.arange(0.0, self._farthest + 2 * self._SPACING, self._SPACING)
         x = np.sinh(grid)
         # x(y) grows faster than a line, and this start lies above the root: no step overshoots.
         y = np.log(power * deviation * x + 2.0**power) / power
@@ -103,7 +105,7 @@ class TukeyLambdaIntervals:
         Returns:
           The same shape, float64, relative error below 1e-11.
         """
-        position = np.minimum(np.arcsinh(x), self._FARTHEST) / self._SPACING
+        position = np.minimum(np.arcsinh(x), self._farthest) / self._SPACING
         cell = position.astype(np.int64)
         position -= cell
         c0, c1, c2, c3 = (cubic.take(cell) for cubic in self._cubics)
