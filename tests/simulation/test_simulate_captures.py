@@ -7,13 +7,10 @@ from tfp_noiseflow.captures.capture_file import read_captures
 from tfp_noiseflow.simulation.photographs import SPLITS, scenes
 from tfp_noiseflow.simulation.sensor import (
     QUANTIZATION_VARIANCE,
-    READ_NOISE_LAMBDA,
     ROW_SHARE,
     STEP,
     SensorProcess,
     draw_codes,
-    draw_tukey_lambda,
-    tukey_lambda_variance,
 )
 from tfp_noiseflow.simulation.simulate_captures import PROCESSES, make_process, simulate_captures
 
@@ -79,23 +76,6 @@ def test_sensor_variance_follows_the_law(camera, iso):
         # (2048 with 5 % of it) 0.1 %. Rounding to codes of half the noise's size adds below 0.5 %.
         assert noise.var() == pytest.approx(variance, rel=0.03), f"at level {level:.4f}"
         assert abs(noise.mean()) < 5 * np.sqrt(variance / 65536 + ROW_SHARE * beta2 / 2048)
-
-
-def test_tukey_lambda_has_its_variance_kurtosis_and_distribution():
-    variance, kurtosis = (
-        float(value) for value in stats.tukeylambda.stats(READ_NOISE_LAMBDA, moments="vk")
-    )
-    assert tukey_lambda_variance(READ_NOISE_LAMBDA) == pytest.approx(variance, rel=1e-9)
-    draw = draw_tukey_lambda(READ_NOISE_LAMBDA, (4_000_000,), np.random.default_rng(0))
-    # The eighth standardised moment is 4.3e4: kurtosis from 4e6 draws is known to 0.10, the
-    # variance to sqrt((kurtosis + 2) / 4e6) = 0.0012.
-    assert draw.var() == pytest.approx(1.0, abs=0.006)
-    assert stats.kurtosis(draw) == pytest.approx(kurtosis, abs=0.5)
-    assert kurtosis == pytest.approx(3.79, abs=0.01)
-    distribution = stats.tukeylambda(READ_NOISE_LAMBDA, scale=variance**-0.5)
-    distance = stats.kstest(draw[:20_000], distribution.cdf).statistic
-    # 1.95 / sqrt(n) is exceeded once in a thousand.
-    assert distance < 1.95 / np.sqrt(20_000)
 
 
 def test_rows_of_the_mosaic_share_their_row_noise():

@@ -87,6 +87,7 @@ def test_the_mean_law_is_between_the_cameras_and_has_their_variance(tmp_path):
     np.testing.assert_allclose(mean.beta1, expected * np.array([7 / 9, 2 / 9]), rtol=0.016)
 
 
+@pytest.mark.slow  # Two trainings.
 def test_all_five_numbers_are_trained_and_the_known_cameras_stay(tmp_path):
     captures = write(tmp_path / "new.h5")
     (tmp_path / "start").mkdir()
