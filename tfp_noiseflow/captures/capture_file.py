@@ -76,6 +76,7 @@ class CaptureWriter:
     Args:
       path: where the file goes.
       description, origin, licence: free text, stored as attributes.
+      process: the name of the process that simulated the captures, where one did.
       black_level, white_level, quantization_step: scalars, in the units of `noisy`.
       compression: None, "gzip" or "lzf", as h5py takes it.
 
@@ -91,6 +92,7 @@ class CaptureWriter:
         description: str = "",
         origin: str = "",
         licence: str = "",
+        process: str = "",
         black_level: float = 0.0,
         white_level: float = 1.0,
         quantization_step: float = 0.0,
@@ -106,6 +108,7 @@ class CaptureWriter:
             "description": description,
             "origin": origin,
             "licence": licence,
+            **({"process": process} if process else {}),
         }
         self._context = contextlib.ExitStack()
         self._file = None
@@ -292,6 +295,7 @@ class Captures:
       black_level, white_level, quantization_step: [N] float64, in the units of the file.
       has_repeat: there is a second noisy image of each clean one.
       description, origin, licence: free text.
+      process: the name of the process that simulated them; "": not known, or none did.
     """
 
     def __init__(
@@ -330,6 +334,7 @@ class Captures:
         self.description = str(self._attribute("description", ""))
         self.origin = str(self._attribute("origin", ""))
         self.licence = str(self._attribute("licence", ""))
+        self.process = str(self._attribute("process", ""))
         self._rows = np.arange(count)  # Where the captures stand in the file.
         self._name_conditions()
         self._check_values()
@@ -370,16 +375,20 @@ class Captures:
         other._dequantises = dequantises
         return other
 
+    @property
+    def relative_steps(self) -> np.ndarray:
+        """[N], the distance of codes as a fraction of full scale; 0: continuous."""
+        return self.quantization_step / (self.white_level - self.black_level)
+
     def code_steps(self) -> dict[str, float]:
         """The distance of each camera's codes as a fraction of full scale, 1 / (white - black).
 
         Raises:
           ValueError: captures of a camera without a quantization step, or with several.
         """
-        steps = self.quantization_step / (self.white_level - self.black_level)
         by_camera = {}
         for camera in self.cameras:
-            found = np.unique(steps[self.camera == camera])
+            found = np.unique(self.relative_steps[self.camera == camera])
             if len(found) > 1 or not found[0] > 0:
                 raise ValueError(
                     f"{self.path}: expected one quantization step above 0 for all captures of "
@@ -488,7 +497,7 @@ class Captures:
 
     def _dequantised(self, name: str, index: np.ndarray, seed) -> np.ndarray:
         values = self._normalised(name, index)
-        steps = self.quantization_step[index] / (self.white_level[index] - self.black_level[index])
+        steps = self.relative_steps[index]
         key = np.zeros(2, np.uint64)
         key[: np.size(seed)] = np.atleast_1d(seed)
         for value, step, capture in zip(values, steps, self._rows[index], strict=True):

@@ -31,6 +31,7 @@ def negative_log_likelihood(
     known_by(model).check_captures(captures)
     compute = compile_negative_log_likelihood(model, captures.image_shape)
     blocks = []
+    captures = captures.dequantised(dequantises(model))
     for block in captures.blocks(batch_size, seed=seed):
         camera = known_by(model).indices(block.camera)
         inputs = (block.noise, block.clean, block.iso, camera)
@@ -66,6 +67,11 @@ def noise_distribution(model, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tenso
 def known_by(model) -> Known:
     """What a model knows; of one that does not say, only its call is needed, and it serves any."""
     return getattr(model, "known", Known())
+
+
+def dequantises(model) -> bool:
+    """Whether a model takes quantised noise dequantised, as a density of continuous values does."""
+    return getattr(model, "dequantises", True)
 
 
 def mean_and_standard_error(values: np.ndarray) -> tuple[float, float | None]:

@@ -14,6 +14,7 @@ from tfp_noiseflow.evaluation import histograms, likelihood
 from tfp_noiseflow.evaluation.report_content import KL_DRAWS, MODEL, Scores, report_content
 from tfp_noiseflow.evaluation.survey import Survey, survey_captures
 from tfp_noiseflow.models import CameraNLF
+from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 
 # Values of one image-shaped array in flight: 4 MiB a block of patches, 16 MiB a call of draws.
 BLOCK_VALUES = 1 << 20
@@ -140,7 +141,12 @@ def measure(
     survey = survey_captures(captures, batch_size, seed)
     sources = {name: Scores(survey) for name in ("real", "floor", *models)}
     drawers = {name: _Drawer(m, captures, survey, batch_size, seed) for name, m in models.items()}
+    stored = captures.dequantised(False)
+    takes_stored = not all(drawer.dequantises for drawer in drawers.values())
     for number, block in enumerate(captures.blocks(batch_size, seed=seed)):
+        noise_by_kind = {True: block.noise}
+        if takes_stored:
+            noise_by_kind[False] = stored.read(block.index[0], block.index[-1] + 1).noise
         group = survey.group[block.index]
         chosen = survey.is_in_kl_paper[block.index]
 
@@ -153,13 +159,15 @@ def measure(
         if captures.has_repeat:
             add("floor", block.noise_repeat, _counts(block.noise_repeat, group, survey))
         for name, drawer in drawers.items():
-            sources[name].nll.append(_finite_nll(name, drawer, block))
+            noise = noise_by_kind[drawer.dequantises]
+            sources[name].nll.append(_finite_nll(name, drawer, block, noise))
             add(name, *drawer.draw(block.clean, block.iso, block.camera, group, number))
         if on_progress is not None:
             on_progress(int(block.index[-1]) + 1, len(captures))
 
+    truth = true_negative_log_likelihood(captures)
     return Measurement(
-        report=report_content(captures, survey, sources, models, reasons, seed),
+        report=report_content(captures, survey, sources, models, reasons, truth, seed),
         conditions=survey.conditions,
         edges=np.stack([histograms.kl_edges(sd) for sd in survey.standard_deviation]),
         counts={name: sources[name].counts for name in ("real", *models)},
@@ -202,20 +210,26 @@ class _Drawer:
     def __init__(self, model, captures: Captures, survey: Survey, batch_size: int, seed: int):
         self._known = likelihood.known_by(model)
         self._seed = seed
+        self.dequantises = likelihood.dequantises(model)
         self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
         batch_values = min(batch_size, len(captures)) * int(np.prod(captures.image_shape))
         # A divisor of the draws, so that one compiled function serves all calls.
         self._draws_per_call = max(
             draws for draws in (1, 2, 4, 8, 16) if draws == 1 or draws * batch_values <= DRAW_VALUES
         )
+        # By group: where the model draws codes they are dequantised as the captured ones are.
+        steps = np.zeros(len(survey.conditions))
+        if not self.dequantises:
+            steps[survey.group] = captures.relative_steps
         self._draw = _compile_draw(
-            model, captures.image_shape, survey.standard_deviation, self._draws_per_call
+            model, captures.image_shape, survey.standard_deviation, steps, self._draws_per_call
         )
 
-    def nll(self, block) -> np.ndarray:
+    def nll(self, block, noise: np.ndarray) -> np.ndarray:
+        """[n], of the block's captures with their noise as the model takes it."""
         camera = self._known.indices(block.camera)
         return self._nll(
-            *map(tf.constant, (block.noise, block.clean, block.iso, camera))
+            *map(tf.constant, (noise, block.clean, block.iso, camera))
         ).numpy().astype(np.float64)  # fmt: skip
 
     def draw(self, clean, iso, names, group, block_number: int, calls: int | None = None):
@@ -231,13 +245,16 @@ class _Drawer:
         return first, counts
 
 
-def _compile_draw(model, image_shape, standard_deviation, draws: int) -> Callable:
+def _compile_draw(model, image_shape, standard_deviation, steps, draws: int) -> Callable:
     deviation = tf.constant(standard_deviation, tf.float32)
 
     @tf.function
     def draw(clean, iso, camera, group, seed):
         distribution = likelihood.noise_distribution(model, clean, iso, camera)
         noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)
+        if steps.any():
+            within = tf.random.stateless_uniform(tf.shape(noise), seed + 1, -0.5, 0.5)
+            noise += tf.gather(tf.constant(steps, tf.float32), group)[:, None, None, None] * within
         return noise[0], histograms.pooled_counts(noise, group, deviation)
 
     indices = tf.TensorSpec([None], tf.int32)
@@ -257,8 +274,8 @@ def _counts(noise, group, survey) -> np.ndarray:
     ).numpy()
 
 
-def _finite_nll(name: str, drawer: _Drawer, block) -> np.ndarray:
-    nll = drawer.nll(block)
+def _finite_nll(name: str, drawer: _Drawer, block, noise: np.ndarray) -> np.ndarray:
+    nll = drawer.nll(block, noise)
     if not np.all(np.isfinite(nll)):
         bad = block.index[~np.isfinite(nll)]
         raise ValueError(

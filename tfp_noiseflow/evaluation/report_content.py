@@ -44,6 +44,7 @@ def report_content(
     sources: dict[str, Scores],
     models: dict,
     reasons: dict[str, str],
+    truth: np.ndarray | None,
     seed: int,
 ) -> dict:
     """What `evaluate` returns.
@@ -53,6 +54,7 @@ def report_content(
       sources: "real", "floor" and the models' names.
       models: those that were compared.
       reasons: why others were not.
+      truth: [N], the NLL of the captures under what simulated them, where that is known.
       seed: of the dequantisation and of the draws.
     """
     nll = {name: np.concatenate(sources[name].nll) for name in models}
@@ -108,7 +110,7 @@ def report_content(
             if name != MODEL
         ],
         "by_camera_iso": by_camera_iso,
-        "floor": _floor(captures, survey, sources, kl, patches),
+        "floor": _floor(captures, survey, sources, kl, truth),
         "correlations": {
             name: _correlations(sources[name].statistics) for name in ("real", *models)
         },
@@ -148,24 +150,28 @@ def _describe(captures, survey) -> dict:
     }
 
 
-def _floor(captures, survey, sources, kl, patches) -> dict:
-    if not captures.has_repeat:
-        return {"kl": None, "kl_paper": None, "by_camera_iso": [], "reason": NO_REPEAT}
-    kl_paper_by_group = sources["floor"].kl_paper_by_group()
-    return {
-        "kl": float(kl["floor"].mean()),
-        "kl_paper": float(np.concatenate(sources["floor"].kl_paper).mean()),
-        "by_camera_iso": [
-            {
-                "camera": camera,
-                "iso": iso,
-                "kl": float(kl["floor"][g]),
-                "kl_paper": float(kl_paper_by_group[g]),
-                "patches": int(patches[g]),
-            }
-            for g, (camera, iso) in enumerate(survey.conditions)
-        ],
-    }
+def _floor(captures, survey, sources, kl, truth) -> dict:
+    """What a perfect model would have: its NLL where that is known, KL of a second draw."""
+    patches = np.bincount(survey.group)
+    mean, standard_error = (
+        (None, None) if truth is None else likelihood.mean_and_standard_error(truth)
+    )
+    floor = {"nll": mean, "nll_standard_error": standard_error, "kl": None, "kl_paper": None}
+    columns = {}
+    if truth is not None:
+        columns["nll"] = np.bincount(survey.group, truth) / patches
+    if captures.has_repeat:
+        floor["kl"] = float(kl["floor"].mean())
+        floor["kl_paper"] = float(np.concatenate(sources["floor"].kl_paper).mean())
+        columns["kl"], columns["kl_paper"] = kl["floor"], sources["floor"].kl_paper_by_group()
+    else:
+        floor["reason"] = NO_REPEAT
+    rows = [
+        {"camera": camera, "iso": iso, "patches": int(patches[g])}
+        | {name: float(column[g]) for name, column in columns.items()}
+        for g, (camera, iso) in enumerate(survey.conditions)
+    ]
+    return {**floor, "by_camera_iso": rows if columns else []}
 
 
 def _correlations(statistics: NoiseStatistics) -> dict:

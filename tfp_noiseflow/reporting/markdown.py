@@ -5,6 +5,8 @@ from __future__ import annotations
 from tfp_noiseflow.evaluation.report_content import MODEL
 from tfp_noiseflow.reporting.plots.looks import evaluated_name, label
 
+FLOOR = "truth (floor)"
+
 CAPTIONS = {
     "patches.png": (
         "Patches: clean, captured noise, sampled noise",
@@ -69,27 +71,36 @@ def models_table(report: dict) -> str:
     """
     models = report["models"].items()
     compared = [(name, entry) for name, entry in models if entry["nll"] is not None]
+    floor = report["floor"]
+    truth = floor.get("nll")
     rows = [
         [
             _label(name, report),
             f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
+            *([f"{entry['nll'] - truth:.4f}"] if truth is not None else []),
             f"{entry['kl']:.4f}",
             f"{entry['kl_paper']:.4f}",
             str(entry["parameters"]),
         ]
         for name, entry in sorted(compared, key=lambda item: item[1]["nll"])
     ]
-    floor = report["floor"]
-    if floor["kl"] is not None:
-        rows.append(["truth (floor)", "", f"{floor['kl']:.4f}", f"{floor['kl_paper']:.4f}", ""])
+    if truth is not None or floor["kl"] is not None:
+        nll = [""]
+        if truth is not None:
+            nll = [f"{truth:.4f}" + _plus_minus(floor["nll_standard_error"]), "0"]
+        kl = ["", ""]
+        if floor["kl"] is not None:
+            kl = [f"{floor[name]:.4f}" for name in ("kl", "kl_paper")]
+        rows.append([FLOOR, *nll, *kl, ""])
     remarks = [
         f"{_label(name, report)}: not compared, {entry['reason']}."
         for name, entry in models
         if entry["nll"] is None
     ]
     if floor["kl"] is None:
-        remarks.append(f"truth (floor): not known, {floor['reason']}.")
-    table = _table(["model", "NLL, nats/dim", "kl", "kl_paper", "parameters"], rows)
+        remarks.append(f"{FLOOR}: not known of kl, {floor['reason']}.")
+    distance = ["above the truth"] if truth is not None else []
+    table = _table(["model", "NLL, nats/dim", *distance, "kl", "kl_paper", "parameters"], rows)
     return "\n\n".join([table, *remarks])
 
 
@@ -159,9 +170,15 @@ def _definitions(report: dict) -> str:
         "mean over every 5th patch of each camera and ISO, nats. No KL divergence, and a perfect "
         "model does not score 0.",
     ]
+    if report["floor"].get("nll") is not None:
+        lines.append(
+            "- **above the truth**: NLL minus that of the process that simulated the captures, of "
+            "the codes that it stored. A model of dequantised values cannot come nearer than codes "
+            "and clipping let it: some of what it gives probability to is never stored."
+        )
     if report["floor"]["kl"] is not None:
         lines.append(
-            "- **truth (floor)**: what a perfect model would score: a second real draw in the "
+            f"- **{FLOOR}**: what a perfect model would score: a second real draw in the "
             "model's place. It has one draw a pixel where models have "
             f"{report['draws_per_pixel']} for `kl`, so a perfect model may score a little below it "
             "there."
@@ -265,7 +282,7 @@ def _by_camera_iso_table(report: dict) -> str:
     floors = {(row["camera"], row["iso"]): row for row in report["floor"]["by_camera_iso"]}
     sections = []
     for key, title, digits in (("nll", "NLL", 4), ("kl", "kl", 4), ("kl_paper", "kl_paper", 4)):
-        has_floor = bool(floors) and key != "nll"
+        has_floor = any(key in row for row in floors.values())
         labels = [_label(name, report) for name in names]
         header = ["camera", "ISO", "patches", *labels, *["floor"] * has_floor]
         rows = []

@@ -82,6 +82,7 @@ class SensorProcess:
         phone's law says.
     """
 
+    name = "sensor"
     cameras = tuple(phone.name for phone in PHONES)
     black_level = BLACK_CODE
     white_level = WHITE_CODE

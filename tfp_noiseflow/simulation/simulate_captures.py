@@ -27,6 +27,7 @@ class Process(Protocol):
       cameras, iso_levels: of the captures; every pair of them is simulated.
       true_nlf, reported_nlf: [cameras, ISOs, 2] (beta1, beta2); None where there is none.
       black_level, white_level, quantization_step: of what `observe` gives.
+      name: by which `truth` knows the process again; none where nothing more is known of it.
       description: for the capture file. licence: of the noise, where it has one of its own.
     """
 
@@ -138,6 +139,7 @@ def simulate_captures(
         description=f"{source.description} Split: {split}; seed: {seed}.",
         origin=ORIGIN,
         licence=f"{LICENCE} {source.licence}".rstrip(),
+        process=getattr(source, "name", ""),
         black_level=source.black_level,
         white_level=source.white_level,
         quantization_step=source.quantization_step,
