@@ -26,6 +26,7 @@ class LikelihoodTrainer(tf_keras.Model):
     Args:
       noise_model: any noise model; training moves its variables.
       trained_variables: those of them that training moves; None: all that are trainable.
+      seed: of the draws of a model whose likelihood takes some: other ones each step.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class LikelihoodTrainer(tf_keras.Model):
         noise_model: NoiseModel,
         *,
         trained_variables: Sequence[tf.Variable] | None = None,
+        seed: int = 0,
     ):
         super().__init__(name="likelihood_trainer", dtype=noise_model.dtype.name)
         self.noise_model = noise_model
+        self._seed = seed
         self._trained = None
         if trained_variables is not None:
             self._trained = frozenset(variable.ref() for variable in trained_variables)
@@ -49,7 +52,7 @@ class LikelihoodTrainer(tf_keras.Model):
         super().compile(*args, **kwargs)
         self.optimizer.build(self.trainable_variables)
 
-    def call(self, captures: dict[str, tf.Tensor]) -> tf.Tensor:
+    def call(self, captures: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """[B], the NLL of each capture in nats per dimension."""
         dtype = self.noise_model.dtype
         noise = tf.cast(captures["noise"], dtype)
@@ -59,7 +62,10 @@ class LikelihoodTrainer(tf_keras.Model):
             camera=captures.get("camera"),
         )
         dimensions = tf.cast(tf.reduce_prod(tf.shape(noise)[-3:]), noise.dtype)
-        return -distribution.log_prob(noise) / dimensions
+        seed = None
+        if training:
+            seed = tf.stack([tf.constant(self._seed, tf.int64), self.optimizer.iterations])
+        return -distribution.log_prob(noise, seed=seed) / dimensions
 
     @property
     def trainable_weights(self):

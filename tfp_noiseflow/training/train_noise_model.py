@@ -132,7 +132,9 @@ def train_noise_model(
         write_baselines(model_dir, baselines)
     steps = epoch_steps(train_captures, schedule.batch_size)
     epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
-    trainer = LikelihoodTrainer(model, trained_variables=trained_variables)
+    trainer = LikelihoodTrainer(
+        model, trained_variables=trained_variables, seed=schedule.seed
+    )
     trainer.compile(schedule.optimizer(epochs * steps))
     checkpoints = Checkpoints(model_dir, trainer)
     first_epoch = checkpoints.restore()
