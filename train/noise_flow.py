@@ -14,7 +14,7 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.models import untrained_model
 from tfp_noiseflow.models.model_directory import read_config
-from tfp_noiseflow.training.law_start import start_at_fitted_laws
+from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
 
 FLAGS = flags.FLAGS
 
@@ -43,6 +43,15 @@ flags.DEFINE_multi_string(
     [],
     "NAME=VALUE, an option of nf.NoiseFlow, as often as there are options: hidden_channels=8, "
     "has_border_indicator=true. Values are JSON.",
+)
+flags.DEFINE_bool(
+    "stored",
+    False,
+    "Whether the model is of the codes that the captures store, clipped at black and white, not of "
+    "dequantised noise.",
+)
+flags.DEFINE_list(
+    "clips", ["black", "white"], "With --stored: the ends at which values are clipped."
 )
 flags.DEFINE_integer(
     "epochs",
@@ -86,13 +95,23 @@ def main(argv: list[str]) -> None:
         seed=FLAGS.seed,
         **parsed_options(FLAGS.option),
     )
+    flow = model
+    if FLAGS.stored:
+        model = nf.StoredNoise(
+            flow,
+            train_captures.code_steps(),
+            clips_black="black" in FLAGS.clips,
+            clips_white="white" in FLAGS.clips,
+        )
     started_from = None
     if FLAGS.start_from:
         started_from = read_config(FLAGS.start_from)["training_data"]
-        taken = model.start_layers_from(nf.load_model(FLAGS.start_from))
+        start = nf.load_model(FLAGS.start_from)
+        taken = flow.start_layers_from(getattr(start, "unstored", start))
         print(f"Layers of {FLAGS.start_from}: {', '.join(taken)}")
     else:
-        for estimate in start_at_fitted_laws(model, train_captures).values():
+        estimates = start_at_pixelwise_fit(model, train_captures, seed=FLAGS.seed)
+        for estimate in estimates.values():
             print(f"Starts at the law of {estimate}")
     print(model)
     nf.train_noise_model(

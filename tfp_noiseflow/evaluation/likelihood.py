@@ -74,6 +74,13 @@ def dequantises(model) -> bool:
     return getattr(model, "dequantises", True)
 
 
+def kind(model) -> str:
+    """What a model's NLL is of: "dequantised" noise, "codes", or a "bound of codes"."""
+    if dequantises(model):
+        return "dequantised"
+    return "codes" if model.is_exact else "bound of codes"
+
+
 def mean_and_standard_error(values: np.ndarray) -> tuple[float, float | None]:
     """Mean over patches and its standard error, sd / sqrt(N); None for a single patch."""
     values = np.asarray(values, np.float64)

@@ -73,10 +73,11 @@ def report_content(
             "kl": float(kl[name].mean()),
             "kl_paper": float(np.concatenate(sources[name].kl_paper).mean()),
             "parameters": _parameters(model),
+            "likelihood": likelihood.kind(model),
         }
     entries[MODEL]["name"] = model_name(models[MODEL])
     for name, reason in reasons.items():
-        keys = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters")
+        keys = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters", "likelihood")
         entries[name] = {**dict.fromkeys(keys), "reason": reason}
 
     by_camera_iso = []

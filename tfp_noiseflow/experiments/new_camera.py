@@ -14,7 +14,7 @@ from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.evaluation.likelihood import paired_difference
 from tfp_noiseflow.models import CameraNLF, NoiseFlow, load_model, untrained_model
 from tfp_noiseflow.training import Schedule, finetune_camera, train_noise_model
-from tfp_noiseflow.training.law_start import start_at_fitted_laws
+from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
 
 DEFAULT_ARCHITECTURE = "S-G-CAM"
 PATCHES = (64, 256, 1024)
@@ -96,7 +96,7 @@ class NewCameraExperiment:
             captures = [c.select(c.camera != without) for c in captures]
         model_dir = os.path.join(self._output_dir, name)
         model = self._untrained(captures[0])
-        start_at_fitted_laws(model, captures[0])
+        start_at_pixelwise_fit(model, captures[0])
         if self._verbose:
             print(f"{model_dir}: {model}", flush=True)
         train_noise_model(model, *captures, model_dir, self._schedule, verbose=self._verbose)

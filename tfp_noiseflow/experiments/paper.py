@@ -23,7 +23,7 @@ from tfp_noiseflow.models import (
 from tfp_noiseflow.models.model_directory import model_digest, read_history
 from tfp_noiseflow.reporting import paper_tables, plots, write_report
 from tfp_noiseflow.reporting.paper_tables import TABLE_1
-from tfp_noiseflow.training.law_start import start_at_fitted_laws
+from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule, train_noise_model
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
@@ -114,7 +114,7 @@ class PaperExperiment:
             channels=captures.image_shape[-1],
             seed=seed,
         )
-        start_at_fitted_laws(model, captures)
+        start_at_pixelwise_fit(model, captures)
         model_dir = os.path.join(self._output_dir, f"{model.architecture}-{seed}")
         if self._verbose:
             print(f"{model_dir}: {model}", flush=True)

@@ -151,8 +151,7 @@ class StoredDistribution(tfd.Distribution):
             (0, 0).
           num_draws: K, how many; the work is K times that of one, the memory is not.
         """
-        part = self.unstored.pixelwise_part()
-        bins = CodeBins(part, noise, self.unstored.given["clean"], self._step, **self._clips)
+        bins = self._bins(noise)
         is_on_codes = self._is_on_codes(noise)
         log_prob = tf.reduce_sum(bins.log_density, axis=[-3, -2, -1])
         if not self.is_exact:
@@ -162,6 +161,22 @@ class StoredDistribution(tfd.Distribution):
             is_known = tf.logical_not(tf.reduce_any(tf.math.is_nan(log_prob)))
             require(is_known, "noise (and variables of the model) without NaN", log_prob)
         return log_prob
+
+    def _bins(self, noise) -> CodeBins:
+        part, clean = self.unstored.pixelwise_part(), self.unstored.given["clean"]
+        return CodeBins(part, noise, clean, self._step, **self._clips)
+
+    @tf.autograph.experimental.do_not_convert
+    def pixelwise_log_prob(self, noise: tf.Tensor) -> tf.Tensor:
+        """`log_prob` of what is left of the bijector without layers that mix values, exactly.
+
+        Args:
+          noise: [.., H, W, C], of codes.
+
+        Returns:
+          [..] nats.
+        """
+        return tf.reduce_sum(self._bins(noise).log_density, axis=[-3, -2, -1])
 
     def _is_on_codes(self, noise) -> tf.Tensor:
         """Whether each image is; not one with NaN. Eagerly an error says how far it is off."""

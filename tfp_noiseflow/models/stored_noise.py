@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.code_sample import CodePixels, sample_codes
 from tfp_noiseflow.models.model_directory import (
     describe_model,
     model_from_description,
@@ -15,6 +17,9 @@ from tfp_noiseflow.models.model_directory import (
 )
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.models.stored_distribution import StoredDistribution
+
+# Steps come from files in float32.
+STEP_TOLERANCE = 1e-6
 
 
 @register_noise_model
@@ -96,6 +101,41 @@ class StoredNoise(NoiseModel):
                 unstored, step, clips_black=self.clips_black, clips_white=self.clips_white
             )
 
+    def storing(self, unstored: NoiseModel) -> StoredNoise:
+        """The noise of another model, of cameras that this one knows, stored as this one's."""
+        step = self.quantization_step
+        if isinstance(step, tuple):
+            step = [step[self.cameras.index(camera)] for camera in unstored.cameras]
+        ends = {"clips_black": self.clips_black, "clips_white": self.clips_white}
+        return StoredNoise(unstored, step, **ends)
+
+    def sample_codes(self, captures: Captures, **options) -> dict[tuple[str, float], CodePixels]:
+        """Pixels of captures as this model's codes, `captures.sample_codes`.
+
+        Raises:
+          ValueError: as there, and for captures whose quantization step is another.
+        """
+        self.check_steps(captures)
+        return sample_codes(
+            captures, clips_black=self.clips_black, clips_white=self.clips_white, **options
+        )
+
+    def check_steps(self, captures: Captures) -> None:
+        """Raises ValueError for captures whose quantization step is not this model's."""
+        own = self.quantization_step
+        for camera, step in captures.code_steps().items():
+            expected = own[self.cameras.index(camera)] if isinstance(own, tuple) else own
+            if abs(step - expected) > STEP_TOLERANCE * expected:
+                raise ValueError(
+                    f"{captures.path}: expected captures of {camera!r} with a quantization step of "
+                    f"{expected:.9g} of full scale, received {step:.9g}."
+                )
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `log_prob` is the log-probability, not a bound of it."""
+        return self.bijector.is_pixelwise
+
     @property
     def architecture(self) -> str:
         """That of the unstored noise, in words for `describe` and reports."""
@@ -149,8 +189,7 @@ def _checked_steps(steps, cameras, clips_white) -> float | tuple[float, ...]:
             )
         return 0.0
     codes = 1 / array
-    # Steps come from files in float32.
-    if clips_white and np.any(np.abs(codes - np.round(codes)) > 1e-6 * codes):
+    if clips_white and np.any(np.abs(codes - np.round(codes)) > STEP_TOLERANCE * codes):
         raise ValueError(
             "expected white, where values are clipped, to be a multiple of the quantization step "
             f"(1 / (white - black) in codes), received {steps}."

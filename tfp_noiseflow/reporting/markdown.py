@@ -6,6 +6,7 @@ from tfp_noiseflow.evaluation.report_content import MODEL
 from tfp_noiseflow.reporting.plots.looks import evaluated_name, label
 
 FLOOR = "truth (floor)"
+DEQUANTISED = "dequantised"
 
 CAPTIONS = {
     "patches.png": (
@@ -73,11 +74,13 @@ def models_table(report: dict) -> str:
     compared = [(name, entry) for name, entry in models if entry["nll"] is not None]
     floor = report["floor"]
     truth = floor.get("nll")
+    has_codes = any(entry.get("likelihood", DEQUANTISED) != DEQUANTISED for _, entry in compared)
     rows = [
         [
             _label(name, report),
             f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
             *([f"{entry['nll'] - truth:.4f}"] if truth is not None else []),
+            *([entry["likelihood"]] if has_codes else []),
             f"{entry['kl']:.4f}",
             f"{entry['kl_paper']:.4f}",
             str(entry["parameters"]),
@@ -88,6 +91,7 @@ def models_table(report: dict) -> str:
         nll = [""]
         if truth is not None:
             nll = [f"{truth:.4f}" + _plus_minus(floor["nll_standard_error"]), "0"]
+        nll += ["codes" if truth is not None else ""] * has_codes
         kl = ["", ""]
         if floor["kl"] is not None:
             kl = [f"{floor[name]:.4f}" for name in ("kl", "kl_paper")]
@@ -100,7 +104,8 @@ def models_table(report: dict) -> str:
     if floor["kl"] is None:
         remarks.append(f"{FLOOR}: not known of kl, {floor['reason']}.")
     distance = ["above the truth"] if truth is not None else []
-    table = _table(["model", "NLL, nats/dim", *distance, "kl", "kl_paper", "parameters"], rows)
+    of = ["likelihood of"] if has_codes else []
+    table = _table(["model", "NLL, nats/dim", *distance, *of, "kl", "kl_paper", "parameters"], rows)
     return "\n\n".join([table, *remarks])
 
 
@@ -170,6 +175,13 @@ def _definitions(report: dict) -> str:
         "mean over every 5th patch of each camera and ISO, nats. No KL divergence, and a perfect "
         "model does not score 0.",
     ]
+    kinds = {entry.get("likelihood") for entry in report["models"].values()}
+    if kinds - {None, DEQUANTISED}:
+        lines.append(
+            "- **likelihood of**: codes, the probability that a sensor stores these codes, as a "
+            "density (-log P / D + log step); a bound of it, at least as high, where steps mix "
+            "pixels; or dequantised noise, whose NLL too is a bound from above of that of codes."
+        )
     if report["floor"].get("nll") is not None:
         lines.append(
             "- **above the truth**: NLL minus that of the process that simulated the captures, of "

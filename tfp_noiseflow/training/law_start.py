@@ -5,13 +5,17 @@ from __future__ import annotations
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.laws import LawEstimate, fit_camera_laws
 from tfp_noiseflow.models.noise_flow import NoiseFlow
+from tfp_noiseflow.models.stored_noise import StoredNoise
 
 
-def start_at_fitted_laws(flow: NoiseFlow, captures: Captures) -> dict[str, LawEstimate]:
+def start_at_fitted_laws(
+    model: NoiseFlow | StoredNoise, captures: Captures
+) -> dict[str, LawEstimate]:
     """Sets the laws of an L to those of captures (`fit_camera_laws`).
 
     Args:
-      flow: of any architecture. Nothing is done where it has no L, where it was given `laws`, or
+      model: a flow of any architecture, or what a sensor stores of one: then laws are fitted by the
+        likelihood of codes. Nothing is done where it has no L, where it was given `laws`, or
         where captures are not of all of its cameras and of no others.
       captures: to train on.
 
@@ -21,10 +25,17 @@ def start_at_fitted_laws(flow: NoiseFlow, captures: Captures) -> dict[str, LawEs
     Raises:
       ValueError: as `fit_camera_laws`.
     """
+    flow, codes = model, None
+    if isinstance(model, StoredNoise):
+        flow = model.unstored
+    if not isinstance(flow, NoiseFlow):
+        return {}
     if flow.options.get("laws") or flow.cameras is None or {*flow.cameras} != {*captures.cameras}:
         return {}
     if not flow.has_laws:
         return {}
-    estimates = fit_camera_laws(captures)
+    if isinstance(model, StoredNoise):
+        codes = model.sample_codes(captures)
+    estimates = fit_camera_laws(captures, codes)
     flow.start_at_laws([estimate.law for estimate in estimates.values()])
     return estimates

@@ -65,7 +65,11 @@ class LikelihoodTrainer(tf_keras.Model):
         seed = None
         if training:
             seed = tf.stack([tf.constant(self._seed, tf.int64), self.optimizer.iterations])
-        return -distribution.log_prob(noise, seed=seed) / dimensions
+        return -self.log_prob(distribution, noise, seed) / dimensions
+
+    def log_prob(self, distribution, noise: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+        """[B], the log-likelihood that is trained, in nats."""
+        return distribution.log_prob(noise, seed=seed)
 
     @property
     def trainable_weights(self):

@@ -25,6 +25,7 @@ from tfp_noiseflow.models.model_directory import (
     write_config,
 )
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.models.stored_noise import StoredNoise
 from tfp_noiseflow.training.checkpoints import Checkpoints
 from tfp_noiseflow.training.history import History
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
@@ -125,16 +126,12 @@ def train_noise_model(
             pass
     _claim(model_dir, model, train_captures, validation_captures, schedule, started_from)
     if not has_baselines:
-        baselines = {
-            "gaussian": GaussianNoise.fit(statistics),
-            "recalibrated_nlf": CameraNLF.fit(statistics),
-        }
-        write_baselines(model_dir, baselines)
+        write_baselines(model_dir, _baselines(model, train_captures, statistics))
+    train_captures = train_captures.dequantised(model.dequantises)
+    validation_captures = validation_captures.dequantised(model.dequantises)
     steps = epoch_steps(train_captures, schedule.batch_size)
     epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
-    trainer = LikelihoodTrainer(
-        model, trained_variables=trained_variables, seed=schedule.seed
-    )
+    trainer = LikelihoodTrainer(model, trained_variables=trained_variables, seed=schedule.seed)
     trainer.compile(schedule.optimizer(epochs * steps))
     checkpoints = Checkpoints(model_dir, trainer)
     first_epoch = checkpoints.restore()
@@ -165,6 +162,17 @@ def train_noise_model(
             verbose=verbose,
         )
     return load_model(model_dir)
+
+
+def _baselines(
+    model: NoiseModel, captures: Captures, statistics: NoiseStatistics
+) -> dict[str, NoiseModel]:
+    """The Gaussian, and the recalibrated NLF, of stored codes where the model is."""
+    gaussian = GaussianNoise.fit(statistics)
+    if not isinstance(model, StoredNoise):
+        return {"gaussian": gaussian, "recalibrated_nlf": CameraNLF.fit(statistics)}
+    nlf = CameraNLF.fit(statistics, model.sample_codes(captures))
+    return {"gaussian": gaussian, "recalibrated_nlf": model.storing(nlf)}
 
 
 def _check_channels(captures: Captures, model: NoiseModel) -> None:
