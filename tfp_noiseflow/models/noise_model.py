@@ -130,7 +130,8 @@ class NoiseModel(tf.Module, abc.ABC):
         of_layers = [
             (layer.name, layer.physical_parameters(self.cameras))
             for layer in self.submodules
-            if hasattr(layer, "physical_parameters")
+            # A model within this one tells of the same layers.
+            if hasattr(layer, "physical_parameters") and not isinstance(layer, NoiseModel)
         ]
         count = collections.Counter(name for _, named in of_layers for name in named)
         return {

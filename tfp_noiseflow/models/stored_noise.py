@@ -41,8 +41,8 @@ class StoredNoise(NoiseModel):
         below the black level.
 
     Attributes:
-      unstored, clips_black, clips_white: as given. quantization_step: a number, or a tuple of one
-        for each camera.
+      unstored, clips_black, clips_white: as given. quantization_step: a number, or where cameras
+        differ a tuple of one for each.
 
     Raises:
       ValueError: a step that is negative, NaN or above 1; steps of other cameras than the model's;
@@ -194,4 +194,5 @@ def _checked_steps(steps, cameras, clips_white) -> float | tuple[float, ...]:
             "expected white, where values are clipped, to be a multiple of the quantization step "
             f"(1 / (white - black) in codes), received {steps}."
         )
-    return tuple(array.tolist()) if array.ndim else float(array)
+    # Cameras of one step need not be told apart.
+    return tuple(array.tolist()) if np.unique(array).size > 1 else float(array.flat[0])
