@@ -12,7 +12,15 @@ from tests.registry import LAYERS, conditions, images, moved, needed
 
 tfb = tfp.bijectors
 
-every_layer = pytest.mark.parametrize("name", LAYERS)
+# The same with knots walk what these do: they are left to `make test-all`.
+ALSO_WALKED = ("law", "law_by_channel")
+every_layer = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in ALSO_WALKED else [])
+        for name in LAYERS
+    ],
+)
 
 
 def case(name, dtype=tf.float64, batch_shape=(2,), height=4, width=6):
