@@ -70,8 +70,10 @@ format: $(READY)
 	$(ENVIRONMENT)/bin/ruff check --fix .
 	$(ENVIRONMENT)/bin/ruff format .
 
-# Two workers of one thread each: most of a test is Python that traces a graph, on one core.
-PYTEST := TF_NUM_INTRAOP_THREADS=1 $(RUN) -m pytest -n 2 --dist=worksteal --durations=10
+# Two workers of one thread each: most of a test is Python that traces a graph, on one core. More
+# threads of NumPy's BLAS would wait for one another in a loop, which takes the other worker's time.
+PYTEST := TF_NUM_INTRAOP_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) \
+  -m pytest -n 2 --dist=worksteal --durations=10
 
 test: lint
 	$(PYTEST) -m "not slow"

@@ -29,6 +29,13 @@ def _chain(dtype):
     return nb.ConditionalChain(layers, dtype=dtype)
 
 
+def _short_chain(dtype):
+    """With a condition that is an image, and channels that are not alike."""
+    gain = nb.Gain(ISO_LEVELS, len(CAMERAS), dtype=dtype)
+    layers = [nb.SignalDependent(gain, dtype=dtype), nb.InvertibleConv1x1(4, seed=1, dtype=dtype)]
+    return nb.ConditionalChain(layers, dtype=dtype)
+
+
 def _by_camera_and_iso(name, initial, dtype):
     return nb.ConditionTable(
         initial, num_cameras=len(CAMERAS), iso_levels=ISO_LEVELS, dtype=dtype, name=name
@@ -115,10 +122,10 @@ LAYERS: dict[str, tuple[Callable, int]] = {
         4,
     ),
     "reordered_chain": (
-        lambda dtype: nb.Reordered(_chain(dtype), (2, 0, 3, 1), is_transposed=True),
+        lambda dtype: nb.Reordered(_short_chain(dtype), (2, 0, 3, 1), is_transposed=True),
         4,
     ),
-    "squeezed_chain": (lambda dtype: nb.Squeezed(_chain(dtype)), 1),
+    "squeezed_chain": (lambda dtype: nb.Squeezed(_short_chain(dtype)), 1),
 }
 
 
@@ -150,7 +157,7 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "L of planes": (_flow("L", channels=1), 1),
     "S-Ax1-G-CAM at any ISO": (_flow("S-Ax1-G-CAM", interpolates_gain=True), 4),
     "N-Ax1 at any ISO": (_flow("N-Ax1", interpolates_gain=True), 4),
-    "S-Ax1-G-Ax1-CAM of planes": (_flow("S-Ax1-G-Ax1-CAM", channels=1), 1),
+    "S-Ax1-G-CAM of planes": (_flow("S-Ax1-G-CAM", channels=1), 1),
     "S-Ax1-G of another arrangement": (
         lambda dtype: NoiseFlow(
             "S-Ax1-G",

@@ -129,27 +129,34 @@ def test_training_denoises(captures, tmp_path, loss):
     trial = experiment(
         captures,
         tmp_path,
-        schedule=nf.Schedule(epochs=20, batch_size=8, learning_rate=1e-2),
+        schedule=nf.Schedule(epochs=6, batch_size=8, learning_rate=1e-2),
         loss=loss,
     )
     result = trial.result("real", 0, verbose=0)
     noisy = measure_denoiser(None, test)
     assert noisy["psnr"] == pytest.approx(26, abs=0.3)  # 0.05 of full scale
-    assert result["psnr"] > noisy["psnr"] + 3
+    # The start, which is the identity, gains nothing; 72 steps gain 3 dB, and 240 steps 7.
+    assert result["psnr"] > noisy["psnr"] + 2
     assert result["ssim"] > noisy["ssim"]
 
 
-def test_all_sources_train_and_are_resumed_not_repeated(captures, tmp_path):
+# The noise of the other two is added as that of the noise flow.
+@pytest.mark.parametrize(
+    "sources",
+    [("gaussian", "noise_flow", "real"), pytest.param(tuple(SOURCES), marks=pytest.mark.slow)],
+    ids=["one of a kind", "all"],
+)
+def test_sources_train_and_are_resumed_not_repeated(captures, tmp_path, sources):
     trial = experiment(captures, tmp_path)
-    results = {source: [trial.result(source, 0, verbose=0)] for source in SOURCES}
+    results = {source: [trial.result(source, 0, verbose=0)] for source in sources}
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     again = experiment(captures, tmp_path)
-    for source in SOURCES:
+    for source in sources:
         np.testing.assert_allclose(again.result(source, 0)["psnr"], results[source][0]["psnr"])
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     noisy = measure_denoiser(None, captures[1])
     text = table(noisy, results)
-    assert all(label in text for label in SOURCES.values())
+    assert all(SOURCES[source] in text for source in sources)
     expected = rmse_reduction(results["noise_flow"][0]["psnr"], results["gaussian"][0]["psnr"])
     assert f"{100 * expected:.1f} %" in text
     assert iso_table(noisy, results).count("\n") == 2 + len(ISO_LEVELS)

@@ -67,7 +67,7 @@ def test_an_arrangement_of_a_gaussian_is_a_gaussian(channels):
     np.testing.assert_allclose(arranged.stddev(), plain.stddev(), rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["S-Ax1-G-Ax1-CAM", "Ax2", "S-Ax1-G-Ax1-CAM of planes"])
+@pytest.mark.parametrize("name", ["S-Ax1-G-Ax1-CAM", "Ax2", "S-Ax1-G-CAM of planes"])
 def test_moments_of_a_flow_with_couplings_are_not_known_and_the_error_says_why(name):
     model, channels = model_of(name), MODELS[name][1]
     distribution = model(**conditions((2,), (4, 6, channels)))

@@ -27,12 +27,15 @@ def build(folder: str | os.PathLike, source: pathlib.Path = SOURCE) -> pathlib.P
     """
     program = pathlib.Path(folder) / "served_model"
     libraries = tf.sysconfig.get_lib()
+    # TensorFlow's library is of 1 GB: this linker takes 2 seconds for it, the usual one 12.
+    quick_linker = ["-fuse-ld=gold"] if shutil.which("ld.gold") else []
     command = [
         compiler(),
         str(source),
         *tf.sysconfig.get_compile_flags(),
         "-O1",
         "-w",
+        *quick_linker,
         f"-L{libraries}",
         f"-Wl,-rpath,{libraries}",
         # Without it nothing registers a session factory.

@@ -82,11 +82,11 @@ def test_client_takes_integers_of_any_type_as_seeds(client):
     np.testing.assert_array_equal(again, noise)
 
 
-def test_client_is_told_what_the_model_knows(client):
+def test_client_is_told_what_the_model_knows(served, client):
     told = client.describe()
     assert tuple(told["cameras"]) == CAMERAS
     assert tuple(told["iso_levels"]) == ISO_LEVELS
-    assert told["architecture"] == "S-Ax4-G-Ax4-CAM"
+    assert told["architecture"] == served.model.architecture
     assert told["licence"] == TRAINING_DATA["licence"]
     assert told["origin"] == TRAINING_DATA["origin"]
 

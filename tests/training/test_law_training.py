@@ -1,6 +1,7 @@
 """Cameras' laws (L) learned from captures whose ISOs are all different."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -76,15 +77,13 @@ def test_the_range_of_the_captures_is_kept_and_told(captures, trained):
     assert nf.load_model(trained).trained_iso_range == tuple(expected)
 
 
-def test_a_training_whose_folder_does_not_say_the_range_goes_on(captures, tmp_path):
-    schedule = nf.Schedule(epochs=1, batch_size=40)
-    flow = nf.NoiseFlow("L", ["a", "b"])
-    nf.train_noise_model(flow, *captures, tmp_path / "m", schedule, verbose=0)
-    path = tmp_path / "m" / "config.json"
+def test_a_training_whose_folder_does_not_say_the_range_goes_on(captures, trained, tmp_path):
+    path = shutil.copytree(trained, tmp_path / "m") / "config.json"
     config = json.loads(path.read_text())
     del config["training_data"]["iso_range"]
     path.write_text(json.dumps(config))
-    nf.train_noise_model(flow, *captures, tmp_path / "m", schedule, verbose=0)
+    flow = nf.NoiseFlow("L", ["a", "b"])
+    nf.train_noise_model(flow, *captures, tmp_path / "m", SCHEDULE, verbose=0)
 
 
 @pytest.mark.slow  # Two trainings.

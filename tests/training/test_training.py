@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfp_noiseflow as nf
+from tests.registry import moved
 from tfp_noiseflow.models.model_directory import load_baselines, read_config, read_history
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
@@ -44,18 +45,19 @@ def captures(tmp_path_factory):
     return write(folder / "train.h5", 240, 0), write(folder / "validation.h5", 60, 1)
 
 
-def flow(architecture="S-Ax1-G-CAM", seed=0):
-    return nf.NoiseFlow(architecture, cameras=CAMERAS, iso_levels=(100,), seed=seed)
+def flow(architecture="S-G-CAM"):
+    return nf.NoiseFlow(architecture, cameras=CAMERAS, iso_levels=(100,), seed=0)
 
 
 SCHEDULE = nf.Schedule(epochs=4, batch_size=32, seed=3)
 
 
-@pytest.fixture(scope="module")
-def whole(captures, tmp_path_factory):
+@pytest.fixture(scope="module", params=["S-G-CAM"])
+def whole(request, captures, tmp_path_factory):
     """A model directory of a run that nothing disturbed, and the model that it ended with."""
     folder = tmp_path_factory.mktemp("whole") / "model"
-    return folder, nf.train_noise_model(flow(), *captures, folder, SCHEDULE, verbose=0)
+    model = flow(request.param)
+    return folder, nf.train_noise_model(model, *captures, folder, SCHEDULE, verbose=0)
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_baselines_of_a_training_are_those_fitted_to_its_captures(captures, whol
 def test_model_directory_holds_what_it_says(whole):
     model_dir, model = whole
     config = json.loads((model_dir / "config.json").read_text())
-    assert config["architecture"] == "S-Ax1-G-CAM"
+    assert config["architecture"] == "S-G-CAM"
     assert config["cameras"] == list(CAMERAS)
     assert config["training_data"]["origin"] == "simulated"
     assert config["training_data"]["licence"] == "none"
@@ -150,11 +152,19 @@ def test_model_directory_holds_what_it_says(whole):
         assert len({row[name] for row in rows}) > 1, f"{name} changes during training"
 
 
-def test_best_checkpoint_is_the_epoch_of_lowest_validation_nll(captures, tmp_path):
-    model_dir = tmp_path / "model"
-    # Validation noise as strong as a model's at the start: training only moves away from it.
-    strong = write(tmp_path / "strong.h5", 60, 1, scale=20.0)
+@pytest.fixture(scope="module")
+def of_strong_noise(captures, tmp_path_factory):
+    """Validation captures, a model directory of a run with them, and the model of that."""
+    folder = tmp_path_factory.mktemp("strong")
+    # As strong as a model's at the start: training only moves away from it.
+    strong = write(folder / "strong.h5", 60, 1, scale=20.0)
+    model_dir = folder / "model"
     model = nf.train_noise_model(flow(), captures[0], strong, model_dir, SCHEDULE, verbose=0)
+    return strong, model_dir, model
+
+
+def test_best_checkpoint_is_the_epoch_of_lowest_validation_nll(of_strong_noise):
+    strong, model_dir, model = of_strong_noise
     rows = read_history(model_dir)
     best = min(rows, key=lambda row: row["val_loss"])
     assert best["epoch"] < 3, "the last epoch is not the best"
@@ -166,10 +176,8 @@ def test_best_checkpoint_is_the_epoch_of_lowest_validation_nll(captures, tmp_pat
     assert any(np.any(a != b) for a, b in zip(weights(last), weights(model), strict=True))
 
 
-def test_best_checkpoint_by_kl_is_kept_beside_the_one_by_nll(captures, tmp_path):
-    model_dir = tmp_path / "model"
-    strong = write(tmp_path / "strong.h5", 60, 1, scale=20.0)
-    nf.train_noise_model(flow(), captures[0], strong, model_dir, SCHEDULE, verbose=0)
+def test_best_checkpoint_by_kl_is_kept_beside_the_one_by_nll(of_strong_noise):
+    strong, model_dir, _ = of_strong_noise
     rows = read_history(model_dir)
     best = min(rows, key=lambda row: row["val_kl"])
     model = nf.load_model(model_dir, kind="best_kl")
@@ -200,11 +208,15 @@ class Kill(Exception):
     pass
 
 
+@pytest.mark.parametrize(
+    "whole", ["S-G-CAM", pytest.param("S-Ax1-G-CAM", marks=pytest.mark.slow)], indirect=True
+)
 @pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_killed_and_resumed_run_ends_as_one_that_was_not(
     captures, whole, tmp_path, monkeypatch, epoch
 ):
     fit = nf.LikelihoodTrainer.fit
+    architecture = whole[1].architecture
 
     class KillInTheMiddle(tf_keras.callbacks.Callback):
         def on_epoch_begin(self, number, logs=None):
@@ -219,9 +231,9 @@ def test_killed_and_resumed_run_ends_as_one_that_was_not(
 
     with monkeypatch.context() as patch, pytest.raises(Kill):
         patch.setattr(nf.LikelihoodTrainer, "fit", killed)
-        nf.train_noise_model(flow(), *captures, tmp_path / "model", SCHEDULE, verbose=0)
-    # Another seed of the start: all must come from the checkpoint, or from the first seed again.
-    start = flow(seed=0 if epoch == 0 else 9)
+        nf.train_noise_model(flow(architecture), *captures, tmp_path / "model", SCHEDULE, verbose=0)
+    # Another start: all must come from the checkpoint. Where there is none: the same one again.
+    start = flow(architecture) if epoch == 0 else moved(flow(architecture))
     resumed = nf.train_noise_model(start, *captures, tmp_path / "model", SCHEDULE, verbose=0)
     assert_equal_weights(resumed, whole[1])
     assert_equal_weights(
@@ -291,7 +303,7 @@ def test_finished_run_is_not_trained_again(captures, whole, copy):
 def test_seeds_repeat_a_run_and_change_it(captures, tmp_path):
     a, b, c = (
         nf.train_noise_model(
-            flow("S-G-CAM"),
+            nf.GaussianNoise(0.1),
             *captures,
             tmp_path / str(k),
             nf.Schedule(epochs=2, batch_size=32, seed=seed),
@@ -304,8 +316,8 @@ def test_seeds_repeat_a_run_and_change_it(captures, tmp_path):
 
 
 def test_directory_of_another_model_is_refused_and_kept(captures, whole, copy):
-    with pytest.raises(ValueError, match=r"architecture: expected S-G-CAM, found S-Ax1-G-CAM"):
-        nf.train_noise_model(flow("S-G-CAM"), *captures, copy, SCHEDULE, verbose=0)
+    with pytest.raises(ValueError, match=r"architecture: expected S-Ax1-G-CAM, found S-G-CAM"):
+        nf.train_noise_model(flow("S-Ax1-G-CAM"), *captures, copy, SCHEDULE, verbose=0)
     assert_equal_weights(nf.load_model(copy), whole[1])
 
 
@@ -343,22 +355,18 @@ def test_bad_schedules_are_refused(arguments, message):
 @pytest.mark.parametrize(
     "change", [{"batch_size": 16}, {"seed": 4}, {"learning_rate": 1e-3}, {"decay": "constant"}]
 )
-def test_resuming_with_another_schedule_is_refused(captures, tmp_path, change):
-    nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", ONE_EPOCH, verbose=0)
-    other = dataclasses.replace(ONE_EPOCH, **change)
+def test_resuming_with_another_schedule_is_refused(captures, copy, change):
+    other = dataclasses.replace(SCHEDULE, **change)
     with pytest.raises(ValueError, match=f"another model or training.*{next(iter(change))}"):
-        nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", other, verbose=0)
+        nf.train_noise_model(flow(), *captures, copy, other, verbose=0)
 
 
-def test_resuming_on_other_captures_is_refused_and_more_epochs_are_not(captures, tmp_path):
-    nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", ONE_EPOCH, verbose=0)
+def test_resuming_on_other_captures_is_refused_and_more_epochs_are_not(captures, copy):
     with pytest.raises(ValueError, match=r"another model or training.*validation\.h5"):
-        nf.train_noise_model(
-            flow("S-G"), captures[1], captures[0], tmp_path / "m", ONE_EPOCH, verbose=0
-        )
-    longer = dataclasses.replace(ONE_EPOCH, epochs=2)
-    nf.train_noise_model(flow("S-G"), *captures, tmp_path / "m", longer, verbose=0)
-    assert len(read_history(tmp_path / "m")) == 2
+        nf.train_noise_model(flow(), captures[1], captures[0], copy, SCHEDULE, verbose=0)
+    longer = dataclasses.replace(SCHEDULE, epochs=5)
+    nf.train_noise_model(flow(), *captures, copy, longer, verbose=0)
+    assert len(read_history(copy)) == 5
 
 
 def test_captures_in_the_wrong_units_are_an_error_that_leaves_no_folder(captures, tmp_path):
@@ -398,10 +406,10 @@ def test_formats_that_would_lose_the_flow_are_refused(name, tmp_path):
 
 
 def test_weights_saved_as_a_checkpoint_come_back(tmp_path):
-    trainer = nf.LikelihoodTrainer(flow(seed=1))
+    trainer = nf.LikelihoodTrainer(moved(flow(), seed=1))
     assert len(trainer.trainable_variables) == len(trainer.noise_model.trainable_variables) > 0
     trainer.save_weights(str(tmp_path / "weights"))
-    other = nf.LikelihoodTrainer(flow(seed=2))
+    other = nf.LikelihoodTrainer(moved(flow(), seed=2))
     other.load_weights(str(tmp_path / "weights")).assert_existing_objects_matched()
     assert_equal_weights(other.noise_model, trainer.noise_model)
 
