@@ -33,8 +33,15 @@ def before_tone_curve(frame):
     return linear_to_srgb(camera_to_linear_srgb(camera_rgb, frame.colors.srgb_to_camera))[0].numpy()
 
 
-@pytest.mark.parametrize("camera", ["Pixel", "OPPO Reno"])
-@pytest.mark.parametrize("iso", [800, 3200])
+@pytest.mark.parametrize(
+    ("camera", "iso"),
+    [
+        ("Pixel", 3200),
+        ("OPPO Reno", 800),
+        pytest.param("Pixel", 800, marks=pytest.mark.slow),
+        pytest.param("OPPO Reno", 3200, marks=pytest.mark.slow),
+    ],
+)
 def test_noise_of_a_photograph_is_stronger_in_shadows_than_in_lights(flow, camera, iso):
     clean = frame_of("astronaut")
     noisy = noisy_frame(flow, clean, camera, iso)

@@ -39,7 +39,14 @@ nf.register_layer(
 
 class TestConditionalCoupling(Extension):
     letter = "H"
-    architecture = "S-Hx2-G-CAM"
+    architecture = "S-H-G-CAM"
+
+    def test_a_step_that_stands_twice_is_numbered(self):
+        flow = self.flow("S-Hx2")
+        assert {"conditional_coupling_1", "conditional_coupling_2"} < set(flow.layers)
+        assert flow.number_of_parameters == self.flow("S").number_of_parameters + 2 * (
+            self.flow("H").number_of_parameters
+        )
 
     @pytest.mark.parametrize("condition", ["clean", "iso"])
     def test_the_network_sees(self, condition, training):

@@ -94,8 +94,13 @@ def test_checkpoint_of_another_width_and_number_of_steps_computes_its_equations(
     np.testing.assert_allclose(log_prob, expected, rtol=1e-10)  # float64 on both sides
 
 
+def short_checkpoint(directory):
+    """Of a flow of one step before the gain and one after it."""
+    return write_checkpoint(directory, variables((1, 1)), layer_names((1, 1)))
+
+
 def test_two_cameras_and_isos_in_one_batch_are_themselves(tmp_path):
-    model = nf.load_released_checkpoint(write_checkpoint(tmp_path / "c", variables()))
+    model = nf.load_released_checkpoint(short_checkpoint(tmp_path / "c"))
     rng = np.random.default_rng(1)
     clean = rng.uniform(0, 1, (2, 8, 8, 4)).astype(np.float32)
     noise = 0.02 * rng.standard_normal(clean.shape).astype(np.float32)
@@ -176,7 +181,7 @@ def test_import_can_be_trained_on_and_exported(tmp_path):
 
 
 def test_noise_strength_table(tmp_path):
-    model = nf.load_released_checkpoint(write_checkpoint(tmp_path / "c", variables()))
+    model = nf.load_released_checkpoint(short_checkpoint(tmp_path / "c"))
     path = tmp_path / "nlf.csv"
     path.write_text("cam_iso,beta1,beta2\nIP_00100,0.0004,0.00001\nG4_03200,0.01,0.0002\n")
     nlf = read_noise_parameters(path)
@@ -194,7 +199,7 @@ def test_noise_strength_table(tmp_path):
 
 
 def test_reversing_couplings_twice_gives_the_flow_again(tmp_path):
-    model = nf.load_released_checkpoint(write_checkpoint(tmp_path / "c", variables()))
+    model = nf.load_released_checkpoint(short_checkpoint(tmp_path / "c"))
     clean = np.full((1, 8, 8, 4), 0.2, np.float32)
     noise = 0.01 * np.random.default_rng(3).standard_normal(clean.shape).astype(np.float32)
 

@@ -100,10 +100,18 @@ def test_patches_of_other_sizes_are_the_released_ones(flow, golden, size):
     assert np.abs(noise - value("x_T1_eval")).max() < 2e-4 * value("x_T1_eval").std()
 
 
-def test_mixed_batch_is_its_25_combinations_alone(flow, golden, mixed):
+@pytest.mark.parametrize(
+    # Each camera and each ISO once, or all of them together.
+    "combinations",
+    [range(0, 25, 6), pytest.param(range(25), marks=pytest.mark.slow)],
+    ids=["5", "25"],
+)
+def test_mixed_batch_is_its_combinations_alone(flow, golden, mixed, combinations):
+    assert len({golden["cam"][k] for k in combinations}) == 5
+    assert len({golden["iso"][k] for k in combinations}) == 5
     noise = tiled(golden, "noise")
     together = flow(**mixed).log_prob(noise).numpy()
-    for k in range(25):
+    for k in combinations:
         rows = slice(2 * k, 2 * k + 2)
         alone = flow(
             mixed["clean"][rows], iso=float(golden["iso"][k]), camera=int(golden["cam"][k])
@@ -178,6 +186,7 @@ def test_reversed_couplings_are_what_the_released_sampling_code_computes(flow, g
         assert np.abs(noise - expected).max() < 5e-3 * expected.std()
 
 
+@pytest.mark.slow  # Traces the flow twice; samples of given latents are those of the released code.
 def test_strength_of_the_noise_is_that_of_the_cameras_and_not_reversed(shared_data, flow, golden):
     nlf = read_noise_parameters(shared_data / "noise_parameters" / "sidd_cam_iso_nlf.csv")
     rows = noise_strength(flow, nlf, np.concatenate(golden["clean"]))

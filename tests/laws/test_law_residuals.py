@@ -1,11 +1,9 @@
 """The table of what laws miss: every camera with three ISOs has its row, and its reasons."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
+from tests.scripts import run
 from tfp_noiseflow.laws.camera_law import CameraLaw
 from tfp_noiseflow.laws.camera_table import CameraTable, write_camera_tables
 from tfp_noiseflow.laws.law_residuals import law_residuals
@@ -61,10 +59,6 @@ def test_cameras_with_fewer_isos_have_no_row():
 def test_the_command_prints_it(tmp_path):
     tables = [CameraTable("A", ISOS, BETA1, BETA2)]
     write_camera_tables(tmp_path / "t.json", tables)
-    printed = subprocess.run(
-        [sys.executable, "-m", "train.law_residuals", f"--table={tmp_path / 't.json'}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert printed == law_residuals(tables)
+    done = run("law_residuals", table=tmp_path / "t.json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == law_residuals(tables)

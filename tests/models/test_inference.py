@@ -113,7 +113,12 @@ def test_a_joint_distribution_samples_and_weighs_several_draws_at_once(joint):
         np.testing.assert_allclose(together[k], of_priors + of_noise, rtol=1e-12)
 
 
-@every_joint
+# By coroutine, HMC runs in the README's example.
+@pytest.mark.parametrize(
+    "joint",
+    [joint_by_name, pytest.param(joint_by_coroutine, marks=pytest.mark.slow)],
+    ids=JOINTS,
+)
 def test_hmc_recovers_beta1_and_beta2(joint, noise):
     posterior = joint().experimental_pin(noise=noise)
 

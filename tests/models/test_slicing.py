@@ -9,7 +9,7 @@ from tfp_noiseflow import bijectors as nb
 from tfp_noiseflow.models import NoiseDistribution
 
 # Models whose noise depends on all conditions, on the clean image's place, and on none.
-NAMES = ("S-Ax1-G-Ax1-CAM", "S-Ax1-G of another arrangement", "camera NLF", "Gaussian")
+NAMES = ("S-G-CAM", "S-Ax1-G of another arrangement", "camera NLF", "Gaussian")
 every_model = pytest.mark.parametrize("name", NAMES)
 SHAPE = (4, 4, 4)
 

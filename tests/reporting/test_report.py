@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -51,37 +52,44 @@ def write_history(model_dir):
     (model_dir / "history.csv").write_text("\n".join([",".join(names), *rows]) + "\n")
 
 
-def test_report_without_a_training_log_shows_no_training(measurement, tmp_path):
-    (tmp_path / "new" / "report").mkdir(parents=True)
-    (tmp_path / "new" / "report" / "gain.png").write_text("of an earlier report")
-    paths = write_report(measurement, tmp_path / "new" / "report")
+@pytest.fixture(scope="module")
+def without_training(measurement, tmp_path_factory):
+    """A report without a training log, over one of an earlier time, and the paths it told."""
+    folder = tmp_path_factory.mktemp("new") / "report"
+    folder.mkdir()
+    (folder / "gain.png").write_text("of an earlier report")
+    return folder, write_report(measurement, folder)
+
+
+def test_report_without_a_training_log_shows_no_training(measurement, without_training):
+    folder, paths = without_training
     assert {os.path.basename(path) for path in paths} == {"report.json", "report.md"} | PICTURES
-    assert sorted(os.listdir(tmp_path / "new" / "report")) == sorted(map(os.path.basename, paths))
+    assert sorted(os.listdir(folder)) == sorted(map(os.path.basename, paths))
     for path in paths:
         if path.endswith(".png"):
             with open(path, "rb") as file:
                 assert file.read(8) == b"\x89PNG\r\n\x1a\n"
-    with open(tmp_path / "new" / "report" / "report.json", encoding="utf-8") as file:
+    with open(folder / "report.json", encoding="utf-8") as file:
         assert json.load(file) == measurement.report
 
 
 @pytest.mark.parametrize(
     "fails", ["plot_photon_transfer", pytest.param("plot_gain", marks=pytest.mark.slow)]
 )
-def test_report_that_fails_leaves_the_one_before(measurement, tmp_path, monkeypatch, fails):
-    write_history(tmp_path)
-    folder = tmp_path / "report"
-    write_report(measurement, folder, model_dir=tmp_path)
+def test_report_that_fails_leaves_the_one_before(
+    measurement, without_training, tmp_path, monkeypatch, fails
+):
+    folder = shutil.copytree(without_training[0], tmp_path / "report")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def failing(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr(plots, fails, failing)
-    # Of other data, so that its pictures are others.
-    (tmp_path / "history.csv").unlink()
+    # With a training, so that it has other pictures.
+    write_history(tmp_path)
     with pytest.raises(MemoryError):
-        write_report(measurement, folder)
+        write_report(measurement, folder, model_dir=tmp_path)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -91,6 +99,7 @@ def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tm
     names = {os.path.basename(path) for path in paths}
     assert names == {"report.json", "report.md"} | PICTURES | PICTURES_OF_TRAINING
     text = (tmp_path / "report" / "report.md").read_text()
+    assert text.startswith("# Evaluation of GaussianNoise\n")
     for name in names - {"report.json", "report.md"}:
         assert f"]({name})" in text
     for part in ("small.h5", "16 patches", "Phone 1, Phone 2", "100, 800", "Made up for a test."):
@@ -103,7 +112,7 @@ def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tm
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        (nf.GaussianNoise(0.02), "GaussianNoise"),
+        pytest.param(nf.GaussianNoise(0.02), "GaussianNoise", marks=pytest.mark.slow),
         (nf.NoiseFlow("S-G-CAM", CAMERAS, ISO_LEVELS, seed=0), "S-G-CAM"),
     ],
 )

@@ -11,6 +11,7 @@ import tfp_noiseflow as nf
 from tests.scripts import run
 from tests.sidd import sidd_form
 from tfp_noiseflow.denoising.experiment import check_scenes
+from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.sidd.layout import SPLITS
 
 TRAIN, TEST = SPLITS["train"][:20], SPLITS["test"][:5]
@@ -24,7 +25,7 @@ def done(script, **flags):
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A tree of 25 instances of all cameras and ISOs, imported, trained on and evaluated."""
+    """A tree of 25 instances of all cameras and ISOs, imported."""
     folder = tmp_path_factory.mktemp("sidd")
     data = folder / "SIDD_Medium_Raw" / "Data"
     written = {
@@ -33,26 +34,12 @@ def tree(tmp_path_factory):
     }
     (data / sidd_form.folder_name(45, "S8", 100)).mkdir()
     imported = {"sidd_root": data.parent, "output_dir": folder / "captures", "patch_size": 16}
+    # More processes start for seconds; tests/sidd has two.
+    imported["processes"] = 1
     refused = run("import_sidd", **imported)
     assert refused.returncode != 0 and "received 'S8'" in refused.stderr
     text = done("import_sidd", **imported, on_bad_file="skip")
     (folder / "import.txt").write_text(text)
-    captures = folder / "captures"
-    done(
-        "noise_flow",
-        train_captures=captures / "train.h5",
-        validation_captures=captures / "test.h5",
-        architecture="S-G-CAM",
-        epochs=2,
-        model_dir=folder / "model",
-        verbose=2,
-    )
-    done(
-        "evaluate",
-        model_dir=folder / "model",
-        captures=captures / "test.h5",
-        output_dir=folder / "report",
-    )
     return folder, written
 
 
@@ -109,17 +96,51 @@ def test_every_capture_is_the_pixels_that_were_written(folder, written, split):
                 )
 
 
-def test_model_knows_the_cameras_and_isos_of_the_tree(folder):
-    model = nf.load_model(folder / "model")
+def test_the_noise_level_functions_of_the_files_describe_the_noise(folder):
+    train, test = (nf.read_captures(folder / "captures" / f"{s}.h5") for s in ("train", "test"))
+    assert train.cameras == ("G4", "GP", "IP", "N6", "S6")
+    assert train.iso_levels == (100, 400, 800, 1600, 3200)
+    models = nf.CameraNLF.from_reported(test), nf.GaussianNoise.fit(train)
+    nll, nll_of_gaussian = (negative_log_likelihood(model, test).mean() for model in models)
+    # The noise in the tree is what its files report, clipped at black and white.
+    assert nll < nll_of_gaussian - 0.3
+
+
+@pytest.fixture(scope="module")
+def model_folder(folder):
+    """With a model that is trained on the import, and its report."""
+    captures = folder / "captures"
+    done(
+        "noise_flow",
+        train_captures=captures / "train.h5",
+        validation_captures=captures / "test.h5",
+        architecture="S-G-CAM",
+        epochs=2,
+        model_dir=folder / "model",
+        verbose=2,
+    )
+    done(
+        "evaluate",
+        model_dir=folder / "model",
+        captures=captures / "test.h5",
+        output_dir=folder / "report",
+    )
+    return folder
+
+
+@pytest.mark.slow  # A training; tests/train/test_commands.py has one on other captures.
+def test_model_knows_the_cameras_and_isos_of_the_tree(model_folder):
+    model = nf.load_model(model_folder / "model")
     assert model.cameras == ("G4", "GP", "IP", "N6", "S6")
     assert model.iso_levels == (100, 400, 800, 1600, 3200)
 
 
-def test_report_compares_with_the_noise_level_functions_of_the_files(folder):
-    report = json.loads((folder / "report" / "report.json").read_text())
+@pytest.mark.slow  # The same training.
+def test_report_compares_with_the_noise_level_functions_of_the_files(model_folder):
+    report = json.loads((model_folder / "report" / "report.json").read_text())
     for name in ("noise_flow", "gaussian", "camera_nlf"):
         assert np.isfinite(report["models"][name]["nll"]), name
-    # The noise in the tree is what its files report, clipped at black and white.
+    # As above.
     assert report["models"]["camera_nlf"]["nll"] < report["models"]["gaussian"]["nll"] - 0.3
 
 
@@ -155,7 +176,8 @@ def test_paper_split_shares_scenes_which_a_denoiser_is_refused_for(folder):
 
 
 @pytest.mark.slow  # A training.
-def test_a_camera_is_added_by_its_command(folder, tmp_path):
+def test_a_camera_is_added_by_its_command(model_folder, tmp_path):
+    folder = model_folder
     captures = nf.read_captures(folder / "captures" / "train.h5").select(np.arange(24))
     (block,) = captures.blocks()
     new = tmp_path / "new.h5"
