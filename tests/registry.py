@@ -206,7 +206,7 @@ STORED_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
         "camera NLF", {"Alpha": 1 / 255, "Beta": 1 / 1023, "Gamma": 1 / 959}
     ),
     "stored S-Ax1-G-Ax1-CAM": _stored("S-Ax1-G-Ax1-CAM", 1 / 255),
-    "stored S-Ax1-G-Ax1-CAM of planes": _stored("S-Ax1-G-Ax1-CAM of planes", 1 / 255),
+    "stored S-Ax1-G-CAM of planes": _stored("S-Ax1-G-CAM of planes", 1 / 255),
 }
 MODELS = {**CONTINUOUS_MODELS, **STORED_MODELS}
 

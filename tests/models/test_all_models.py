@@ -36,7 +36,7 @@ ALSO_WALKED = (
     "S-Ax1-G-CAM at any ISO",
     "N-Ax1 at any ISO",
     "camera NLF by channel",
-    "stored S-Ax1-G-Ax1-CAM of planes",
+    "stored S-Ax1-G-CAM of planes",
 )
 SLOW = {name: [pytest.mark.slow] if name in ALSO_WALKED else [] for name in MODELS}
 # An export is a graph of both widths too, and either takes seconds to trace: a flow that is in one
