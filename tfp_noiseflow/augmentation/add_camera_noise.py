@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.augmentation.stored_codes import as_stored
 from tfp_noiseflow.conditions.conditions import CleanImage
+from tfp_noiseflow.images.stored_codes import as_stored
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 
@@ -154,7 +154,8 @@ class AddCameraNoise(tf_keras.layers.Layer):
             iso = tf.cast(iso, self.noise_model.dtype)
         iso, camera = self._draw_conditions(clean, condition_seed, iso, camera)
         noisy = clean + self.noise_model(clean, iso=iso, camera=camera).sample(seed=noise_seed)
-        noisy = as_stored(noisy, self.quantization_step, self.clips)
+        clips = {"clips_black": self.clips, "clips_white": self.clips}
+        noisy = as_stored(noisy, self.quantization_step, **clips)
         # The first term is zero and has clean's gradient; the second stays exactly on its code.
         noisy = (clean - tf.stop_gradient(clean)) + tf.stop_gradient(noisy)
         return (noisy, clean) if self.returns_pairs else noisy

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfp_noiseflow.augmentation.stored_codes import as_stored
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset
+from tfp_noiseflow.images.stored_codes import as_stored
 
 # The paper's range for training with Gaussian noise (section 5), of 8-bit codes.
 SIGMA_RANGE = (0.24 / 255, 11.51 / 255)
@@ -43,7 +43,8 @@ class AddGaussianNoise:
         sigma = tf.random.stateless_uniform(tf.shape(clean)[:-3], sigma_seed, *self.sigma_range)
         noise = tf.random.stateless_normal(tf.shape(clean), noise_seed)
         noisy = clean + sigma[..., tf.newaxis, tf.newaxis, tf.newaxis] * noise
-        return as_stored(noisy, self.quantization_step, self.clips), clean
+        clips = {"clips_black": self.clips, "clips_white": self.clips}
+        return as_stored(noisy, self.quantization_step, **clips), clean
 
 
 def training_pairs(
