@@ -114,6 +114,13 @@ LAYERS: dict[str, tuple[Callable, int]] = {
         ),
         4,
     ),
+    "sinh_arcsinh_of_tfp": (
+        lambda dtype: nb.Unconditional(
+            tfb.SinhArcsinh(skewness=tf.Variable(tf.constant(0.3, dtype)), tailweight=1.2),
+            dtype=dtype,
+        ),
+        4,
+    ),
     "reordered_chain": (
         lambda dtype: nb.Reordered(_short_chain(dtype), (2, 0, 3, 1), is_transposed=True),
         4,

@@ -63,6 +63,35 @@ def test_log_dets_are_those_of_the_jacobian(name):
 
 
 @every_layer
+def test_a_pixelwise_layer_is_one_of_a_monotone_function_of_each_value(name):
+    layer, x, given = case(name, batch_shape=(1,))
+    size = int(np.prod(x.shape))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer.inverse(x, **given)
+    jacobian = np.reshape(tape.jacobian(y, x), [size, size])
+    diagonal = np.diag(jacobian)
+    is_alone = np.all(jacobian == np.diag(diagonal))
+    assert layer.is_pixelwise == is_alone
+    if is_alone:
+        assert np.all(diagonal > 0) or np.all(diagonal < 0)
+
+
+@pytest.mark.parametrize("name", ["chain", "reordered_chain", "squeezed_chain"])
+def test_the_pixelwise_part_is_the_layers_that_are(name):
+    layer, x, given = case(name)
+    part = layer.pixelwise_part
+    inner = layer if name == "chain" else layer.bijector
+    s, gain = inner.bijectors[0], inner.bijectors[-1]
+    gain_given = needed(gain, given)
+    expected = gain.inverse(s.inverse(x, **given), **gain_given)
+    np.testing.assert_allclose(part.inverse(x, **given), expected, rtol=1e-12)
+    log_det = s.inverse_log_det_jacobian(x, 3, **given)
+    log_det += gain.inverse_log_det_jacobian(x, 3, **gain_given)
+    np.testing.assert_allclose(part.inverse_log_det_jacobian(x, 3, **given), log_det, rtol=1e-12)
+
+
+@every_layer
 def test_value_and_log_det_together_are_the_two_alone(name):
     layer, x, given = case(name)
     y, log_det = layer.forward_and_log_det(x, **given)

@@ -62,6 +62,10 @@ class Bound(ConditionalBijector):
     def is_scaling(self):
         return self.bijector.is_scaling
 
+    @property
+    def is_pixelwise(self):
+        return self.bijector.is_pixelwise
+
     def check_conditions(self, given, x):
         check_fits("noise", x, self._like)
         return super().check_conditions(given, x)

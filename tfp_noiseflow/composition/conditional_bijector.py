@@ -60,6 +60,23 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         """
         return False
 
+    @property
+    def is_pixelwise(self) -> bool:
+        """Whether each value becomes a monotone function of itself and its conditions alone.
+
+        Then the probability of an interval is that of the interval that it is carried to. True of
+        what only scales; a layer that bends each value by itself declares it.
+        """
+        return self.is_scaling
+
+    @property
+    def pixelwise_part(self) -> ConditionalBijector | None:
+        """What is left of it without members that mix values; None: nothing.
+
+        It takes the same checked conditions.
+        """
+        return self if self.is_pixelwise else None
+
     # TFP takes bijectors of equal class and constructor arguments for equal, whatever their
     # variables hold: two flows of different weights would have a KL divergence of 0.
     def __eq__(self, other):

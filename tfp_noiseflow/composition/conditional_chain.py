@@ -83,6 +83,18 @@ class ConditionalChain(ConditionalBijector):
     def is_scaling(self):
         return all(member.is_scaling for member in self.bijectors)
 
+    @property
+    def is_pixelwise(self):
+        return all(member.is_pixelwise for member in self.bijectors)
+
+    @property
+    def pixelwise_part(self):
+        parts = [member.pixelwise_part for member in self.bijectors]
+        # Not this chain itself: it may have conditions that no member needs.
+        return ConditionalChain(
+            [part for part in parts if part is not None], dtype=self.dtype, name=self.name
+        )
+
     def check_conditions(self, given: Mapping, x: tf.Tensor) -> dict:
         """The conditions of each member, by its name."""
         members = {member.name: member for member in self.bijectors}

@@ -51,6 +51,19 @@ class Rearranged(ConditionalBijector):
     def is_scaling(self):
         return self.bijector.is_scaling
 
+    @property
+    def is_pixelwise(self):
+        return self.bijector.is_pixelwise
+
+    @property
+    def pixelwise_part(self):
+        part = self.bijector.pixelwise_part
+        return None if part is None else self._around(part)
+
+    @abc.abstractmethod
+    def _around(self, bijector: ConditionalBijector) -> Rearranged:
+        """The same arrangement for another bijector."""
+
     def from_shared(self, given):
         declared = self.conditions
         return self.bijector.from_shared(
@@ -89,6 +102,9 @@ class Squeezed(Rearranged):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             super().__init__(bijector, parameters=parameters, name=name)
+
+    def _around(self, bijector):
+        return Squeezed(bijector, name=self.name)
 
     def _rearrange(self, images):
         shape = tf.shape(images)[-3:]
@@ -132,6 +148,9 @@ class Reordered(Rearranged):
             self._order = tuple(channel_order)
             self._back = tuple(channel_order.index(k) for k in range(len(channel_order)))
             self._is_transposed = is_transposed
+
+    def _around(self, bijector):
+        return Reordered(bijector, self._order, is_transposed=self._is_transposed, name=self.name)
 
     def _rearrange(self, images):
         require(

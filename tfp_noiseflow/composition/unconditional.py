@@ -44,6 +44,11 @@ class Unconditional(ConditionalBijector):
     def is_scaling(self):
         return isinstance(self.bijector, tfb.Scale)
 
+    @property
+    def is_pixelwise(self):
+        # A bijector of single numbers is continuous, and so monotone.
+        return self.bijector.forward_min_event_ndims == 0
+
     # A new tensor each time: TFP's cache must not find an older value or log-det for it.
 
     def _forward_and_log_det(self, x):
