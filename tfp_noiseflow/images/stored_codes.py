@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -16,16 +17,15 @@ def as_stored(
 
     Args:
       noisy: any shape, fractions of full scale.
-      quantization_step: codes' distance as a fraction of full scale; 0: not rounded. A number, or
-        a tensor that broadcasts with `noisy`.
+      quantization_step: codes' distance as a fraction of full scale, a number, or a tensor of
+        positive ones that broadcasts with `noisy`. 0: not rounded.
       clips_black, clips_white: whether to clip at 0 and at 1, after rounding.
 
     Returns:
       The shape of both together.
     """
-    step = tf.convert_to_tensor(quantization_step, noisy.dtype)
-    is_rounded = step > 0
-    distance = tf.where(is_rounded, step, 1)
-    noisy = tf.where(is_rounded, tf.round(noisy / distance) * distance, noisy)
+    known = tf.get_static_value(quantization_step)
+    if known is None or np.any(known):
+        noisy = tf.round(noisy / quantization_step) * quantization_step
     noisy = tf.maximum(noisy, 0.0) if clips_black else noisy
     return tf.minimum(noisy, 1.0) if clips_white else noisy

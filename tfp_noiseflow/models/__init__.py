@@ -14,6 +14,8 @@ from tfp_noiseflow.models.new_camera import with_camera_law
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel, sample_noise
+from tfp_noiseflow.models.stored_distribution import StoredDistribution
+from tfp_noiseflow.models.stored_noise import StoredNoise
 
 __all__ = [
     "CameraNLF",
@@ -21,6 +23,8 @@ __all__ = [
     "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",
+    "StoredDistribution",
+    "StoredNoise",
     "load_baselines",
     "load_model",
     "register_layer",

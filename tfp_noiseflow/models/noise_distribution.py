@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 
 from tfp_noiseflow.composition.bound import Bound
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.conditions.checks import require
 from tfp_noiseflow.conditions.conditions import CleanImage, Condition, checked
 from tfp_noiseflow.images.image import IMAGE_NDIMS
@@ -27,6 +28,8 @@ class NoiseDistribution(tfd.TransformedDistribution):
     Where the bijector's parameters have batch dimensions of their own, such as chains, the batch
     shape is theirs and the conditions' broadcast together: parameters [chains, 1] and conditions
     [B] give [chains, B].
+
+    `log_prob` takes `seed=` and `num_draws=` as `StoredDistribution`'s does, and needs neither.
 
     `distribution[i]` has the conditions of the sliced batch. Mean, variance and standard deviation
     are known where the bijector scales alone (`is_scaling`).
@@ -71,6 +74,7 @@ class NoiseDistribution(tfd.TransformedDistribution):
         like.set_shape(static_batch_shape.concatenate(clean.shape[-3:]))
         values = checked(owner or bijector.name, conditions, tensors, dtype, clean, cameras)
         self._conditions_given = values
+        self._like = like
         self._slicing = {"declared": declared, "cameras": cameras, "owner": owner, "name": name}
         own = bijector.experimental_batch_shape(x_event_ndims=IMAGE_NDIMS)
         if own.rank:
@@ -135,8 +139,29 @@ class NoiseDistribution(tfd.TransformedDistribution):
         given = {name: sliced(name, value) for name, value in self._conditions_given.items()}
         return NoiseDistribution(self.bijector.bijector, given, **self._slicing)
 
+    @property
+    def given(self) -> Mapping[str, tf.Tensor]:
+        """The conditions that it is bound to, by name: clean, iso, camera (indices)."""
+        return self._conditions_given
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `log_prob` is the log-density, not a bound of it."""
+        return True
+
+    def pixelwise_part(self) -> ConditionalBijector:
+        """What is left of the bijector without layers that mix values, bound to the conditions.
+
+        Of N(0, I) it makes noise that is independent from value to value; its inverse is monotone
+        in each. Without such layers it is the identity.
+        """
+        bijector = self.bijector.bijector
+        part = bijector.pixelwise_part or ConditionalChain([], dtype=bijector.dtype)
+        return Bound(part, self._conditions_given, self._like, is_checked=True, name="pixelwise")
+
     @tf.autograph.experimental.do_not_convert
-    def _log_prob(self, y):
+    def _log_prob(self, y, seed=None, num_draws=1):
+        # A density needs no draws: whoever has a seed for a bound may pass it to all.
         x, log_det = self.bijector.inverse_and_log_det(y)
         log_prob = self.distribution.log_prob(x) + log_det
         if tf.executing_eagerly():

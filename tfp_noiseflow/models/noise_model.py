@@ -43,6 +43,8 @@ class NoiseModel(tf.Module, abc.ABC):
         tell them.
       trained_iso_range: the lowest and the highest ISO that it was trained on or made from; None:
         not known. A model that knows any ISO takes those outside too, where nothing was seen.
+      dequantises: whether its noise is continuous, so that stored codes are dequantised before
+        their likelihood is computed; not where the likelihood is that of codes.
 
     Raises:
       ValueError: another number of cameras than the bijector declares.
@@ -51,6 +53,7 @@ class NoiseModel(tf.Module, abc.ABC):
     licence: str | None = None
     origin: str | None = None
     trained_iso_range: tuple[float, float] | None = None
+    dequantises: bool = True
 
     def __init__(
         self,
