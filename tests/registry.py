@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from tfp_noiseflow import bijectors as nb
 from tfp_noiseflow.laws import CameraLaw, laws_of_cameras
-from tfp_noiseflow.models import CameraNLF, GaussianNoise, NoiseFlow, NoiseModel
+from tfp_noiseflow.models import CameraNLF, GaussianNoise, NoiseFlow, NoiseModel, StoredNoise
 
 tfb = tfp.bijectors
 
@@ -141,8 +141,9 @@ def _flow(architecture, channels=4, **options):
     )
 
 
-# Name -> (builder of a dtype, channels of its images).
-MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
+# Name -> (builder of a dtype, channels of its images): noise of continuous values, whose
+# distribution is a bijector's.
+CONTINUOUS_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "S-G": (_flow("S-G"), 4),
     "S-G-CAM": (_flow("S-G-CAM"), 4),
     "S-Ax1-G-Ax1-CAM": (_flow("S-Ax1-G-Ax1-CAM"), 4),
@@ -192,6 +193,22 @@ MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
         4,
     ),
 }
+
+
+def _stored(name, step):
+    build, channels = CONTINUOUS_MODELS[name]
+    return lambda dtype: StoredNoise(build(dtype), step), channels
+
+
+# Noise of codes.
+STORED_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
+    "stored camera NLF": _stored(
+        "camera NLF", {"Alpha": 1 / 255, "Beta": 1 / 1023, "Gamma": 1 / 959}
+    ),
+    "stored S-Ax1-G-Ax1-CAM": _stored("S-Ax1-G-Ax1-CAM", 1 / 255),
+    "stored S-Ax1-G-CAM of planes": _stored("S-Ax1-G-CAM of planes", 1 / 255),
+}
+MODELS = {**CONTINUOUS_MODELS, **STORED_MODELS}
 
 
 def moved(module: tf.Module, seed: int = 0, by: float = 0.3) -> tf.Module:

@@ -130,7 +130,7 @@ class NoiseModel(tf.Module, abc.ABC):
         of_layers = [
             (layer.name, layer.physical_parameters(self.cameras))
             for layer in self.submodules
-            if hasattr(layer, "physical_parameters")
+            if isinstance(layer, ConditionalBijector) and hasattr(layer, "physical_parameters")
         ]
         count = collections.Counter(name for _, named in of_layers for name in named)
         return {

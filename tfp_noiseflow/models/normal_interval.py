@@ -32,8 +32,8 @@ OPEN = 1e4
 NARROW = {tf.float32: 0.2, tf.float64: 1e-3}
 FAR = {tf.float32: 7.0, tf.float64: 30.0}
 
-# The lower end above which draws come from the tail's expansion, and what draws from below it do not
-# pass: XLA's inverse of Phi is infinite above 5.4.
+# The lower end above which draws come from the tail's expansion, and what other draws do
+# not pass: XLA's inverse of Phi is infinite above 5.4.
 FAR_DRAW = 5.0
 LARGEST_DRAW = 6.0
 

@@ -21,8 +21,7 @@ tfd = tfp.distributions
 # in float32 is 1 % of the step of 16-bit codes.
 CODE_TOLERANCE = 0.05
 
-# Uniform numbers are drawn from this up: 0 would be an end of an interval.
-SMALLEST_UNIFORM = 2.0**-24
+TURNS = 1024
 
 
 class StoredDistribution(tfd.Distribution):
@@ -49,9 +48,8 @@ class StoredDistribution(tfd.Distribution):
     ```
 
     in expectation, with equality where p = q: in the terms of [1] rounding and clipping are
-    surjections, and with K > 1 the bound is that of [2]. The draws come from uniform numbers, the
-    same for all images of the batch, so that an image's result depends on itself alone. Gradients
-    go through them.
+    surjections, and with K > 1 the bound is that of [2]. An image's draws depend on the seed and on
+    the image, not on its place in a batch. Gradients go through them.
 
     Args:
       unstored: the distribution of the noise before it is stored.
@@ -156,7 +154,7 @@ class StoredDistribution(tfd.Distribution):
         is_on_codes = self._is_on_codes(noise)
         log_prob = tf.reduce_sum(bins.log_density, axis=[-3, -2, -1])
         if not self.is_exact:
-            log_prob += self._log_mean_weight(bins, seed, num_draws)
+            log_prob += self._log_mean_weight(noise, bins, seed, num_draws)
         log_prob = tf.where(is_on_codes, log_prob, np.nan)
         if tf.executing_eagerly():
             is_known = tf.logical_not(tf.reduce_any(tf.math.is_nan(log_prob)))
@@ -180,7 +178,7 @@ class StoredDistribution(tfd.Distribution):
             )
         return off <= allowed
 
-    def _log_mean_weight(self, bins: CodeBins, seed, num_draws: int) -> tf.Tensor:
+    def _log_mean_weight(self, noise, bins: CodeBins, seed, num_draws: int) -> tf.Tensor:
         """log mean_k p(n_k) / q(n_k) of noise n_k drawn from the pixel-wise part q."""
         if not isinstance(num_draws, int) or num_draws < 1:
             raise ValueError(f"expected num_draws >= 1, received {num_draws}.")
@@ -190,19 +188,32 @@ class StoredDistribution(tfd.Distribution):
         uniform = tf.random.stateless_uniform(
             tf.concat([[num_draws], self.event_shape_tensor()], axis=0),
             seed,
-            minval=SMALLEST_UNIFORM,
             dtype=self.dtype,
             alg="philox",
         )
         uniform.set_shape([num_draws, *self.event_shape])
+        turn = _turn(noise)
 
         def log_weight(uniform):
-            noise, latent, log_det = bins.draw(uniform)
+            uniform += turn
+            drawn, latent, log_det = bins.draw(uniform - tf.floor(uniform))
             proposed = self.unstored.distribution.log_prob(latent) - log_det
-            return self.unstored.log_prob(noise) - proposed
+            return self.unstored.log_prob(drawn) - proposed
 
         if num_draws == 1:
             return log_weight(uniform[0])
         # One after the other: many draws of a batch of frames would not fit the memory.
         weights = tf.map_fn(log_weight, uniform, fn_output_signature=self.dtype)
         return tf.reduce_logsumexp(weights, axis=0) - math.log(num_draws)
+
+
+def _turn(noise: tf.Tensor) -> tf.Tensor:
+    """[.., 1, 1, 1], a number in [0, 1) that goes by the bits of each image.
+
+    Uniform numbers that are turned by it, modulo 1, are uniform and nearly independent from image
+    to image, although all images take the same ones: sums over a batch vary as if each had its own.
+    """
+    bits = tf.bitcast(noise, tf.uint8)[..., ::2]
+    # Sums of whole numbers that stay below 2^24 are exact, whatever their order.
+    rows = tf.reduce_sum(tf.cast(bits, noise.dtype), axis=[-3, -2, -1]) % TURNS
+    return over_image(tf.reduce_sum(rows, axis=-1) % TURNS) / TURNS
