@@ -464,3 +464,47 @@ def test_no_draws_are_refused():
 def test_repr_tells_step_and_ends():
     text = repr(nf.StoredNoise(nf.GaussianNoise(), 0.25, clips_white=False))
     assert "quantization step 0.25, clipped at black" in text and "GaussianNoise" in text
+
+
+def test_an_export_gives_codes_tells_step_and_ends_and_names_a_row_off_the_codes(tmp_path):
+    model, given, noise = stored_case("stored camera NLF")
+    given["camera"] = np.array(CAMERAS)[given["camera"]]
+    loaded = tf.saved_model.load(nf.export_saved_model(model, tmp_path, has_valid_output=True))
+    served = loaded.signatures
+    told = served["describe"](dummy=tf.zeros(2))
+    steps = np.float32([1 / 255, 1 / 1023, 1 / 959])
+    np.testing.assert_array_equal(told["quantization_step"], [steps] * 2)
+    np.testing.assert_array_equal(told["clips"], [[True, True]] * 2)
+    batch = {name: tf.constant(value) for name, value in given.items()}
+    draws = {"seed": tf.reshape(tf.range(8), [4, 2]), "temperature": tf.ones([4])}
+    step = np.array([dict(zip(CAMERAS, steps, strict=True))[name] for name in given["camera"]])
+    codes = served["serving_default"](**batch, **draws)["noisy"] / step.reshape(4, 1, 1, 1)
+    np.testing.assert_allclose(codes, np.round(codes), atol=2e-4)
+    off = np.array(noise)
+    off[1, 2, 3, 0] += 0.4 * step[1]
+    valid = served["log_prob"](noise=tf.constant(off), **batch)["valid"]
+    np.testing.assert_array_equal(valid, [True, False, True, True])
+    loaded = tf.saved_model.load(nf.export_saved_model(model, tmp_path))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"row 1.*log_prob is finite"):
+        loaded.signatures["log_prob"](noise=tf.constant(off), **batch)
+
+
+def test_gradients_of_an_export_are_those_of_the_model(tmp_path):
+    """Of the clean image, among values in either tail and at both ends."""
+    model, given, noise = stored_case("stored S-Ax1-G-Ax1-CAM", side=4)
+    noise = np.array(noise)
+    noise[0, 0, 0], noise[0, 1, 1] = 1 - given["clean"][0, 0, 0], -given["clean"][0, 1, 1]
+    given["camera"] = np.array(CAMERAS)[given["camera"]]
+    batch = {name: tf.constant(value) for name, value in given.items()}
+    loaded = tf.saved_model.load(nf.export_saved_model(model, tmp_path))
+
+    def gradient(log_prob):
+        with tf.GradientTape() as tape:
+            tape.watch(batch["clean"])
+            value = log_prob(noise=tf.constant(noise), **batch)
+        return tape.gradient(value, batch["clean"]).numpy()
+
+    expected = gradient(lambda noise, **given: model(**given).log_prob(noise))
+    actual = gradient(lambda **inputs: loaded.signatures["log_prob"](**inputs)["log_prob"])
+    # Of the operations, where the model's own have a form of fewer roundings.
+    np.testing.assert_allclose(actual, expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())

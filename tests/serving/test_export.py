@@ -49,6 +49,8 @@ def test_signatures_are_those_that_were_agreed(signatures):
             "cameras": ((None, 3), tf.string),
             "iso_levels": ((None, 3), tf.float32),
             "trained_iso_range": ((None, 2), tf.float32),
+            "quantization_step": ((None, 0), tf.float32),
+            "clips": ((None, 2), tf.bool),
             **dict.fromkeys(("architecture", "version", "licence", "origin"), text),
         },
     }
@@ -107,6 +109,7 @@ def test_description_is_that_of_the_model(served, signatures):
     assert told["cameras"].tolist() == [[c.encode() for c in CAMERAS]] * 2
     assert told["iso_levels"].tolist() == [list(ISO_LEVELS)] * 2
     assert told["trained_iso_range"].tolist() == [[ISO_LEVELS[0], ISO_LEVELS[-1]]] * 2
+    assert told["clips"].tolist() == [[False, False]] * 2
     assert told["architecture"].tolist() == [served.model.architecture.encode()] * 2
     assert told["version"].tolist() == [nf.__version__.encode()] * 2
     assert told["licence"].tolist() == [TRAINING_DATA["licence"].encode()] * 2

@@ -45,6 +45,9 @@ class NoiseModel(tf.Module, abc.ABC):
         not known. A model that knows any ISO takes those outside too, where nothing was seen.
       dequantises: whether its noise is continuous, so that stored codes are dequantised before
         their likelihood is computed; not where the likelihood is that of codes.
+      quantization_step: of the codes that clean + noise is on, a fraction of full scale, or one for
+        each camera; None: its noise is continuous. clips_black, clips_white: whether clean + noise
+        ends at 0 and at 1.
 
     Raises:
       ValueError: another number of cameras than the bijector declares.
@@ -54,6 +57,9 @@ class NoiseModel(tf.Module, abc.ABC):
     origin: str | None = None
     trained_iso_range: tuple[float, float] | None = None
     dequantises: bool = True
+    quantization_step: float | tuple[float, ...] | None = None
+    clips_black: bool = False
+    clips_white: bool = False
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 OPEN = 1e4
@@ -32,8 +33,8 @@ OPEN = 1e4
 NARROW = {tf.float32: 0.2, tf.float64: 1e-3}
 FAR = {tf.float32: 7.0, tf.float64: 30.0}
 
-# The lower end above which draws come from the tail's expansion, and what other draws do not
-# pass: XLA's inverse of Phi is infinite above 5.4.
+# The lower end above which draws come from the tail's expansion, and what other draws do
+# not pass: XLA's inverse of Phi is infinite above 5.4.
 FAR_DRAW = 5.0
 LARGEST_DRAW = 6.0
 
@@ -87,7 +88,8 @@ def _near_probability(lower, width, middle, decay):
     bend = (tf.square(decay) - tf.square(width)) / 24
     density = tf.exp(-0.5 * tf.square(middle) - HALF_LOG_2PI)
     midpoint = width * density * (1 + bend)
-    return tf.where(tf.maximum(width, decay) < NARROW[dtype], midpoint, difference)
+    probability = tf.where(tf.maximum(width, decay) < NARROW[dtype], midpoint, difference)
+    return tf.maximum(probability, np.finfo(dtype.as_numpy_dtype).tiny)
 
 
 def _mills_ratio(x):
@@ -138,6 +140,7 @@ def _truncated_normal(uniform):
 
 def _far_draw(lower, width, uniform):
     """The draw for lower ends far out, from Q(x) = phi(x) M(x) with M(x) about x / (x^2 + 1)."""
+    lower = tf.maximum(lower, FAR_DRAW)
     square = tf.square(lower)
     # log of M falls by width / lower, nearly, beside that of phi.
     fall = width * (lower + 0.5 * width) + width * lower / (square + 1)

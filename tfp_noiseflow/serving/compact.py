@@ -98,6 +98,8 @@ def _number_nodes(function: function_pb2.FunctionDef) -> None:
         return "^" * is_control + ":".join([new.get(name, name), *output])
 
     for node in function.node_def:
+        # Of an export gradients are those of its operations; a loader would warn of others.
+        node.attr.pop("_gradient_op_type", None)
         node.name = new[node.name]
         node.input[:] = [renamed(reference) for reference in node.input]
         node.ClearField("experimental_debug_info")

@@ -13,6 +13,9 @@ from tfp_noiseflow.serving.compact import compact_saved_model
 from tfp_noiseflow.serving.signatures import ServedNoiseModel
 from tfp_noiseflow.serving.warmup import write_warmup_requests
 
+# What is served is not trained; gradients that layers define would need their nodes' names.
+WITHOUT_CUSTOM_GRADIENTS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+
 
 def export_saved_model(
     model: NoiseModel,
@@ -56,7 +59,7 @@ def export_saved_model(
     about = {"licence": model.licence, "origin": model.origin, **(training_data or {})}
     served = ServedNoiseModel(model, channels, about, has_valid_output)
     with written_beside(path) as partial:
-        tf.saved_model.save(served, partial, signatures=served.signatures)
+        tf.saved_model.save(served, partial, served.signatures, WITHOUT_CUSTOM_GRADIENTS)
         compact_saved_model(partial)
         name = os.path.basename(os.path.abspath(base_dir))
         write_warmup_requests(partial, model, channels=channels, model_name=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.models.noise_model import NoiseModel, sample_noise
@@ -33,8 +34,10 @@ class ServedNoiseModel(tf.Module):
       nll_per_dim [B] in nats per dimension.
     - `describe`: dummy [B] -> cameras [B, M] and iso_levels [B, K] that are known (no columns
       where the model takes any), trained_iso_range [B, 2], the lowest and the highest ISO that it
-      was trained on (no columns where that is not known), architecture, version (of this library),
-      licence and origin of the training data [B].
+      was trained on (no columns where that is not known), quantization_step [B, 1], or [B, M] of
+      each camera, of the codes that noisy values are on (no columns where they are continuous),
+      clips [B, 2], whether they end at 0 and at 1, architecture, version (of this library), licence
+      and origin of the training data [B].
 
     Floating tensors are float32 whatever the model's dtype; H and W are free. A row's result
     depends on its own row alone, to rounding: kernels may sum in another order in a batch of
@@ -157,10 +160,15 @@ class ServedNoiseModel(tf.Module):
     def _describe(self, **inputs):
         rows = tf.shape(self._of_fitting_shapes(inputs)["dummy"])[:1]
         model = self.noise_model
+        step = model.quantization_step
         told = {
             "cameras": tf.constant(model.cameras or [], tf.string),
             "iso_levels": tf.constant(model.iso_levels or [], tf.float32),
             "trained_iso_range": tf.constant(model.trained_iso_range or [], tf.float32),
+            "quantization_step": tf.constant(
+                [] if step is None else np.atleast_1d(step), tf.float32
+            ),
+            "clips": tf.constant([model.clips_black, model.clips_white]),
             "architecture": tf.constant(getattr(model, "architecture", type(model).__name__)),
             "version": tf.constant(__version__),
             "licence": tf.constant(self._training_data.get("licence") or NOT_STATED),
