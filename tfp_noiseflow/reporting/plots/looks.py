@@ -15,7 +15,7 @@ STYLES = {
     "recalibrated_nlf": {"label": "recalibrated NLF", "color": "#009E73", "linestyle": ":"},
     "true_nlf": {"label": "true NLF", "color": "#CC79A7", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
 }
-# The flows that a report sets beside its own.
+# The paper's flows that a report sets beside its own.
 STYLES |= {
     name: {"label": name, "color": color, "linestyle": "--"}
     for name, color in (
@@ -23,7 +23,6 @@ STYLES |= {
         ("S-G-CAM", "#8C6BB1"),
         ("S-Ax1-G-Ax1-CAM", "#7F7F7F"),
         ("S-Ax4-G-Ax4-CAM", "#8C564B"),
-        ("L-Ax8", "#B8A000"),
     )
 }
 OTHER_COLORS = ("#56B4E9", "#8C6BB1", "#7F7F7F", "#8C564B", "#B8A000")
