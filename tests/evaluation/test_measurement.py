@@ -66,7 +66,7 @@ def test_report_has_the_promised_keys(report):
     for name, entry in report["models"].items():
         numbers = {"nll", "nll_standard_error", "kl", "kl_paper"}
         own = {"name"} if name == "noise_flow" else set()
-        assert numbers | {"parameters"} | own == set(entry)
+        assert numbers | {"parameters", "likelihood"} | own == set(entry)
         assert all(isinstance(entry[name], float) for name in numbers)
     for row in report["differences"]:
         assert {"model", "baseline", "nll", "paired_standard_error"} <= set(row)
