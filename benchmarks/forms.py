@@ -4,6 +4,7 @@ Each form is a class made of a batch [B, H, W, 4]; `train`, `nll` and `sample` a
 functions, which return tensors.
 
 - library: this library, as its users call it;
+- stored: the same as a model of codes;
 - plain: the layers written down in TensorFlow, one `tf.function`, nothing rearranged;
 - stock: the same of TFP's own parts, `tfb.RealNVP` and `tfb.ScaleMatvecLU`, what a user would
   write without this library.
@@ -44,15 +45,23 @@ def batch(number: int, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
 class Library:
     """`nf.NoiseFlow` and `nf.LikelihoodTrainer`, with cameras and ISOs that differ in the batch.
 
+    `step` of a subclass is that of the codes that noise is stored in: then it is `nf.StoredNoise`.
+
     Args:
       noise, clean: of `batch`.
       model_dir: of a flow to use in place of the default one.
     """
 
+    step: float | None = None
+
     def __init__(self, noise: tf.Tensor, clean: tf.Tensor, model_dir: str | None = None):
         number = len(noise)
         rng = np.random.default_rng(1)
         flow = nf.load_model(model_dir) if model_dir else nf.NoiseFlow(seed=0)
+        if self.step is not None:
+            flow = nf.StoredNoise(flow, self.step)
+            noise = tf.clip_by_value(tf.round((clean + noise) / self.step) * self.step, 0, 1)
+            noise -= clean
         self.captures = {
             "noise": noise,
             "clean": clean,
@@ -71,6 +80,12 @@ class Library:
         self.train = lambda: train_step(self.captures)["loss"]
         self.nll = lambda: test_step(self.captures)["loss"]
         self.sample = lambda: sample(*given)
+
+
+class Stored(Library):
+    """`Library` with the codes of a 10-bit sensor."""
+
+    step = 1 / 1023
 
 
 class _WrittenDown:
@@ -194,4 +209,4 @@ def _convolve(images, kernel):
     return tf.nn.conv2d(images, kernel, 1, "SAME")
 
 
-FORMS = {"library": Library, "plain": Plain, "stock": Stock}
+FORMS = {"library": Library, "stored": Stored, "plain": Plain, "stock": Stock}

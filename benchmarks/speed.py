@@ -43,7 +43,7 @@ BYTES_PER_PIXEL = 32
 
 flags.DEFINE_integer("rounds", 3, "Fresh processes for each form and case.", lower_bound=1)
 flags.DEFINE_list("cases", list(CASES), "Which.")
-flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which.")
+flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which; stored is one more.")
 flags.DEFINE_list("settings", list(SETTINGS), "Which.")
 flags.DEFINE_integer("seconds", 4, "Time to spend on a figure in a process.", lower_bound=1)
 flags.DEFINE_string("output_dir", None, "speed.md goes there too.")

@@ -1,4 +1,4 @@
-"""Log-dets by automatic differentiation, which the tests compare with those of the equations."""
+"""Jacobians by automatic differentiation, which the tests compare with those of the equations."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 
-def log_det_by_autodiff(function: Callable, image: tf.Tensor) -> float:
-    """log |det| of the Jacobian of a function of one image.
+def jacobian_by_autodiff(function: Callable, image: tf.Tensor) -> np.ndarray:
+    """[D, D], the Jacobian of a function of one image of D numbers.
 
     All rows of the Jacobian come of one gradient, each from a copy of the image of its own:
     `tf.GradientTape.jacobian` would build a graph first, which takes most of a test's time.
@@ -24,11 +24,15 @@ def log_det_by_autodiff(function: Callable, image: tf.Tensor) -> float:
     with tf.GradientTape() as tape:
         tape.watch(copies)
         y = function(copies)
-    jacobian = tape.gradient(y, copies, output_gradients=outputs)
-    return np.linalg.slogdet(np.reshape(jacobian, [size, size]))[1]
+    return np.reshape(tape.gradient(y, copies, output_gradients=outputs), [size, size])
+
+
+def log_det_by_autodiff(function: Callable, image: tf.Tensor) -> float:
+    """log |det| of `jacobian_by_autodiff`."""
+    return np.linalg.slogdet(jacobian_by_autodiff(function, image))[1]
 
 
 def repeated(conditions: dict, image: tf.Tensor) -> dict:
-    """Conditions of an image, for each of its copies in `log_det_by_autodiff`."""
+    """Conditions of an image, for each of its copies in `jacobian_by_autodiff`."""
     size = image.shape.num_elements()
     return {name: np.stack([value] * size) for name, value in conditions.items()}
