@@ -43,6 +43,8 @@ def plot_histograms(
             )  # fmt: skip
         peak = density.max()
         axes.set_yscale("log")
+        # Some forty a panel, which take two thirds of the time of drawing.
+        axes.minorticks_off()
         axes.set_ylim(peak * 1e-5, peak * 4)
         axes.set_xlim(edges[g][0], edges[g][-1])
         axes.set_title(f"{camera}, ISO {iso:g}", fontsize=9.5)
