@@ -187,7 +187,7 @@ def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     # The one that needs a server is run in tests/serving.
     examples = [example for example in examples if "NoiseClient" not in example]
-    assert len(examples) == 7
+    assert len(examples) == 8
     names = {"tfd": tfp.distributions}
     for example in examples:
         for long, short in SHORTER:
