@@ -20,6 +20,7 @@ from tfp_noiseflow.models.model_directory import write_baselines
 def demo(tmp_path_factory):
     """The folder after all commands, and what they printed."""
     folder = tmp_path_factory.mktemp("demo")
+    nf.save_model(nf.GaussianNoise(0.02), folder / "flat", {"licence": "CC0"})
     captures = folder / "captures"
     printed = {}
     for script, flags in (
@@ -51,7 +52,7 @@ def demo(tmp_path_factory):
             {
                 "model_dir": folder / "model",
                 "captures": captures / "test.h5",
-                "compare": f"again={folder / 'model'}",
+                "compare": f"flat={folder / 'flat'}",
                 "output_dir": folder / "report",
             },
         ),
@@ -111,7 +112,10 @@ def test_report_has_the_schema_and_its_pictures(demo):
 def test_a_trained_model_stands_beside_the_evaluated_one(demo, tmp_path):
     folder, _ = demo
     models = json.loads((folder / "report" / "report.json").read_text())["models"]
-    assert models["again"]["nll"] == models["noise_flow"]["nll"]
+    with nf.read_captures(folder / "captures" / "test.h5") as captures:
+        nll = nf.evaluation.negative_log_likelihood(nf.GaussianNoise(0.02), captures).mean()
+    assert models["flat"]["nll"] == pytest.approx(nll, abs=1e-6)
+    assert models["flat"]["nll"] != models["gaussian"]["nll"]
     flags = {"model_dir": folder / "model", "captures": folder / "captures" / "test.h5"}
     for compare in (folder / "model", f"gaussian={folder / 'model'}"):
         done = run("evaluate", **flags, compare=compare, output_dir=tmp_path)

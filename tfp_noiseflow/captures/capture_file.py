@@ -371,6 +371,8 @@ class Captures:
 
     def dequantised(self, dequantises: bool) -> Captures:
         """The same captures, dequantised or as they were stored, which read from the same file."""
+        if dequantises == self._dequantises:
+            return self
         other = copy.copy(self)
         other._dequantises = dequantises
         return other
