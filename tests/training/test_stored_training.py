@@ -109,6 +109,29 @@ def test_the_pixelwise_layers_are_fitted_first(folder):
     assert start > 0 and fitted < recalibrated + 0.3
 
 
+def test_the_shape_is_fitted_with_the_laws_and_rows_start_as_a_share_of_them(folder):
+    with nf.read_captures(folder / "train.h5") as captures:
+        step = captures.code_steps()["Pixel"]
+        law, both = (
+            nf.StoredNoise(nf.NoiseFlow(architecture, captures.cameras, seed=0), step)
+            for architecture in ("L", "L-R-T")
+        )
+        estimates = start_at_pixelwise_fit(law, captures)
+        assert start_at_pixelwise_fit(both, captures).keys() == estimates.keys()
+        block = captures.dequantised(False).read(0, len(captures))
+        log_prob = [
+            np.mean(its(block.clean, iso=block.iso, camera=block.camera)
+                    .pixelwise_log_prob(tf.constant(block.noise))) / block.noise[0].size
+            for its in (law, both)
+        ]  # fmt: skip
+    # Skew and tails are worth 0.004 in these captures.
+    assert log_prob[1] > log_prob[0] + 0.002
+    rows = both.unstored.layers["row_noise"]
+    at = {"iso": np.float32(3200), "camera": 0}
+    share = np.exp(rows.log_variance.at(**at) - rows.noise.log_beta2.at(**at))
+    assert share == pytest.approx(0.02, rel=0.05)
+
+
 def test_draws_differ_from_step_to_step_and_repeat_with_the_seed(folder):
     with nf.read_captures(folder / "train.h5") as captures:
         block = captures.dequantised(False).read(0, 4)
