@@ -109,6 +109,7 @@ def test_the_pixelwise_layers_are_fitted_first(folder):
     assert start > 0 and fitted < recalibrated + 0.3
 
 
+@pytest.mark.slow
 def test_the_shape_is_fitted_with_the_laws_and_rows_start_as_a_share_of_them(folder):
     with nf.read_captures(folder / "train.h5") as captures:
         step = captures.code_steps()["Pixel"]
