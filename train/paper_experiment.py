@@ -20,7 +20,7 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import PaperExperiment, read_splits
 from tfp_noiseflow.experiments.paper import ARCHITECTURES
-from train.named_models import named_models
+from tfp_noiseflow.models import load_named_models
 
 FLAGS = flags.FLAGS
 
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> None:
             decay=FLAGS.decay,
         ),
         architectures=FLAGS.architectures,
-        compared=named_models(FLAGS.compare),
+        compared=load_named_models(FLAGS.compare),
     )
     text = experiment.run([int(seed) for seed in FLAGS.seeds])
     path = os.path.join(FLAGS.output_dir, "tables.md")

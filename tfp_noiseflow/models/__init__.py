@@ -6,6 +6,7 @@ from tfp_noiseflow.models.gaussian_noise import GaussianNoise
 from tfp_noiseflow.models.model_directory import (
     load_baselines,
     load_model,
+    load_named_models,
     register_noise_model,
     save_model,
     untrained_model,
@@ -27,6 +28,7 @@ __all__ = [
     "StoredNoise",
     "load_baselines",
     "load_model",
+    "load_named_models",
     "register_layer",
     "register_noise_model",
     "sample_noise",

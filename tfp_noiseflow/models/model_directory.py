@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -277,6 +277,21 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
     if training_data.get("iso_range") is not None:
         model.trained_iso_range = tuple(training_data["iso_range"])
     return model
+
+
+def load_named_models(texts: Sequence[str]) -> dict[str, NoiseModel]:
+    """The models of texts NAME=MODEL_DIR, as commands take them, by name.
+
+    Raises:
+      ValueError: a text of another form, or a name twice; as `load_model`.
+    """
+    models: dict[str, NoiseModel] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name or not path or name in models:
+            raise ValueError(f"expected NAME=MODEL_DIR, each of another NAME, received {text!r}.")
+        models[name] = load_model(path)
+    return models
 
 
 def restore_checkpoint(checkpoint: tf.train.Checkpoint, path: str) -> None:
