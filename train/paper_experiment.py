@@ -21,6 +21,7 @@ import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import PaperExperiment, read_splits
 from tfp_noiseflow.experiments.paper import ARCHITECTURES
 from tfp_noiseflow.models import load_named_models
+from train._stored_flags import clips
 
 FLAGS = flags.FLAGS
 
@@ -64,6 +65,7 @@ def main(argv: list[str]) -> None:
         ),
         architectures=FLAGS.architectures,
         compared=load_named_models(FLAGS.compare),
+        clips=clips(),
     )
     text = experiment.run([int(seed) for seed in FLAGS.seeds])
     path = os.path.join(FLAGS.output_dir, "tables.md")

@@ -11,6 +11,7 @@ from tfp_noiseflow.models.model_directory import (
     save_model,
     untrained_model,
 )
+from tfp_noiseflow.models.model_of_captures import model_of_captures
 from tfp_noiseflow.models.new_camera import with_camera_law
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_flow import NoiseFlow
@@ -29,6 +30,7 @@ __all__ = [
     "load_baselines",
     "load_model",
     "load_named_models",
+    "model_of_captures",
     "register_layer",
     "register_noise_model",
     "sample_noise",
