@@ -64,6 +64,9 @@ def test_import_tells_what_it_found(folder):
     assert len(re.findall(r"\b40/40 \[=+\]", text)) == 2
     assert len(re.findall(r"\b10/10 \[=+\]", text)) == 2
     assert "train.h5: 240 captures of 40 images; beta2 set to its floor in 8" in text
+    # The tree's pixels are no codes, which the pixels alone tell.
+    assert re.search(r"^  IP: 48 captures without codes$", text, re.MULTILINE), text
+    assert "Without codes: of 0 images the metadata do not tell white minus black" in text
     assert "left out: " in text and "received 'S8'" in text
     assert "Once they can be read, the same command writes the file again with them." in text
 
