@@ -15,7 +15,7 @@ import numpy as np
 # a Gaussian's sample variance, so 500 values give 6 %.
 FEWEST_VALUES = 500
 
-# A mean of so many is known to 0.02 standard deviations, the ratio of two standard deviations to 2 %.
+# Of so many values a mean is known to 0.02 standard deviations, a ratio of two deviations to 2 %.
 FEWEST_VALUES_OF_LEVEL = 2000
 BINS_A_LEVEL = 3
 
@@ -70,10 +70,13 @@ class NoiseStatistics:
         np.add.at(self._sums["channel_sums"], place, flat.sum(1))
         np.add.at(self._sums["pixels"], place, flat.shape[1])
         is_bright = clean > BRIGHT
-        bright = np.stack(
-            [np.where(is_bright, noise**order, 0.0).sum((1, 2)) for order in range(3)], axis=1
-        )
-        np.add.at(self._sums["bright"], place, bright)
+        bright = np.where(is_bright, noise, 0.0)
+        sums = [
+            is_bright.sum((1, 2)),
+            bright.sum((1, 2)),
+            np.einsum("nhwc,nhwc->nc", bright, bright),
+        ]
+        np.add.at(self._sums["bright"], place, np.stack(sums, axis=1))
 
     def _add_moments(self, noise, clean, place) -> None:
         parts, groups, channels, bins = self._sums["clean"].shape
@@ -204,6 +207,7 @@ class NoiseStatistics:
         pairs, products, values, total, squares = self._total("row").T
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = total / values
+            pairs = np.where(pairs > 0, pairs, np.nan)
             return (products / pairs - mean**2) / (squares / values - mean**2)
 
     def channel_correlation(self) -> np.ndarray:

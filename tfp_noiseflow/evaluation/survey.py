@@ -10,6 +10,9 @@ from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.evaluation import histograms
 from tfp_noiseflow.evaluation.statistics import clean_level_edges
 
+# Resampled are parts of the patches, not patches one by one, whose sums would not fit the memory.
+PARTS = 32
+
 
 @dataclass
 class Survey:
@@ -18,10 +21,12 @@ class Survey:
     conditions: list[tuple[str, float]]
     group: np.ndarray  # [N], which of the conditions
     is_in_kl_paper: np.ndarray  # [N] bool
+    part: np.ndarray  # [N] of PARTS, in turn among the patches of a condition
     standard_deviation: np.ndarray  # [G] of the real noise
     clean_edges: np.ndarray
     example_clean: np.ndarray  # [G, H, W, C]
     example_noise: np.ndarray  # [G, H, W, C]
+    darkest: np.ndarray  # [G], the capture of the lowest mean clean value
 
 
 def survey_captures(captures: Captures, batch_size: int, seed: int) -> Survey:
@@ -45,14 +50,18 @@ def survey_captures(captures: Captures, batch_size: int, seed: int) -> Survey:
     # Every 5th patch of each camera x ISO: every 5th of the file would be one and the same ISO
     # where a file cycles through five of them.
     is_in_kl_paper = np.zeros(len(captures), bool)
+    part = np.zeros(len(captures), np.int64)
     for g in range(groups):
-        is_in_kl_paper[np.flatnonzero(group == g)[:: histograms.PAPER_STRIDE]] = True
+        members = np.flatnonzero(group == g)
+        is_in_kl_paper[members[:: histograms.PAPER_STRIDE]] = True
+        part[members] = np.arange(len(members)) % PARTS
 
     sums = np.zeros([3, groups])
     smallest, largest = np.inf, -np.inf
     contrast = np.full(groups, -1.0)
     example_clean = np.zeros([groups, *captures.image_shape], np.float32)
     example_noise = np.zeros([groups, *captures.image_shape], np.float32)
+    level = np.zeros(len(captures))
     for block in captures.blocks(batch_size, seed=seed):
         g = group[block.index]
         noise = block.noise.reshape(len(g), -1).astype(np.float64)
@@ -62,6 +71,7 @@ def survey_captures(captures: Captures, batch_size: int, seed: int) -> Survey:
             strict=True,
         ):
             np.add.at(total, g, values)
+        level[block.index] = block.clean.mean((1, 2, 3))
         smallest = min(smallest, float(block.clean.min()))
         largest = max(largest, float(block.clean.max()))
         spread = coarse_contrast(block.clean)
@@ -81,10 +91,12 @@ def survey_captures(captures: Captures, batch_size: int, seed: int) -> Survey:
         conditions,
         group,
         is_in_kl_paper,
+        part,
         np.sqrt(variance),
         clean_level_edges(smallest, largest),
         example_clean,
         example_noise,
+        np.array([np.flatnonzero(group == g)[np.argmin(level[group == g])] for g in range(groups)]),
     )
 
 
