@@ -339,6 +339,18 @@ def test_photon_transfer_lies_on_the_law(tmp_path):
             np.testing.assert_allclose(curve["variance"][source], law, rtol=0.14)
 
 
+def test_tails_are_in_the_captured_noise_s_deviations(tmp_path):
+    captures = write(
+        tmp_path / "t.h5", patches=160, size=16, seed=2, nlf=None, nlf_true=None, noisy_repeat=None
+    )
+    wide = nf.CameraNLF(CAMERAS, ISO_LEVELS, 4 * BETA1, 4 * BETA2)
+    tails = nf.evaluate(true_model(), captures, baselines={"wide": wide})["tails"]
+    # 164 of 163,840 values: a standard error of 0.02. The noise of every level has its own scale.
+    for name, expected in (("real", 3.29), ("noise_flow", 3.29), ("wide", 6.58)):
+        assert tails[name][0]["absolute"] == pytest.approx(expected, rel=0.04), name
+        assert tails[name][1]["absolute"] is None
+
+
 def test_correlations_of_white_noise_are_none(report):
     for entry in (report["correlations"]["real"], report["correlations"]["true_nlf"]):
         assert abs(entry["horizontal"]) < 0.05

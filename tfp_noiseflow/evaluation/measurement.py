@@ -95,6 +95,8 @@ def evaluate(
         floor: `kl` and `kl_paper` of the truth, a second draw scored like a model (with one draw
           a pixel where models have 16); None and `reason` without a second draw.
         correlations, photon_transfer: "real" beside the models, see `statistics`.
+        tails: what a thousandth and a hundred-thousandth of the values of "real" and the models
+          exceed, see `tails`.
         structure: kurtosis, row and neighbour correlations by camera, iso and source, with 95 %
           bootstrap intervals, see `structure`.
         levels: mean and standard deviation of noise by camera, iso, channel and clean level.
@@ -157,10 +159,14 @@ def measure(
         if takes_stored:
             noise_by_kind[False] = stored.read(block.index[0], block.index[-1] + 1).noise
         group = survey.group[block.index]
+        scale = survey.deviation_at(block.clean, group)
         chosen, part = survey.is_in_kl_paper[block.index], survey.part[block.index]
 
-        def add(name, noise, counts, block=block, group=group, chosen=chosen, part=part):
+        def add(
+            name, noise, counts, block=block, group=group, scale=scale, chosen=chosen, part=part
+        ):
             sources[name].counts += counts
+            sources[name].tails.add(noise / scale)
             sources[name].statistics.add(noise, block.clean, group, part)
             sources[name].kl_paper.append(histograms.kl_paper(block.noise[chosen], noise[chosen]))
 

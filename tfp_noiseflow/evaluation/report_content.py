@@ -12,6 +12,7 @@ from tfp_noiseflow.evaluation import histograms, likelihood
 from tfp_noiseflow.evaluation.statistics import NoiseStatistics
 from tfp_noiseflow.evaluation.structure import levels, structure
 from tfp_noiseflow.evaluation.survey import PARTS, Survey
+from tfp_noiseflow.evaluation.tails import TailCounts
 
 MODEL = "noise_flow"
 KL_DRAWS = 16
@@ -33,6 +34,7 @@ class Scores:
         channels = self.survey.example_clean.shape[-1]
         self.counts = np.zeros([groups, histograms.KL_BINS + 2], np.int64)
         self.statistics = NoiseStatistics(groups, self.survey.clean_edges, channels, PARTS)
+        self.tails = TailCounts()
 
     def kl_paper_by_group(self) -> np.ndarray:
         group = self.survey.group[self.survey.is_in_kl_paper]
@@ -119,6 +121,7 @@ def report_content(
         "by_camera_iso": by_camera_iso,
         "floor": _floor(captures, survey, sources, kl, truth),
         "correlations": {name: _correlations(of) for name, of in statistics.items()},
+        "tails": {name: sources[name].tails.quantiles() for name in statistics},
         "photon_transfer": _photon_transfer(survey, statistics),
         "structure": structure(survey, statistics, seed),
         "levels": levels(survey, statistics),

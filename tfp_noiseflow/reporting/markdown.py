@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from tfp_noiseflow.evaluation.report_content import MODEL
+from tfp_noiseflow.evaluation.tails import SHARES
 from tfp_noiseflow.reporting.baselines import BASELINES, named_beside
 from tfp_noiseflow.reporting.plots.looks import evaluated_name, label
 from tfp_noiseflow.reporting.structure_tables import structure_tables, worst_levels_table
@@ -289,6 +290,7 @@ def _correlations_table(report: dict) -> str:
                 signed(strongest),
                 signed(entry["excess_kurtosis_given_clean"]),
                 signed(entry["excess_kurtosis"]),
+                *(tails[name] for tails in _tails(report)),
                 signed(entry["largest_bright_mean"]),
             ]
         )
@@ -301,6 +303,7 @@ def _correlations_table(report: dict) -> str:
             "strongest channel correlation",
             "excess kurtosis at a clean level",
             "excess kurtosis, all values",
+            *(f"1 in {1 / share:,.0f} is beyond" for share in SHARES),
             "largest mean of bright pixels",
         ],
         rows,
@@ -308,15 +311,31 @@ def _correlations_table(report: dict) -> str:
     matrices = _channel_matrices(report)
     return (
         f"{text}\n\nPearson correlations over all values of a camera and ISO, then the mean over "
-        "camera and ISO. Lag 1 is the next value of the same channel. Row variance is "
-        "what the values of a row of the mosaic have in common, as a share of the noise's variance "
-        "(the correlation of two of them). Kurtosis at a clean level is "
-        "taken within narrow bins of the clean image: 0 for a heteroscedastic Gaussian; over all "
-        "values it also holds the spread of clean levels. The last column is the mean of the noise "
-        "of a channel at clean levels above a tenth of full scale, in its standard deviations, "
-        "for the camera, ISO and channel where it is farthest from 0; channels that differ in it "
-        "have a colour cast." + matrices
+        "camera and ISO. Lag 1 is the next value of the same channel. Row variance is what the "
+        "values of a row of the mosaic have in common, as a share of the noise's variance (the "
+        "correlation of two of them). Kurtosis at a clean level is taken within narrow bins of the "
+        "clean image: 0 for a heteroscedastic Gaussian; over all values it also holds the spread "
+        "of clean levels. A thousandth and a hundred-thousandth of the values are farther from 0 "
+        "than is told, in standard deviations that captured noise has at that clean level, camera "
+        "and ISO. The last column is the mean of the noise of a channel at clean levels above a "
+        "tenth of full scale, in its standard deviations, for the camera, ISO and channel where it "
+        "is farthest from 0; channels that differ in it have a colour cast." + matrices
     )
+
+
+def _tails(report: dict) -> list[dict[str, str]]:
+    """By share: by source what that share of the values exceeds."""
+    found = []
+    for number in range(len(SHARES)):
+        rows = {name: tails[number] for name, tails in report.get("tails", {}).items()}
+        values = {name: row["absolute"] for name, row in rows.items()}
+        found.append(
+            {
+                name: "none" if values.get(name) is None else f"{values[name]:.2f}"
+                for name in report["correlations"]
+            }
+        )
+    return found
 
 
 def _channel_matrices(report: dict) -> str:
