@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from tfp_noiseflow.atomic_write import write_json, write_text
@@ -18,7 +18,7 @@ from tfp_noiseflow.models import (
     NoiseModel,
     load_baselines,
     load_model,
-    untrained_model,
+    model_of_captures,
 )
 from tfp_noiseflow.models.model_directory import model_digest, read_history
 from tfp_noiseflow.reporting import paper_tables, plots, write_report
@@ -49,6 +49,8 @@ class PaperExperiment:
       architectures: the last one is the reports' model, the others are compared with it. A model
         directory stands for its flow's layers, trained anew.
       compared: trained models beside them, by name.
+      clips: the ends at which values are clipped where all flows are of stored codes; None: they
+        are of dequantised noise.
       verbose: Keras's; 0 prints nothing.
 
     Raises:
@@ -63,6 +65,7 @@ class PaperExperiment:
         *,
         architectures: Sequence[str] = ARCHITECTURES,
         compared: Mapping[str, NoiseModel] | None = None,
+        clips: Collection[str] | None = None,
         verbose: int = 2,
     ):
         self._splits = splits
@@ -70,6 +73,7 @@ class PaperExperiment:
         self._schedule = schedule
         self._architectures = list(architectures)
         self._compared = dict(compared or {})
+        self._clips = clips
         self._verbose = verbose
         taken = {*architectures, *TABLE_1, "true_nlf", "noise_flow"}
         if taken & set(self._compared):
@@ -107,14 +111,8 @@ class PaperExperiment:
     def _train(self, architecture: str, seed: int) -> str:
         """Trains a flow, or finds it trained; returns its model directory."""
         captures = self._splits.train
-        model = untrained_model(
-            architecture,
-            cameras=captures.cameras,
-            iso_levels=captures.iso_levels,
-            channels=captures.image_shape[-1],
-            seed=seed,
-        )
-        start_at_pixelwise_fit(model, captures)
+        model = model_of_captures(architecture, captures, clips=self._clips, seed=seed)
+        start_at_pixelwise_fit(model, captures, seed=seed)
         model_dir = os.path.join(self._output_dir, f"{model.architecture}-{seed}")
         if self._verbose:
             print(f"{model_dir}: {model}", flush=True)

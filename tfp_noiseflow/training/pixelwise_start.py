@@ -8,7 +8,6 @@ from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import training_dataset
 from tfp_noiseflow.laws import LawEstimate
 from tfp_noiseflow.models.noise_model import NoiseModel
-from tfp_noiseflow.models.stored_noise import StoredNoise
 from tfp_noiseflow.training.law_start import start_at_fitted_laws
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 
@@ -40,7 +39,7 @@ def start_at_pixelwise_fit(
       ValueError: as `fit_camera_laws`.
     """
     estimates = start_at_fitted_laws(model, captures)
-    if estimates or not isinstance(model, StoredNoise):
+    if estimates or model.dequantises:
         return estimates
     part = model.bijector.pixelwise_part
     if part is None or not part.trainable_variables:
