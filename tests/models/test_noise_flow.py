@@ -29,6 +29,13 @@ def test_architectures_of_the_paper_are_read(text, layers, has_camera_factors):
     assert parsed.has_camera_factors is has_camera_factors
 
 
+def test_architectures_are_told_in_words():
+    assert nf.NoiseFlow("S-Ax2-G-CAM", ("a",), (100,)).in_words == (
+        "a flow, noise first: signal-dependent layer; flow step: 1x1 convolution and affine "
+        "coupling, 2 times; gain layer; factors of each camera"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [

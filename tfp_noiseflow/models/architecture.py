@@ -6,6 +6,7 @@ stand with. `register_layer` adds one; nothing else needs to know of it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,6 +154,15 @@ class Architecture:
 
     layers: tuple[str, ...]
     has_camera_factors: bool
+
+    @property
+    def in_words(self) -> str:
+        """What its letters stand for, noise first."""
+        words = []
+        for letter, run in itertools.groupby(self.layers):
+            times = len(list(run))
+            words.append(LETTERS[letter].meaning + (f", {times} times" if times > 1 else ""))
+        return "; ".join(words) + ("; factors of each camera" if self.has_camera_factors else "")
 
     def options(self) -> dict[str, object]:
         """The options of its letters, with their defaults."""

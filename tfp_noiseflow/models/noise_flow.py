@@ -301,6 +301,10 @@ class NoiseFlow(NoiseModel):
         for target, source in zip(targets, sources, strict=True):
             target.assign(source)
 
+    @property
+    def in_words(self) -> str:
+        return f"a flow, noise first: {parse_architecture(self.architecture).in_words}"
+
     def get_config(self) -> dict:
         return {
             "architecture": self.architecture,

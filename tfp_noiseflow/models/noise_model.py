@@ -78,6 +78,11 @@ class NoiseModel(tf.Module, abc.ABC):
         self.channels = channels
         self.dtype = bijector.dtype
 
+    @property
+    def in_words(self) -> str:
+        """What kind of noise it is, for reports; without a full stop."""
+        return type(self).__name__
+
     @abc.abstractmethod
     def get_config(self) -> dict:
         """The constructor's arguments as JSON values, from which `from_config` rebuilds it."""

@@ -144,6 +144,16 @@ class StoredNoise(NoiseModel):
         """That of the unstored noise, in words for `describe` and reports."""
         return getattr(self.unstored, "architecture", type(self.unstored).__name__)
 
+    @property
+    def in_words(self) -> str:
+        kind = "codes" if self.quantization_step else "values"
+        return f"{kind} that a sensor stores, clipped at {self._ends}, of {self.unstored.in_words}"
+
+    @property
+    def _ends(self) -> str:
+        ends = ["black"] * self.clips_black + ["white"] * self.clips_white
+        return " and ".join(ends) or "no end"
+
     def get_config(self) -> dict:
         step = self.quantization_step
         return {
@@ -158,10 +168,9 @@ class StoredNoise(NoiseModel):
         return cls(**{**config, "unstored": model_from_description(config["unstored"])})
 
     def __repr__(self) -> str:
-        ends = ["black"] * self.clips_black + ["white"] * self.clips_white
         return (
             f"StoredNoise({self.unstored}; quantization step {self.quantization_step}, clipped at "
-            f"{' and '.join(ends) or 'no end'})"
+            f"{self._ends})"
         )
 
 

@@ -3,6 +3,7 @@
 Each function writes a PNG and returns whether there was anything to draw.
 """
 
+from tfp_noiseflow.reporting.plots.dark_patches import plot_dark_patches
 from tfp_noiseflow.reporting.plots.histograms import plot_histograms
 from tfp_noiseflow.reporting.plots.history import history_columns
 from tfp_noiseflow.reporting.plots.layers import plot_beta, plot_gain
@@ -13,6 +14,7 @@ from tfp_noiseflow.reporting.plots.photon_transfer import plot_photon_transfer
 __all__ = [
     "history_columns",
     "plot_beta",
+    "plot_dark_patches",
     "plot_gain",
     "plot_histograms",
     "plot_patches",
