@@ -51,7 +51,7 @@ def test_intervals_keep_the_accuracy_of_both_tails():
     assert probability(300.0, 450.0) == pytest.approx((1 - (2 / 3) ** 10) * tail, rel=1e-3)
 
 
-@pytest.mark.parametrize("shape", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("shape", [0.05, 0.1, 0.15])
 def test_tails_of_a_bounded_distribution_invert_the_quantile_function(shape):
     intervals = TukeyLambdaIntervals(shape)
     scale = shape * np.sqrt(tukey_lambda_variance(shape))
@@ -64,6 +64,6 @@ def test_tails_of_a_bounded_distribution_invert_the_quantile_function(shape):
 
 
 def test_a_shape_without_a_variance_or_a_quantile_function_is_refused():
-    for shape in (-0.5, 0.0, 0.5):
+    for shape in (-0.5, 0.0, 0.2):
         with pytest.raises(ValueError, match=rf"shape in .* and not 0, received {shape}"):
             TukeyLambdaIntervals(shape)
