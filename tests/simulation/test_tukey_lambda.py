@@ -51,14 +51,14 @@ def test_intervals_keep_the_accuracy_of_both_tails():
     assert probability(300.0, 450.0) == pytest.approx((1 - (2 / 3) ** 10) * tail, rel=1e-3)
 
 
-@pytest.mark.parametrize("shape", [0.05, 0.1, 0.15])
+@pytest.mark.parametrize("shape", [0.05, 0.1])
 def test_tails_of_a_bounded_distribution_invert_the_quantile_function(shape):
     intervals = TukeyLambdaIntervals(shape)
     scale = shape * np.sqrt(tukey_lambda_variance(shape))
     tail = 10.0 ** -np.linspace(0.31, 12, 100_000)
     x = ((1 - tail) ** shape - tail**shape) / scale
     # Cells are wider in y where the bound is near.
-    np.testing.assert_allclose(intervals.upper_tail(x), tail, rtol=1e-6)
+    np.testing.assert_allclose(intervals.upper_tail(x), tail, rtol=1e-8)
     assert intervals.upper_tail(np.array([1 / scale, 1e3])).max() < 1e-20
     assert intervals.probability(-np.inf, np.inf) == pytest.approx(1, abs=1e-15)
 

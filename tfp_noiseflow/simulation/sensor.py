@@ -38,7 +38,7 @@ class Sensor:
       black_code, white_code: codes of no light and of full scale.
       lowest_code: where codes end below: at the black code, or under it where files keep what is
         darker than black.
-      read_noise_lambda: Tukey-lambda shape of the read noise, not 0, in (-1/2, 0.15].
+      read_noise_lambda: Tukey-lambda shape of the read noise, not 0, in (-1/2, 0.1].
       row_share: of beta2 without quantisation, the variance of the row noise; above 0, below 1.
     """
 

@@ -67,7 +67,7 @@ class SensorLikelihood:
       electron: what one electron adds, in code steps, positive.
       read: standard deviation of the read noise, in code steps, positive.
       row: standard deviation of the row offset, in code steps, positive.
-      shape: of the Tukey-lambda read noise, in (-1/2, 0.15] and not 0.
+      shape: of the Tukey-lambda read noise, in (-1/2, 0.1] and not 0.
       lowest, highest: where codes end, in steps from black; lowest < highest.
 
     Raises:
