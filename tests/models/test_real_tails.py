@@ -42,9 +42,7 @@ def test_a_shape_is_worth_what_real_tails_are(halves):
     fitted, tested = halves
     nll = {}
     for architecture in ("L", "L-T"):
-        model = model_of_captures(
-            architecture, fitted, clips=(), seed=0, has_law_by_channel=True
-        )
+        model = model_of_captures(architecture, fitted, clips=(), seed=0, has_law_by_channel=True)
         start_at_pixelwise_fit(model, fitted, seed=0)
         assert model.is_exact
         nll[architecture] = negative_log_likelihood(model, tested)
