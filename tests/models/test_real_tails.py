@@ -18,7 +18,7 @@ def halves(shared_data, tmp_path_factory):
     """Captures of every second block, and of the others: clean is the mean of a block's channel."""
     folder = tmp_path_factory.mktemp("dark")
     with np.load(shared_data / "real_raw" / "a7rm3_iso3200_dark_blocks.npz") as file:
-        raw, black, white = file["raw"], int(file["black"][0]), int(file["white"][0])
+        raw, black, white = file["raw"], int(file["black"]), int(file["white"])
     clean = np.broadcast_to(raw.mean(axis=(1, 2), keepdims=True, dtype=np.float64), raw.shape)
     paths = []
     for half in range(2):
@@ -37,6 +37,7 @@ def halves(shared_data, tmp_path_factory):
         yield fitted, tested
 
 
+@pytest.mark.slow  # 400 steps.
 @pytest.mark.filterwarnings("ignore:.*captures at ISO")
 def test_a_shape_is_worth_what_real_tails_are(halves):
     fitted, tested = halves
