@@ -154,7 +154,7 @@ def test_physical_parameters_have_names_of_cameras_and_isos():
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        nf.NoiseFlow(**arguments)
+        nf.NoiseFlow(PAPER_ARCHITECTURE, **arguments)
 
 
 def test_odd_planes_are_refused_by_a_model_of_one_channel():
