@@ -13,18 +13,17 @@ from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps
 from tfp_noiseflow.evaluation import Measurement, measure, negative_log_likelihood
 from tfp_noiseflow.experiments.splits import Splits
+from tfp_noiseflow.experiments.trained_flow import train_flow
 from tfp_noiseflow.models import (
     CameraNLF,
     NoiseModel,
     load_baselines,
     load_model,
-    model_of_captures,
 )
 from tfp_noiseflow.models.model_directory import model_digest, read_history
 from tfp_noiseflow.reporting import paper_tables, plots, write_report
 from tfp_noiseflow.reporting.paper_tables import TABLE_1
-from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
-from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule, train_noise_model
+from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
 # Those of the paper's table 2, and flows of any ISO: a law for each camera, alone and with as many
@@ -110,22 +109,20 @@ class PaperExperiment:
 
     def _train(self, architecture: str, seed: int) -> str:
         """Trains a flow, or finds it trained; returns its model directory."""
-        captures = self._splits.train
-        model = model_of_captures(architecture, captures, clips=self._clips, seed=seed)
-        start_at_pixelwise_fit(model, captures, seed=seed)
-        model_dir = os.path.join(self._output_dir, f"{model.architecture}-{seed}")
-        if self._verbose:
-            print(f"{model_dir}: {model}", flush=True)
-        steps = epoch_steps(captures, self._schedule.batch_size)
+        steps = epoch_steps(self._splits.train, self._schedule.batch_size)
         schedule = replace(
             self._schedule,
             epochs=self._schedule.epochs or max(FEWEST_EPOCHS, round(DEFAULT_STEPS / steps)),
             seed=seed,
         )
-        train_noise_model(
-            model, captures, self._splits.validation, model_dir, schedule, verbose=self._verbose
+        return train_flow(
+            architecture,
+            self._splits,
+            self._output_dir,
+            schedule,
+            clips=self._clips,
+            verbose=self._verbose,
         )
-        return model_dir
 
     def _compare(self, seed: int) -> tuple[dict, dict, dict[str, str]]:
         """Trains all architectures with a seed and writes a report, or finds it written.
