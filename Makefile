@@ -65,6 +65,7 @@ gallery: $(READY)
 	  --patches_per_combination=1 --validation_patches_per_combination=1 \
 	  --test_patches_per_combination=8
 	$(RUN) -m train.gallery --model_dir=$(DEMO)/model --captures=$(GALLERY_CAPTURES)/test.h5 \
+	  --compare=L-R-T=$(DEMO)/sensor_model \
 	  --cameras="Pixel,Nexus 6,OPPO Reno" --crop_at=120,200 --output_dir=gallery \
 	  --photograph=$$($(RUN) -c "from tfp_noiseflow.simulation.photographs import path_of; \
 	    print(path_of('chelsea'))")
