@@ -23,6 +23,7 @@ import tf_keras
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.experiments.operations import LEARNING_RATE, Operations
+from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -57,7 +58,7 @@ class Library:
     def __init__(self, noise: tf.Tensor, clean: tf.Tensor, model_dir: str | None = None):
         number = len(noise)
         rng = np.random.default_rng(1)
-        flow = nf.load_model(model_dir) if model_dir else nf.NoiseFlow(seed=0)
+        flow = nf.load_model(model_dir) if model_dir else nf.NoiseFlow(PAPER_ARCHITECTURE, seed=0)
         if self.step is not None:
             flow = nf.StoredNoise(flow, self.step)
             noise = tf.clip_by_value(tf.round((clean + noise) / self.step) * self.step, 0, 1)

@@ -13,6 +13,7 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.models import model_of_captures
+from tfp_noiseflow.models.architecture import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.models.model_directory import read_config
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
 from train._stored_flags import clips
@@ -26,7 +27,7 @@ flags.DEFINE_string(
 flags.DEFINE_string("model_dir", None, "Where the model goes; resumed if there.", required=True)
 flags.DEFINE_string(
     "architecture",
-    "S-Ax4-G-Ax4-CAM",
+    RECOMMENDED_ARCHITECTURE,
     "Layers in density order, as in the paper's table 2, or L-Ax8, whose cameras' laws start at "
     "those fitted to the training captures; or a model directory, for a flow of the "
     "same layers, cameras and ISOs, trained anew.",

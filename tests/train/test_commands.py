@@ -289,7 +289,7 @@ def test_a_model_is_shipped_with_its_report(demo, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {
-        "README.md",
+        "noise_flow.md",
         "noise_flow",
         "noise_flow_model",
     }

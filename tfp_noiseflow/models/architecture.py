@@ -18,6 +18,10 @@ from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 
 CAMERA_FACTORS = "CAM"
 
+# The paper's (table 2), and what this library recommends: a law, rows and shape, without steps.
+PAPER_ARCHITECTURE = "S-Ax4-G-Ax4-CAM"
+RECOMMENDED_ARCHITECTURE = "L-R-T"
+
 
 @dataclass
 class Context:
@@ -28,6 +32,8 @@ class Context:
       dtype: of variables and images.
       has_camera_factors: whether CAM is in the architecture.
       options: the flow's options by name, those of all letters.
+      channel_order: for each channel that the layers see, the channel of the images.
+      is_transposed: whether the layers see rows of the images as columns.
       number: how many of this letter stand before and including this one.
       letters: of the whole architecture, in density order.
       shared: what letters of one flow share, by name: built by the one that comes first.
@@ -42,6 +48,8 @@ class Context:
     cameras: tuple[str, ...] | None
     levels: tuple[float, ...] | None
     seeds: np.random.SeedSequence
+    channel_order: tuple[int, ...] = ()
+    is_transposed: bool = False
     letters: tuple[str, ...] = ()
     number: int = 1
     shared: dict = field(default_factory=dict)

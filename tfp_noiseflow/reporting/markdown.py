@@ -134,7 +134,7 @@ def models_table(report: dict) -> str:
 
 def _has_nll_paper(report: dict) -> bool:
     """Whether NLL as the paper's code takes it is another: where captures hold codes."""
-    return bool(np.any(report["captures"]["quantization_step"])) and any(
+    return bool(np.any(report["captures"].get("quantization_step", 0))) and any(
         entry.get("nll_paper") is not None for entry in report["models"].values()
     )
 
