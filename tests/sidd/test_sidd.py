@@ -208,6 +208,19 @@ def test_the_likelihood_of_codes_of_two_cameras_is_that_of_their_bins(two_camera
         probability = scipy.stats.norm.cdf(ends[1]) - scipy.stats.norm.cdf(ends[0])
         expected = -np.mean(np.log(probability)) + np.log(step)
         assert found[capture] == pytest.approx(expected, abs=1e-4), "float32's log-probabilities"
+    # The paper's figure, of values that count as continuous, stays beside it.
+    entries = nf.evaluate(model, captures, baselines={"continuous": nlf})["models"]
+    assert entries["noise_flow"]["nll"] == pytest.approx(found.mean(), abs=1e-6)
+    values = negative_log_likelihood(nlf, _as_continuous(root, tmp_path))
+    assert entries["continuous"]["nll_paper"] == pytest.approx(values.mean(), abs=2e-4)
+    assert entries["noise_flow"]["nll_paper"] is None
+
+
+def _as_continuous(root, tmp_path):
+    """The same captures, imported as the paper takes them."""
+    patches = Patches(16, storage="float32", steps="storage")
+    import_sidd(root, tmp_path / "continuous", splits={"train": (4, 11)}, patches=patches)
+    return nf.read_captures(tmp_path / "continuous" / "train.h5")
 
 
 def test_values_that_are_no_multiples_are_kept_as_the_storage_has_them(tmp_path):
