@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
 
+from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.bijectors.sinh_arcsinh import LARGEST_LOG_TAIL, StandardSinhArcsinh
 from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.composition.one_call import evaluated_once
 from tfp_noiseflow.conditions.conditions import merged
 from tfp_noiseflow.images.image import Image
 from tfp_noiseflow.images.plain import PlainImage
@@ -140,8 +144,11 @@ class MarginalShape(Layer):
     def _shape(self, like: Image, clean: Image, **conditions) -> StandardSinhArcsinh:
         """Of each value of an image, in its form and order."""
         clean = like.mapped(lambda _, clean: clean, clean)
-        number = {k: like.spread(law.at(**conditions)) for k, law in self._laws.items()}
         noise = self.noise.pixel_noise(clean, **conditions)
+        return evaluated_once(self, (noise,), lambda: self._shape_of(like, noise, conditions))
+
+    def _shape_of(self, like: Image, noise: PixelNoise, conditions: Mapping):
+        number = {k: like.spread(law.at(**conditions)) for k, law in self._laws.items()}
         f, r = noise.read_share.values, noise.electron.values
         of_photons = (1 - f) * r
         skew = number["skew"] + number["photon_skew"] * of_photons

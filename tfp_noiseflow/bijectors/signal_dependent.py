@@ -8,6 +8,7 @@ from tensorflow_probability.python.internal import parameter_properties
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.composition.one_call import evaluated_once
 from tfp_noiseflow.conditions.conditions import CleanImage, merged
 from tfp_noiseflow.images.image import Image
 from tfp_noiseflow.images.plain import PlainImage
@@ -100,7 +101,7 @@ class SignalDependent(Layer):
         """What the noise level function says of each pixel of a clean image.
 
         Layers behind this one that depend on the noise's variance, or on what it is made of, ask
-        here, so that there is one set of beta1 and beta2.
+        here, so that there is one set of beta1 and beta2; in one call it is evaluated once.
 
         Args:
           clean: fractions of full scale. iso, camera: checked, as `conditions` say.
@@ -109,6 +110,11 @@ class SignalDependent(Layer):
           PixelNoise, in the form and order of `clean`, of the noise that this layer makes: before
           the amplification, where there is one.
         """
+        return evaluated_once(
+            self, (clean.values, iso, camera), lambda: self._pixel_noise(clean, iso, camera)
+        )
+
+    def _pixel_noise(self, clean: Image, iso, camera) -> PixelNoise:
         if self.channels is not None:
             clean = self._of_channels(clean)
         log_beta1 = self.log_beta1.at(iso=iso, camera=camera)

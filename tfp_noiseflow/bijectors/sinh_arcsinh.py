@@ -36,9 +36,6 @@ W_OVER_V = (1.01584552, 0.15250692, -0.00804633)
 # log_tail up to which the polynomials hold.
 LARGEST_LOG_TAIL = 1.1
 
-# For the sign of 0 to be 1.
-SMALLEST = 1e-30
-
 
 class StandardSinhArcsinh:
     """The transformation, of each value by its own parameters.
@@ -113,21 +110,24 @@ def _polynomial(coefficients: tuple[float, ...], x: tf.Tensor) -> tf.Tensor:
 # TensorFlow's own asinh, sinh and cosh take twenty times as long: they are not vectorised.
 
 
+@tf.custom_gradient
 def _arsinh(x):
     """To a rounding of 1, also where x is negative: its sign is taken off."""
-    sign = tf.stop_gradient(tf.sign(x + SMALLEST))
-    return sign * tf.math.log(sign * x + tf.sqrt(1 + tf.square(x)))
+    root = tf.sqrt(1 + tf.square(x))
+    return tf.sign(x) * tf.math.log(tf.abs(x) + root), lambda upstream: upstream / root
 
 
 def _sinh(x):
     return 0.5 * (tf.exp(x) - tf.exp(-x))
 
 
+@tf.custom_gradient
 def _small_arsinh(x):
     """To a rounding of itself."""
-    sign = tf.stop_gradient(tf.sign(x + SMALLEST))
-    size, square = sign * x, tf.square(x)
-    return sign * tf.math.log1p(size + square / (1 + tf.sqrt(1 + square)))
+    square = tf.square(x)
+    root = tf.sqrt(1 + square)
+    value = tf.sign(x) * tf.math.log1p(tf.abs(x) + square / (1 + root))
+    return value, lambda upstream: upstream / root
 
 
 def _small_sinh(x):
