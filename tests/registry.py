@@ -127,6 +127,14 @@ LAYERS: dict[str, tuple[Callable, int]] = {
         4,
     ),
     "affine_coupling_of_3_channels": (lambda dtype: nb.AffineCoupling(3, seed=3, dtype=dtype), 3),
+    "coupling_that_sees_pixel_noise": (
+        lambda dtype: nb.AffineCoupling(
+            4,
+            conditioner=nb.PixelNoiseConditioner(_law(LAWS, dtype), 4, 2, 4, seed=3, dtype=dtype),
+            dtype=dtype,
+        ),
+        4,
+    ),
     "invertible_conv1x1": (lambda dtype: nb.InvertibleConv1x1(4, seed=4, dtype=dtype), 4),
     "marginal_shape": (lambda dtype: nb.MarginalShape(_law(LAWS, dtype), dtype=dtype), 4),
     "marginal_shape_by_camera": (
@@ -195,6 +203,7 @@ CONTINUOUS_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "Ax2": (_flow("Ax2"), 4),
     "N-Ax1-C-Ax1": (_flow("N-Ax1-C-Ax1"), 4),
     "L": (_flow("L"), 4),
+    "L-Bx1": (_flow("L-Bx1", laws=LAWS), 4),
     "L-Ax1 from laws by channel with knots": (
         _flow("L-Ax1", laws=LAWS_BY_CHANNEL, has_law_by_channel=True, law_knots=KNOTS),
         4,

@@ -20,5 +20,7 @@ def assert_same(actual, expected, message="", size=0.0):
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.dtype == expected.dtype
-    atol = ROUNDINGS * max(size, np.abs(expected).max())
+    assert actual.shape == expected.shape
+    # An answer may be empty: what `describe` says of a model that was not trained.
+    atol = ROUNDINGS * max(size, np.abs(expected).max(initial=0))
     np.testing.assert_allclose(actual, expected, rtol=0, atol=atol, err_msg=str(message))

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tfp_noiseflow as nf
 from tests.scripts import run
 from tfp_noiseflow.evaluation.likelihood import negative_log_likelihood
+from tfp_noiseflow.models import load_baselines
 from tfp_noiseflow.simulation.simulate_captures import make_process, simulate_captures
 from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
@@ -177,3 +178,36 @@ def test_the_truth_of_captures_that_no_known_process_made_is_not_known(folder, t
         assert true_negative_log_likelihood(captures) is not None
         captures.nlf_true = captures.nlf_true * 1.01
         assert true_negative_log_likelihood(captures) is None
+
+
+def test_a_new_camera_brings_codes_of_its_own(trained, tmp_path):
+    folder, _ = trained
+    known = nf.load_model(folder / "model")
+    # 8-bit codes of a law that is none of the phones'.
+    generator = np.random.default_rng(0)
+    clean = np.exp(generator.uniform(np.log(1e-3), 0, (20, 16, 16, 4)))
+    noise = generator.standard_normal(clean.shape) * np.sqrt(3e-4 * clean + 2e-6)
+    codes = np.clip(np.rint((clean + noise) * 255), 0, 255).astype(np.uint8)
+    path = tmp_path / "new.h5"
+    options = {"black_level": 0, "white_level": 255, "quantization_step": 1}
+    nf.write_captures(path, codes, clean * 255, np.full(20, 400.0), "new", **options)
+    with nf.read_captures(path) as captures, pytest.warns(UserWarning, match="captures at ISO"):
+        model = nf.finetune_camera(
+            folder / "model",
+            captures,
+            "new",
+            tmp_path / "all",
+            schedule=nf.Schedule(epochs=2, batch_size=10, learning_rate=1e-2),
+            verbose=0,
+        )
+        nll = negative_log_likelihood(model, captures).mean()
+        recalibrated = load_baselines(tmp_path / "all")["recalibrated_nlf"]
+        baseline = negative_log_likelihood(recalibrated, captures).mean()
+    assert model.cameras == (*known.cameras, "new")
+    assert model.quantization_step == pytest.approx([1 / 959] * 5 + [1 / 255])
+    # A law fitted by codes at its start; steps that were hardly trained cost little.
+    assert abs(nll - baseline) < 0.02
+    given = {"iso": 400, "camera": "Pixel"}
+    image = np.full((16, 16, 4), 0.1, np.float32)
+    expected = known(image, **given).sample(seed=(0, 1))
+    np.testing.assert_array_equal(model(image, **given).sample(seed=(0, 1)), expected)

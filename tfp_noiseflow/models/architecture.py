@@ -6,6 +6,7 @@ stand with. `register_layer` adds one; nothing else needs to know of it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ import tensorflow as tf
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 
 CAMERA_FACTORS = "CAM"
+
+# The paper's (table 2), and what this library recommends: a law, rows and shape, without steps.
+PAPER_ARCHITECTURE = "S-Ax4-G-Ax4-CAM"
+RECOMMENDED_ARCHITECTURE = "L-R-T"
 
 
 @dataclass
@@ -153,6 +158,15 @@ class Architecture:
 
     layers: tuple[str, ...]
     has_camera_factors: bool
+
+    @property
+    def in_words(self) -> str:
+        """What its letters stand for, noise first."""
+        words = []
+        for letter, run in itertools.groupby(self.layers):
+            times = len(list(run))
+            words.append(LETTERS[letter].meaning + (f", {times} times" if times > 1 else ""))
+        return "; ".join(words) + ("; factors of each camera" if self.has_camera_factors else "")
 
     def options(self) -> dict[str, object]:
         """The options of its letters, with their defaults."""

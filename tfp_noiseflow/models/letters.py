@@ -7,9 +7,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
+from tfp_noiseflow.bijectors.conditioner import Conditioner
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
 from tfp_noiseflow.bijectors.marginal_shape import NUMBERS, MarginalShape
+from tfp_noiseflow.bijectors.pixel_noise_conditioner import PixelNoiseConditioner
 from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.unconditional import Unconditional
@@ -174,23 +176,44 @@ def _constant_gain(context: Context):
     return [Unconditional(scale, dtype=context.dtype, name="constant_gain")]
 
 
-def _flow_step(context: Context):
+def _step(context: Context, name: str, conditioner: Conditioner | None = None):
+    """A 1x1 convolution and a coupling, by default of the paper's network."""
     return [
         InvertibleConv1x1(
             context.channels,
             seed=context.seed(),
             dtype=context.dtype,
-            name=f"conv1x1_{context.number}",
+            name=f"{name}conv1x1_{context.number}",
         ),
         AffineCoupling(
             context.channels,
             hidden_channels=context.options["hidden_channels"],
             has_border_indicator=context.options["has_border_indicator"],
+            conditioner=conditioner,
             seed=context.seed(),
             dtype=context.dtype,
-            name=f"coupling_{context.number}",
+            name=f"{name}coupling_{context.number}",
         ),
     ]
+
+
+def _flow_step(context: Context):
+    return _step(context, "")
+
+
+def _conditional_step(context: Context):
+    half = context.channels // 2
+    conditioner = PixelNoiseConditioner(
+        _noise(context, "B"),
+        context.channels,
+        half,
+        2 * (context.channels - half),
+        hidden_channels=context.options["hidden_channels"],
+        has_border_indicator=context.options["has_border_indicator"],
+        seed=context.seed(),
+        dtype=context.dtype,
+    )
+    return _step(context, "conditional_", conditioner)
 
 
 register_layer("S", "signal-dependent layer", _signal_dependent, once_among="SNL")
@@ -222,6 +245,12 @@ register_layer(
     _marginal_shape,
     once_among="T",
     options={"has_shape_by_camera": False},
+)
+register_layer(
+    "B",
+    "flow step that sees what the noise of each pixel is made of",
+    _conditional_step,
+    options={"hidden_channels": 4, "has_border_indicator": False},
 )
 register_layer("C", "constant gain", _constant_gain, once_among="C")
 register_layer(

@@ -230,7 +230,9 @@ def _turn(noise: tf.Tensor) -> tf.Tensor:
     Uniform numbers that are turned by it, modulo 1, are uniform and nearly independent from image
     to image, although all images take the same ones: sums over a batch vary as if each had its own.
     """
-    bits = tf.bitcast(noise, tf.uint8)[..., ::2]
+    # A quarter of the rows tells images apart, in a quarter of the time.
+    total = tf.cast(tf.bitcast(noise[..., ::4, :, :], tf.uint8), noise.dtype)
     # Sums of whole numbers that stay below 2^24 are exact, whatever their order.
-    rows = tf.reduce_sum(tf.cast(bits, noise.dtype), axis=[-3, -2, -1]) % TURNS
-    return over_image(tf.reduce_sum(rows, axis=-1) % TURNS) / TURNS
+    for axes in ([-2, -1], [-1], [-1]):
+        total = tf.reduce_sum(total, axis=axes) % TURNS
+    return over_image(total) / TURNS

@@ -14,7 +14,6 @@ from tfp_noiseflow.laws import LawEstimate, PolynomialLaw
 from tfp_noiseflow.models.letters import FIRST_ROW_SHARE
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
-from tfp_noiseflow.models.stored_noise import StoredNoise
 from tfp_noiseflow.training.law_start import start_at_fitted_laws
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 
@@ -50,7 +49,7 @@ def start_at_pixelwise_fit(
       ValueError: as `fit_camera_laws`.
     """
     estimates = start_at_fitted_laws(model, captures)
-    if isinstance(model, StoredNoise):
+    if not model.dequantises:
         part = model.bijector.pixelwise_part
         variables = () if part is None else part.trainable_variables
         if not estimates:
@@ -65,14 +64,14 @@ def start_at_pixelwise_fit(
     return estimates
 
 
-def _noise_of(model: StoredNoise) -> tf.Module:
+def _noise_of(model: NoiseModel) -> tf.Module:
     """The layer of the fitted laws."""
     flow: NoiseFlow = model.unstored
     return flow.layers["signal_dependent"]
 
 
 def _train_pixelwise(
-    model: StoredNoise,
+    model: NoiseModel,
     captures: Captures,
     variables: Sequence[tf.Variable],
     steps: int,
