@@ -1,0 +1,142 @@
+"""Frames of a static scene in tiles: their noise from differences, apart from what the scene does.
+
+A tile is a piece of a plane's row. Of each, over all frames, two sums of squares, which are
+independent under Gaussian noise: `squares` of the frames' deviations from their mean, which are
+noise, and `texture` of their mean, which is the scene and a little noise. Where noise has heavier
+tails, an outlier is in both: tiles are chosen by the texture of others around them.
+
+From both sums a tile's mean and its slope are taken off. So neither row noise, nor light that
+flickers along the rows, nor a shift of a smooth scene between frames is counted; row noise has an
+estimate of its own (`calibration.darks`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfp_noiseflow.photon_transfer.motion import gradients
+
+# Pixels of a tile: few, so that also a scene of many details has flat ones.
+PIXELS = 8
+# Of a tile, but for its mean and its slope.
+FREEDOM = PIXELS - 2
+_SLOPE = np.arange(PIXELS) - (PIXELS - 1) / 2
+_SLOPE = (_SLOPE / np.sqrt(np.sum(_SLOPE**2))).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """The tiles of one plane.
+
+    Attributes:
+      level: [n] float64, the mean over pixels and frames.
+      is_at_end: [n], whether a pixel of a frame is at an end of the codes.
+      squares: [n], of deviations from the frames' mean; sigma^2 freedom of noise alone.
+      freedom: [n], degrees of freedom of `squares`.
+      texture: [n], of the frames' mean, times the number of frames; of a scene without texture
+        sigma^2 FREEDOM.
+      around: [n], the texture of the tiles above and below, averaged.
+    """
+
+    level: np.ndarray
+    is_at_end: np.ndarray
+    squares: np.ndarray
+    freedom: np.ndarray
+    texture: np.ndarray
+    around: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """[n], of the noise of one pixel of one frame."""
+        return self.squares / self.freedom
+
+    def select(self, rows: np.ndarray) -> Tiles:
+        """Some of the tiles."""
+        return Tiles(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def tile_plane(
+    frames: np.ndarray,
+    black_level: float = 0.0,
+    gains: np.ndarray | None = None,
+    shifts: np.ndarray | None = None,
+    ends: tuple[float, float] = (-np.inf, np.inf),
+) -> Tiles:
+    """The tiles of a plane of a static scene.
+
+    Args:
+      frames: [n, H, W], n >= 2 frames of the plane, any real type; what is no whole tile at the
+        right and at the bottom is not used.
+      black_level: is taken off.
+      gains: [n], of mean 1, of the light of each frame; None: 1.
+      shifts: [n, 2], by how many pixels each frame's scene is further down and to the right; taken
+        off to first order, and the noise that the gradient adds by its share; None: 0.
+      ends: codes of black and white at which they end.
+
+    Returns:
+      Tiles, row by row.
+
+    Raises:
+      ValueError: fewer than two frames, or no whole tile.
+    """
+    count, height, width = frames.shape
+    if count < 2 or height < 1 or width < PIXELS:
+        raise ValueError(
+            f"expected two frames or more of {PIXELS} columns or more in each plane, received "
+            f"{list(frames.shape)}."
+        )
+    frames = frames[:, :, : width // PIXELS * PIXELS]
+
+    def by_tile(plane):
+        return plane.reshape(height, -1, PIXELS)
+
+    # The black level first: float32 keeps a hundredth of a code of 16 bits.
+    mean = np.zeros(frames.shape[1:])
+    for frame in frames:
+        mean += frame
+    mean = (mean / count - black_level).astype(np.float32)
+    squares = np.zeros((height, width // PIXELS))
+    tiles = by_tile(mean)
+    level = tiles.mean(axis=2, dtype=np.float64)
+    texture = count * _squares(tiles - level[:, :, None].astype(np.float32))
+    is_at_end = np.zeros(squares.shape, bool)
+    slopes = None if shifts is None else gradients(mean)
+    for index, frame in enumerate(frames):
+        codes = by_tile(frame)
+        is_at_end |= (codes.min(axis=2) <= ends[0]) | (codes.max(axis=2) >= ends[1])
+        gain = np.float32(1.0 if gains is None else gains[index])
+        noise = frame.astype(np.float32) - np.float32(black_level) - gain * mean
+        if slopes is not None:
+            moved = np.float32(shifts[index][0]) * slopes[0]
+            moved += np.float32(shifts[index][1]) * slopes[1]
+            noise += moved
+            # A tile may have an edge in its neighbour's pixels alone, on which the gradient rests.
+            texture += 2 * _squares(by_tile(moved))
+        squares += _squares(by_tile(noise))
+    if shifts is not None:
+        # The noise of a central difference of the mean has the variance sigma^2 / (2 n).
+        added = np.sum(np.square(shifts)) / (2 * count)
+        squares /= 1 + added / (count - 1)
+        texture /= 1 + 2 * added
+    beside = np.pad(texture, ((1, 1), (0, 0)), mode="reflect" if height > 1 else "edge")
+    return Tiles(
+        level.ravel(),
+        is_at_end.ravel(),
+        squares.ravel(),
+        np.full(level.size, float((count - 1) * FREEDOM)),
+        texture.ravel(),
+        ((beside[:-2] + beside[2:]) / 2).ravel(),
+    )
+
+
+def _squares(tiles: np.ndarray) -> np.ndarray:
+    """[H, tiles, PIXELS] -> [H, tiles], without mean and slope."""
+    total = np.einsum("abc,abc->ab", tiles, tiles, dtype=np.float64)
+    mean = tiles.sum(axis=2, dtype=np.float64) / np.sqrt(PIXELS)
+    slope = (tiles @ _SLOPE).astype(np.float64)
+    return total - mean**2 - slope**2
