@@ -86,7 +86,7 @@ def _told(captures: Captures) -> str | None:
         return (
             f"flat parts of clean vary like noise, by {a:.0%} of the variance of noisy - clean, "
             "and so with noisy: clean shares noise with noisy, as a mean that noisy is one of; "
-            "the noise is too low"
+            "the noise is too low, unless that was made good"
         )
     return None
 

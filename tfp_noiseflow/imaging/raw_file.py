@@ -30,14 +30,14 @@ class RawFile:
     """The content of a raw file; None: it does not say.
 
     Attributes:
-      codes: [H, W] as they are stored.
+      codes: [H, W] as they are stored; None where they were not read.
       cfa: four letters such as "RGGB". black_level: a number or [2, 2]. white_level: a number.
       iso, exposure_time: of the shot, seconds.
       camera: its name, or "".
       looks: what a picture is made with, as `frame_of_codes` takes it.
     """
 
-    codes: np.ndarray
+    codes: np.ndarray | None
     cfa: str | None = None
     black_level: np.ndarray | None = None
     white_level: np.ndarray | float | None = None
@@ -47,13 +47,14 @@ class RawFile:
     looks: dict = field(default_factory=dict)
 
 
-def read_raw_file(path: str | os.PathLike) -> RawFile:
+def read_raw_file(path: str | os.PathLike, *, has_codes: bool = True) -> RawFile:
     """Reads a raw file.
 
     Args:
       path: .npz with `raw` [H, W] and, where they are known, `black`, `white`, `cfa`, `iso`,
         `exposure_time`, `camera` and what `frame_of_codes` takes; a camera's file, with the extra
         `dng`; a mosaic of 16 bits as .png or .tif, or of any integers as .npy.
+      has_codes: False leaves them out, which takes most of the time.
 
     Raises:
       FileNotFoundError: no such file.
@@ -65,17 +66,20 @@ def read_raw_file(path: str | os.PathLike) -> RawFile:
     check_is_file(path, (NPZ, *CAMERA_FORMATS, *MOSAIC_FORMATS))
     extension = os.path.splitext(path)[1].lower()
     if extension == NPZ:
-        return _read_npz(path)
+        return _read_npz(path, has_codes)
     if extension in CAMERA_FORMATS:
-        return _read_with_libraw(path)
+        return _read_with_libraw(path, has_codes)
+    if not has_codes:
+        return RawFile(None)
     return RawFile(_checked_mosaic(path, _read_mosaic(path, extension)))
 
 
-def _read_npz(path: str) -> RawFile:
+def _read_npz(path: str, has_codes: bool) -> RawFile:
     with damage_named(f"{path}: expected a whole .npz file"), np.load(path) as file:
-        values = {name: file[name] for name in file.files}
-    if "raw" not in values:
-        raise ValueError(f"{path}: expected raw, the file holds {sorted(values)}.")
+        names = file.files
+        values = {name: file[name] for name in names if has_codes or name != "raw"}
+    if "raw" not in names:
+        raise ValueError(f"{path}: expected raw, the file holds {sorted(names)}.")
     numbers = {}
     for name in ("iso", "exposure_time"):
         value = values.get(name)
@@ -86,7 +90,7 @@ def _read_npz(path: str) -> RawFile:
             )
         numbers[name] = None if value is None else float(value.reshape(()))
     return RawFile(
-        values["raw"],
+        values.get("raw"),
         str(values["cfa"]) if "cfa" in values else None,
         values.get("black"),
         values.get("white"),
@@ -97,7 +101,7 @@ def _read_npz(path: str) -> RawFile:
     )
 
 
-def _read_with_libraw(path: str) -> RawFile:
+def _read_with_libraw(path: str, has_codes: bool) -> RawFile:
     try:
         import rawpy
     except ImportError as error:
@@ -110,7 +114,7 @@ def _read_with_libraw(path: str) -> RawFile:
             pattern, names = raw.raw_pattern, raw.color_desc.decode()
             if pattern is None or pattern.shape != (2, 2):
                 raise ValueError(f"{path}: expected a Bayer mosaic, received another pattern.")
-            codes = raw.raw_image_visible.copy()
+            codes = raw.raw_image_visible.copy() if has_codes else None
             black = np.array(raw.black_level_per_channel, np.float64)[pattern]
             white = raw.white_level
             balance = np.array(raw.camera_whitebalance, np.float64)[:3]

@@ -187,6 +187,21 @@ def fit_law(
     )
 
 
+def fit_numbers(sums_by_iso: dict[float, np.ndarray], camera: str = "") -> np.ndarray:
+    """p, q, r, s, t as `fit_law` finds them but for its last digits, and ten times as fast.
+
+    Args:
+      sums_by_iso, camera: as for `fit_law`.
+
+    Returns:
+      [5] float64.
+    """
+    bins = _Bins(sums_by_iso, camera)
+    lowest = bins.least_numbers()
+    fitted = [term for term in _fitted_terms(len(sums_by_iso)) if bins.terms[:, term].any()]
+    return _with_zeros(_least_squares(bins, fitted, lowest), lowest)
+
+
 def log_likelihood(law: CameraLaw, sums_by_iso: dict[float, np.ndarray]) -> float:
     """Of the noise of a camera's captures under a law for all channels, in nats.
 

@@ -68,7 +68,7 @@ class Line:
 
     Attributes:
       beta1, beta2: of var = beta1 * level + beta2.
-      replicates: [REPLICATES, 2] of both, of groups drawn anew.
+      replicates: [r, 2] of both, of groups drawn anew.
       residuals: [m, 3], of the bins: level, variance over the line's minus 1, its standard error
         if noise were Gaussian.
     """
@@ -80,7 +80,11 @@ class Line:
 
 
 def fit_line(
-    sums: LevelSums, *, dark: tuple[float, float] | None = None, seed: int = 0
+    sums: LevelSums,
+    *,
+    dark: tuple[float, float] | None = None,
+    seed: int = 0,
+    replicates: int = REPLICATES,
 ) -> Line | None:
     """The line by quasi-likelihood: mean squares are weighted by 1 / var^2.
 
@@ -88,12 +92,13 @@ def fit_line(
       sums: of tiles.
       dark: the variance at level 0 and its standard error, of other frames; None: not known.
       seed: of the intervals.
+      replicates: how many; 0 where intervals are of no interest.
 
     Returns:
       Line; None where levels do not differ, which leaves the line undetermined.
     """
     rng = np.random.default_rng(seed)
-    picks = rng.multinomial(GROUPS, np.full(GROUPS, 1 / GROUPS), REPLICATES)
+    picks = rng.multinomial(GROUPS, np.full(GROUPS, 1 / GROUPS), replicates)
     weights = np.concatenate([np.ones((1, GROUPS)), picks])
     freedom, levels, squares = np.einsum("rg,gkb->krb", weights, sums.sums)
     is_used = sums.total[0] > 0
@@ -101,7 +106,7 @@ def fit_line(
     freedom = np.maximum(freedom, 1e-9)  # A bin that no group of a replicate has.
     levels, variance = levels / freedom, squares / freedom
     if dark is not None:
-        offset = np.concatenate([[0.0], rng.standard_normal(REPLICATES)])
+        offset = np.concatenate([[0.0], rng.standard_normal(replicates)])
         column = np.ones((len(weights), 1))
         levels = np.concatenate([0 * column, levels], axis=1)
         variance = np.concatenate([(dark[0] + dark[1] * offset)[:, None], variance], axis=1)

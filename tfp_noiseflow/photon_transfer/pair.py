@@ -7,17 +7,15 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tfp_noiseflow.captures.bayer import CHANNEL_POSITIONS, pack_bayer
-from tfp_noiseflow.laws.population import expected_law
-from tfp_noiseflow.photon_transfer.line import fit_line, interval
+from tfp_noiseflow.photon_transfer.line import interval
 from tfp_noiseflow.photon_transfer.motion import motion
+from tfp_noiseflow.photon_transfer.noise_level import noise_level
 from tfp_noiseflow.photon_transfer.static_scene import SceneNoise, scene_noise
 from tfp_noiseflow.photon_transfer.tiles import tile_plane
 
 CHANNELS = ("R", "Gr", "Gb", "B")
 # A shift is taken off where it is this many pixels of a plane and standard errors.
 LEAST_SHIFT, SHIFT_ERRORS = 0.01, 6.0
-# A slope that is less certain is that of the mean variance, with beta2 of other cameras.
-LARGEST_ERROR = 0.1
 # Below this share of tiles, and of pixels that are not clipped, there is nothing to estimate from.
 LEAST_USED = 0.002
 LARGEST_GAIN = 0.2
@@ -181,7 +179,7 @@ def code_ends(planes: list[np.ndarray], white_level: float) -> tuple[float, floa
     ends = [0.0, float(white_level)]
     for side in (0, -1):
         inner = counts[1:6] if side == 0 else counts[-6:-1]
-        if counts[side] >= 20 and counts[side] > 3 * inner.max(initial=0):
+        if counts[side] >= 20 and counts[side] > 1.5 * inner.max(initial=0):
             nearer = max if side == 0 else min
             ends[side] = nearer(ends[side], float(values[side]))
     return ends[0], ends[1]
@@ -190,59 +188,30 @@ def code_ends(planes: list[np.ndarray], white_level: float) -> tuple[float, floa
 def _estimate(
     name: str, noise: SceneNoise, full_scale: float, iso: float, is_moved: bool
 ) -> ChannelEstimate:
-    freedom, levels, squares = noise.sums.total.sum(axis=1)
-    if noise.used < LEAST_USED or not squares > 0:
+    if noise.used < LEAST_USED or not noise.sums.total[2].sum() > 0:
         raise ValueError(
             f"channel {name}: expected pixels between black and white that do not move and are not "
             f"all equal, received {noise.clipped:.1%} at an end of the codes and {noise.moved:.1%} "
             "that move."
         )
-    level, variance = levels / freedom / full_scale, squares / freedom / full_scale**2
-    line = fit_line(noise.sums)
-    is_prior = line is None or not (
-        line.beta1 > 0 and np.std(line.replicates[:, 0]) < LARGEST_ERROR * line.beta1
+    found = noise_level(noise.sums, full_scale, iso)
+    betas = (
+        found.beta1,
+        tuple(interval(found.replicates[:, 0], 0.0)),
+        found.beta2,
+        tuple(interval(found.replicates[:, 1], 0.0)),
     )
-    if is_prior:
-        if not level > 0:
-            raise ValueError(
-                f"channel {name}: expected frames of a lit scene, received a mean level of "
-                f"{level:.3g} of full scale above black."
-            )
-        errors = variance * np.sqrt(2 / freedom)
-        beta1, low1, high1, beta2, factor = _with_prior(level, variance, errors, iso)
-        betas = (beta1, (low1, high1), beta2, (beta2 / factor**2, beta2 * factor**2))
-        residual = 0.0
-    else:
-        beta1, beta2 = line.beta1, line.beta2
-        if beta2 < 0:  # As near 0 as it may be; the slope through it.
-            beta1, beta2 = variance / level * full_scale, 0.0
-        betas = (
-            beta1 / full_scale,
-            tuple(value / full_scale for value in interval(line.replicates[:, 0], 0.0)),
-            beta2 / full_scale**2,
-            tuple(value / full_scale**2 for value in interval(line.replicates[:, 1], 0.0)),
-        )
-        _, miss, error = line.residuals.T
-        weight = error**-2
-        residual = float(np.sqrt(max(0.0, np.sum(weight * (miss**2 - error**2)) / np.sum(weight))))
     is_bound = noise.is_bound or (is_moved and noise.moved < LEAST_MOVED)
     return ChannelEstimate(
-        name, *betas, noise.used, noise.clipped, noise.moved, residual, is_prior, is_bound
+        name,
+        *betas,
+        noise.used,
+        noise.clipped,
+        noise.moved,
+        found.residual,
+        found.beta2_is_prior,
+        is_bound,
     )
-
-
-def _with_prior(level: float, variance: float, error: float, iso: float):
-    """beta1, its interval, beta2 and its factor, of a mean variance at one level."""
-    beta1 = variance / level
-    for _ in range(50):
-        law, factor = expected_law(iso, beta1)
-        beta2 = float(law(iso)[1])
-        # The prior never takes more than half of what was measured.
-        beta2 = min(beta2, variance / 2)
-        beta1 = (variance - beta2) / level
-    low = (variance - 2 * error - min(beta2 * factor**2, 0.9 * variance)) / level
-    high = (variance + 2 * error - beta2 / factor**2) / level
-    return float(beta1), float(max(low, 0.0)), float(high), beta2, factor
 
 
 def _warnings(channels, gain, shift, is_shifted, iso):

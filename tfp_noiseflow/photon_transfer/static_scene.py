@@ -108,7 +108,7 @@ def scene_noise(
             is_used.append(good)
             part = channel.select(good)
             sums.append(level_sums(part.level, part.squares, part.freedom, full_scale))
-            line = fit_line(sums[-1])
+            line = fit_line(sums[-1], replicates=0)
             if line is not None:
                 lines[index] = (max(line.beta1, 0.0), max(line.beta2, 0.0))
             elif good.any():

@@ -123,15 +123,36 @@ def tile_plane(
         added = np.sum(np.square(shifts)) / (2 * count)
         squares /= 1 + added / (count - 1)
         texture /= 1 + 2 * added
-    beside = np.pad(texture, ((1, 1), (0, 0)), mode="reflect" if height > 1 else "edge")
-    return Tiles(
-        level.ravel(),
-        is_at_end.ravel(),
-        squares.ravel(),
-        np.full(level.size, float((count - 1) * FREEDOM)),
-        texture.ravel(),
-        ((beside[:-2] + beside[2:]) / 2).ravel(),
-    )
+    freedom = np.full(level.size, float((count - 1) * FREEDOM))
+    return _tiles(level, is_at_end, squares, freedom, texture)
+
+
+def tile_single(
+    frame: np.ndarray, black_level: float = 0.0, ends: tuple[float, float] = (-np.inf, np.inf)
+) -> Tiles:
+    """The tiles of one frame alone, whose noise is its own texture: an upper bound.
+
+    Args:
+      frame: [H, W]. black_level, ends: as for `tile_plane`.
+
+    Returns:
+      Tiles; `squares` is `texture`.
+    """
+    height, width = frame.shape
+    codes = frame[:, : width // PIXELS * PIXELS].reshape(height, -1, PIXELS)
+    is_at_end = (codes.min(axis=2) <= ends[0]) | (codes.max(axis=2) >= ends[1])
+    tiles = codes.astype(np.float32) - np.float32(black_level)
+    level = tiles.mean(axis=2, dtype=np.float64)
+    texture = _squares(tiles - level[:, :, None].astype(np.float32))
+    return _tiles(level, is_at_end, texture, np.full(level.size, float(FREEDOM)), texture)
+
+
+def _tiles(level, is_at_end, squares, freedom, texture) -> Tiles:
+    """Of [H, tiles] each."""
+    beside = np.pad(texture, ((1, 1), (0, 0)), mode="reflect" if len(texture) > 1 else "edge")
+    around = (beside[:-2] + beside[2:]) / 2
+    columns = (level, is_at_end, squares, freedom, texture, around)
+    return Tiles(*(np.ravel(column) for column in columns))
 
 
 def _squares(tiles: np.ndarray) -> np.ndarray:

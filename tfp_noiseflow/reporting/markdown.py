@@ -105,7 +105,9 @@ def models_table(report: dict) -> str:
         remarks.append(f"{FLOOR}: not known of kl, {floor['reason']}.")
     distance = ["above the truth"] if truth is not None else []
     of = ["likelihood of"] if has_codes else []
-    table = _table(["model", "NLL, nats/dim", *distance, *of, "kl", "kl_paper", "parameters"], rows)
+    table = as_table(
+        ["model", "NLL, nats/dim", *distance, *of, "kl", "kl_paper", "parameters"], rows
+    )
     return "\n\n".join([table, *remarks])
 
 
@@ -212,7 +214,7 @@ def _differences_table(report: dict) -> str:
             ]
         )
     model = _label(MODEL, report)
-    table = _table(
+    table = as_table(
         ["baseline", f"NLL of {model} minus the baseline's, nats/dim", "likelihood higher by"], rows
     )
     return (
@@ -246,7 +248,7 @@ def _correlations_table(report: dict) -> str:
                 _signed(entry["largest_bright_mean"]),
             ]
         )
-    table = _table(
+    table = as_table(
         [
             "noise",
             "lag-1, horizontal",
@@ -283,7 +285,7 @@ def _channel_matrices(report: dict) -> str:
         ]
         for i in range(len(real))
     ]
-    table = _table(["", *names], rows)
+    table = as_table(["", *names], rows)
     return f"\n\nCorrelation between channels, captured noise / {_label(MODEL, report)}:\n\n{table}"
 
 
@@ -305,7 +307,7 @@ def _by_camera_iso_table(report: dict) -> str:
             if has_floor:
                 row.append(f"{floors[camera, iso][key]:.{digits}f}")
             rows.append(row)
-        sections.append(f"### {title}\n\n{_table(header, rows)}")
+        sections.append(f"### {title}\n\n{as_table(header, rows)}")
     return "\n\n".join(sections)
 
 
@@ -321,7 +323,7 @@ def _signed(value: float | None) -> str:
     return "none" if value is None else f"{value:+.3f}"
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
+def as_table(header: list[str], rows: list[list[str]]) -> str:
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
 
     def line(cells):
