@@ -137,6 +137,27 @@ def test_a_wrong_black_level_is_found_from_darks_and_told(raw, calibrated):
         assert cell.level.beta1 * 963 == pytest.approx(right.level.beta1 * 959, rel=1e-3)
 
 
+def test_codes_that_are_not_linear_are_told(tmp_path):
+    camera = shoot.camera(shape=(384, 512), prnu=0.0)
+    for exposure in range(3):
+        folder = tmp_path / "flats" / f"{exposure}"
+        for index in range(4):
+            rng = np.random.default_rng([exposure, index])
+            codes = camera.shoot_frame(camera.flat(exposure), 100, rng)
+            # Compressed by a tenth at full scale: gain falls by 20 %, variance over level by 30.
+            level = (codes.astype(float) - 64) / 959
+            bent = np.rint(64 + 959 * (level - 0.1 * level**2)).astype(np.uint16)
+            shoot.save_frame(folder / f"{index}.npz", bent, exposure_time=0.02 * 0.5**exposure)
+    frames(tmp_path / "darks", camera, 0.0, 4)
+    found = calibrate_folder(tmp_path, "Mine")
+    assert any("variance over level changes by -" in note for note in found.notes)
+    for cell in found.cells:
+        assert cell.level.beta1 < 0.95 * camera.law(100)[0]
+        gain = cell.figures["gain_dn_per_electron"][0]
+        # A parabola is not quite a bent line.
+        assert gain == pytest.approx(camera.law(100)[0] * 959, rel=0.03)
+
+
 def frames(folder, camera, light, number, iso=100, start=0, **about):
     for index in range(start, start + number):
         rng = np.random.default_rng([7, index])

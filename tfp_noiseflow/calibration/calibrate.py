@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from tfp_noiseflow.calibration.parts import part_path, read_part, write_part
 from tfp_noiseflow.calibration.verdict import best_shots, verdict
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.stored_noise import StoredNoise
+from tfp_noiseflow.photon_transfer.bend import Bend, common_bend
 from tfp_noiseflow.photon_transfer.pair import CHANNELS
 
 PARTS = "parts"
@@ -185,7 +186,7 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
     full_scale = first.white_level - black
     if step > 1 and full_scale % step:
         step = 1.0
-    cells, emva = [], []
+    cells, emva, bends = [], [], {}
     for iso in folder.iso_levels:
         of_iso = [part for part in lit if part.iso == iso and part.channels]
         for index, channel in enumerate(CHANNELS):
@@ -204,6 +205,7 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
             top = min([flat.top for _, flat in flats], default=first.white_level)
             level = dark.black_level if dark else black
             emva.append(emva_row(cell, flats, top - level))
+        cells[-len(CHANNELS) :], bends[iso] = _bent(cells[-len(CHANNELS) :])
     law = fit_iso_law(cells, camera, seed=seed)
     model = None
     if law is not None:
@@ -236,12 +238,22 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
         tuple(emva),
         tuple(verdict(cell) for cell in cells),
         left_out,
-        tuple(_notes(darks, lit, law, saturated)),
+        tuple(_notes(darks, lit, law, saturated, bends)),
         tuple(best_shots(cells, exposures, len(left_out), saturated)),
     )
 
 
-def _notes(darks, lit, law: IsoLaw | None, saturated):
+def _bent(cells: list[ChannelNoise]) -> tuple[list[ChannelNoise], Bend | None]:
+    """The channels of an ISO, with their slopes at no light where variance bends."""
+    lit = [c for c in cells if c.level is not None and len(c.level.misses)]
+    bend = common_bend([c.level.misses for c in lit], [(c.level.beta1, c.level.beta2) for c in lit])
+    if bend is None or not bend.is_clear:
+        return cells, None
+    slopes = dict(zip(map(id, lit), zip(bend.slopes, bend.slope_errors, strict=True), strict=True))
+    return [replace(c, slope=slopes.get(id(c), c.slope)) for c in cells], bend
+
+
+def _notes(darks, lit, law: IsoLaw | None, saturated, bends):
     for iso, measure in sorted(darks.items()):
         found = np.array([channel.black_level for channel in measure.channels])
         errors = np.array([channel.black_error for channel in measure.channels])
@@ -255,6 +267,13 @@ def _notes(darks, lit, law: IsoLaw | None, saturated):
             yield f"ISO {iso:g}: codes are {measure.step:g} apart"
     for iso in saturated:
         yield f"ISO {iso:g}: all flats are saturated"
+    for iso, bend in bends.items():
+        if bend is not None:
+            yield (
+                f"ISO {iso:g}: variance over level changes by {bend.bend:+.1%} ± "
+                f"{2 * bend.error:.1%} to full scale (electrons that push each other to neighbours,"
+                " or codes that are not linear in light); gain_dn_per_electron is that at no light"
+            )
     for part in lit:
         yield from part.notes
     if law is not None:

@@ -23,6 +23,8 @@ class ChannelNoise:
       sums: of the lit frames, or None. dark: DarkNoise, or None.
       is_bound: variances are upper bounds.
       used, moved: shares of the lit pixels.
+      slope: of photon transfer at no light over that of the line, and its standard error: (1, 0)
+        where variance does not bend (`photon_transfer.bend`).
     """
 
     channel: str
@@ -35,6 +37,7 @@ class ChannelNoise:
     is_bound: bool
     used: float
     moved: float
+    slope: tuple[float, float] = (1.0, 0.0)
 
     @property
     def rounding(self) -> float:
@@ -54,7 +57,11 @@ class ChannelNoise:
         if level is not None:
             beta1 = level.replicates[:, 0]
             found["beta1"] = level.beta1, beta1
-            found["gain_dn_per_electron"] = level.beta1 * scale, beta1 * scale
+            # The gain is that at no light.
+            slope, error = self.slope
+            drawn = np.random.default_rng(0).standard_normal(len(beta1))
+            gain = beta1 if error == 0 else level.beta1 * (1 + error / slope * drawn)
+            found["gain_dn_per_electron"] = level.beta1 * slope * scale, gain * slope * scale
         beta2 = None
         if level is not None:
             # Rows are no part of photon transfer; their noise is that of the darks.

@@ -9,8 +9,8 @@ is
 - system gain K, DN/e-: the slope of photon transfer.
 - temporal dark noise sigma_d, e-: without the variance of rounding.
 - DSNU and PRNU: standard deviation of the pixels' offsets (e-) and gains (%) in space, the noise in
-  time taken off. Here without what varies slowly along a row (pieces of 8 pixels of a channel), and
-  DSNU without the profiles of rows and columns and without hot pixels.
+  time taken off. Here without what varies slowly along a row (pieces of 32 pixels of a channel),
+  and DSNU without the profiles of rows and columns and without hot pixels.
 - saturation capacity mu_e.sat, e-: where codes end, above black. The standard takes the largest
   variance of photon transfer; where flats do not saturate, it is white by the files.
 - SNR max: sqrt(mu_e.sat). Dynamic range: mu_e.sat over mu_e.min, the signal of SNR 1,

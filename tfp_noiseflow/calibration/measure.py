@@ -13,7 +13,12 @@ from tfp_noiseflow.photon_transfer.line import LevelSums
 from tfp_noiseflow.photon_transfer.motion import motion
 from tfp_noiseflow.photon_transfer.pair import code_ends, planes_of, significant_shifts
 from tfp_noiseflow.photon_transfer.static_scene import scene_noise
-from tfp_noiseflow.photon_transfer.tiles import FREEDOM, tile_plane, tile_single
+from tfp_noiseflow.photon_transfer.tiles import (
+    FLAT_PIXELS,
+    PIXELS,
+    tile_plane,
+    tile_single,
+)
 
 # Frames that are compared at once; of more, parts are.
 MOST_FRAMES = 16
@@ -175,6 +180,7 @@ def _lit(group, planes, names, black, ends, full_scale, left_out) -> LitMeasure:
         notes.append(f"the light of {group} flickers; it was taken off")
     parts = np.array_split(rows, -(-len(rows) // MOST_FRAMES))
     by_part = []
+    pixels = PIXELS if group.kind == SCENES else FLAT_PIXELS
     for part in parts:
         chosen = [plane[part] for plane in planes]
         gains = alike.gains[part] / alike.gains[part].mean()
@@ -185,7 +191,7 @@ def _lit(group, planes, names, black, ends, full_scale, left_out) -> LitMeasure:
             if shifts is not None:
                 notes.append(f"{group}: two frames, shifted against each other")
         tiles = [
-            tile_plane(plane, level, gains, shifts, ends)
+            tile_plane(plane, level, gains, shifts, ends, pixels)
             for plane, level in zip(chosen, black, strict=True)
         ]
         found = scene_noise(tiles, ends[0] - black.mean(), highest, full_scale)
@@ -216,7 +222,7 @@ def _transfer(tiles, noises, ends, frames) -> ChannelTransfer:
     for other in noises[1:]:
         sums = sums + other.sums
     is_open = ~first.is_at_end
-    texture = first.texture[is_open].mean() / FREEDOM if is_open.any() else 0.0
+    texture = first.texture[is_open].mean() / first.texture_freedom if is_open.any() else 0.0
     variance = first.variance[is_open].mean() if is_open.any() else 0.0
     spatial = [
         (texture - variance) / frames,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfp_noiseflow.photon_transfer.line import LevelSums, fit_line, level_sums, outliers
-from tfp_noiseflow.photon_transfer.tiles import FREEDOM, Tiles
+from tfp_noiseflow.photon_transfer.tiles import Tiles
 
 CLIP_DEVIATIONS = 4.0
 # Texture, as its variance over that of the noise: bounds between which tiles are compared. A tile
@@ -99,7 +99,7 @@ def scene_noise(
         for index, channel in enumerate(tiles):
             good = ~is_clipped[index] & (texture[index] <= most)
             if np.isfinite(most):  # An edge that those around do not have.
-                good &= channel.texture <= LARGEST_OWN * FREEDOM * expected[index]
+                good &= channel.texture <= (LARGEST_OWN * channel.texture_freedom) * expected[index]
             if good.any():
                 moved = outliers(
                     channel.variance[good], expected[index][good], channel.freedom[good]
@@ -160,7 +160,10 @@ def _texture(tiles: list[Tiles], expected, is_clipped) -> np.ndarray:
     """[channels, n], of other pixels than a tile's own: its variance over that of the noise."""
     own, around = (
         np.array(
-            [getattr(t, name) / (FREEDOM * e) - 1 for t, e in zip(tiles, expected, strict=True)]
+            [
+                getattr(t, name) / (t.texture_freedom * e) - 1
+                for t, e in zip(tiles, expected, strict=True)
+            ]
         )
         for name in ("texture", "around")
     )

@@ -12,18 +12,15 @@ estimate of its own (`calibration.darks`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tfp_noiseflow.photon_transfer.motion import gradients
 
-# Pixels of a tile: few, so that also a scene of many details has flat ones.
-PIXELS = 8
-# Of a tile, but for its mean and its slope.
-FREEDOM = PIXELS - 2
-_SLOPE = np.arange(PIXELS) - (PIXELS - 1) / 2
-_SLOPE = (_SLOPE / np.sqrt(np.sum(_SLOPE**2))).astype(np.float32)
+# Pixels of a tile: few, so that also a scene of many details has flat ones; of flats more, of which
+# mean and slope take less.
+PIXELS, FLAT_PIXELS = 8, 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +33,9 @@ class Tiles:
       squares: [n], of deviations from the frames' mean; sigma^2 freedom of noise alone.
       freedom: [n], degrees of freedom of `squares`.
       texture: [n], of the frames' mean, times the number of frames; of a scene without texture
-        sigma^2 FREEDOM.
+        sigma^2 texture_freedom.
       around: [n], the texture of the tiles above and below, averaged.
+      texture_freedom: degrees of freedom of a tile in one frame.
     """
 
     level: np.ndarray
@@ -46,6 +44,7 @@ class Tiles:
     freedom: np.ndarray
     texture: np.ndarray
     around: np.ndarray
+    texture_freedom: int
 
     def __len__(self) -> int:
         return len(self.level)
@@ -57,7 +56,8 @@ class Tiles:
 
     def select(self, rows: np.ndarray) -> Tiles:
         """Some of the tiles."""
-        return Tiles(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        names = [name for name in self.__dataclass_fields__ if name != "texture_freedom"]
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
 def tile_plane(
@@ -66,6 +66,7 @@ def tile_plane(
     gains: np.ndarray | None = None,
     shifts: np.ndarray | None = None,
     ends: tuple[float, float] = (-np.inf, np.inf),
+    pixels: int = PIXELS,
 ) -> Tiles:
     """The tiles of a plane of a static scene.
 
@@ -77,6 +78,7 @@ def tile_plane(
       shifts: [n, 2], by how many pixels each frame's scene is further down and to the right; taken
         off to first order, and the noise that the gradient adds by its share; None: 0.
       ends: codes of black and white at which they end.
+      pixels: of a tile; a plane that is narrower is one tile wide.
 
     Returns:
       Tiles, row by row.
@@ -90,17 +92,18 @@ def tile_plane(
             f"expected two frames or more of {PIXELS} columns or more in each plane, received "
             f"{list(frames.shape)}."
         )
-    frames = frames[:, :, : width // PIXELS * PIXELS]
+    pixels = min(pixels, width)
+    frames = frames[:, :, : width // pixels * pixels]
 
     def by_tile(plane):
-        return plane.reshape(height, -1, PIXELS)
+        return plane.reshape(height, -1, pixels)
 
     # The black level first: float32 keeps a hundredth of a code of 16 bits.
     mean = np.zeros(frames.shape[1:])
     for frame in frames:
         mean += frame
     mean = (mean / count - black_level).astype(np.float32)
-    squares = np.zeros((height, width // PIXELS))
+    squares = np.zeros((height, width // pixels))
     tiles = by_tile(mean)
     level = tiles.mean(axis=2, dtype=np.float64)
     texture = count * _squares(tiles - level[:, :, None].astype(np.float32))
@@ -123,8 +126,7 @@ def tile_plane(
         added = np.sum(np.square(shifts)) / (2 * count)
         squares /= 1 + added / (count - 1)
         texture /= 1 + 2 * added
-    freedom = np.full(level.size, float((count - 1) * FREEDOM))
-    return _tiles(level, is_at_end, squares, freedom, texture)
+    return _tiles(level, is_at_end, squares, count - 1, texture, pixels)
 
 
 def tile_single(
@@ -144,20 +146,23 @@ def tile_single(
     tiles = codes.astype(np.float32) - np.float32(black_level)
     level = tiles.mean(axis=2, dtype=np.float64)
     texture = _squares(tiles - level[:, :, None].astype(np.float32))
-    return _tiles(level, is_at_end, texture, np.full(level.size, float(FREEDOM)), texture)
+    return _tiles(level, is_at_end, texture, 1, texture, PIXELS)
 
 
-def _tiles(level, is_at_end, squares, freedom, texture) -> Tiles:
-    """Of [H, tiles] each."""
+def _tiles(level, is_at_end, squares, frames, texture, pixels) -> Tiles:
+    """Of [H, tiles] each; `frames`, of as many independent differences."""
     beside = np.pad(texture, ((1, 1), (0, 0)), mode="reflect" if len(texture) > 1 else "edge")
     around = (beside[:-2] + beside[2:]) / 2
+    freedom = np.full(level.shape, float(frames * (pixels - 2)))
     columns = (level, is_at_end, squares, freedom, texture, around)
-    return Tiles(*(np.ravel(column) for column in columns))
+    return Tiles(*(np.ravel(column) for column in columns), pixels - 2)
 
 
 def _squares(tiles: np.ndarray) -> np.ndarray:
-    """[H, tiles, PIXELS] -> [H, tiles], without mean and slope."""
+    """[H, tiles, pixels] -> [H, tiles], without mean and slope."""
     total = np.einsum("abc,abc->ab", tiles, tiles, dtype=np.float64)
-    mean = tiles.sum(axis=2, dtype=np.float64) / np.sqrt(PIXELS)
-    slope = (tiles @ _SLOPE).astype(np.float64)
+    pixels = tiles.shape[2]
+    mean = tiles.sum(axis=2, dtype=np.float64) / np.sqrt(pixels)
+    line = np.arange(pixels, dtype=np.float32) - np.float32((pixels - 1) / 2)
+    slope = (tiles @ (line / np.sqrt(np.sum(line**2)))).astype(np.float64)
     return total - mean**2 - slope**2
