@@ -6,6 +6,7 @@ import pytest
 from tfp_noiseflow.photon_transfer.bend import common_bend
 from tfp_noiseflow.photon_transfer.line import level_sums
 from tfp_noiseflow.photon_transfer.noise_level import noise_level
+from tfp_noiseflow.photon_transfer.tiles import Tiles
 
 SCALE = 10_000.0
 READ = 16.0
@@ -17,7 +18,8 @@ def level_of(gain, bend, seed, start=0.0):
     level = SCALE * rng.uniform(start, 1, 100_000)
     variance = gain * level * (1 + bend * level / SCALE) + READ
     squares = variance * rng.chisquare(6, len(level))
-    sums = level_sums(level, squares, np.full(len(level), 6.0), SCALE)
+    freedom, none = np.full(len(level), 6.0), np.zeros(len(level))
+    sums = level_sums(Tiles(level, level, none, squares, freedom, none, none, 6), SCALE)
     return noise_level(sums, SCALE, 100, dark=(READ, 0.02))
 
 

@@ -31,7 +31,7 @@ def taps(shared_data):
         dark = np.stack([frames[f"led_dark_{n}"][ROWS, COLUMNS, tap] for n in "ab"])
         dark = dark_noise(dark)
         tiles = tile_plane(lit, bias, motion([lit], [bias], 6e4).gains, pixels=FLAT_PIXELS)
-        sums = level_sums(tiles.level, tiles.squares, tiles.freedom, FULL_SCALE)
+        sums = level_sums(tiles, FULL_SCALE)
         error = np.std(dark.replicates[:, 0] - dark.replicates[:, 1])
         level = noise_level(
             sums, FULL_SCALE, 100, dark=(dark.variance - dark.row_variance, float(error))

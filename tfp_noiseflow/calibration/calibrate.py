@@ -142,7 +142,7 @@ def calibrate_folder(
             measure = (
                 measure_darks(group, skip_bad=skip_bad)
                 if group.kind == DARKS
-                else measure_lit(group, black, skip_bad=skip_bad)
+                else measure_lit(group, black, darks.get(group.iso), skip_bad=skip_bad)
             )
             if path is not None:
                 write_part(path, measure)

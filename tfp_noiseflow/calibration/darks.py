@@ -15,12 +15,12 @@ import numpy as np
 
 from tfp_noiseflow.calibration.dark_codes import CodeDistribution, code_gain, fit_codes
 from tfp_noiseflow.photon_transfer.line import GROUPS, REPLICATES
+from tfp_noiseflow.photon_transfer.static_scene import FINE_NOISE
 
 # Of the spread of the frames' mean, beyond which a pixel is hot (or dead).
 HOT_SPREADS = 6.0
-# Below so many steps, and above such a share of codes at the end, moments are those of codes and no
-# longer those of noise: at 0.75 steps the variance of rounding is 1/12 to 1 in 10,000.
-FINE_NOISE, CLIPPED = 0.75, 1e-4
+# Above such a share of codes at the end moments are those of codes and no longer those of noise.
+CLIPPED = 1e-4
 # By how much the likelihood's variance is off where noise is not quite of its family.
 FAMILY_ERROR = 0.01
 # Of the pixels, for the distribution.

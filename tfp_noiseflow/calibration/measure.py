@@ -11,7 +11,12 @@ from tfp_noiseflow.calibration.folder import FAULTS, SCENES, Group, read_codes
 from tfp_noiseflow.calibration.left_out import frames_alike
 from tfp_noiseflow.photon_transfer.line import LevelSums
 from tfp_noiseflow.photon_transfer.motion import motion
-from tfp_noiseflow.photon_transfer.pair import code_ends, planes_of, significant_shifts
+from tfp_noiseflow.photon_transfer.pair import (
+    code_ends,
+    code_step,
+    planes_of,
+    significant_shifts,
+)
 from tfp_noiseflow.photon_transfer.static_scene import scene_noise
 from tfp_noiseflow.photon_transfer.tiles import (
     FLAT_PIXELS,
@@ -111,18 +116,23 @@ def measure_darks(group: Group, *, skip_bad: bool = False) -> DarkMeasure | None
     if (~is_lit).sum() < 2:
         return None
     lowest, _ = code_ends(planes, np.inf)
-    step = code_step(planes)
+    step = code_step(planes) or 1.0
     channels = tuple(dark_noise(plane, step=step, lowest=lowest) for plane in planes)
     return DarkMeasure(group.iso, channels, step, reported, left_out)
 
 
 def measure_lit(
-    group: Group, black: np.ndarray | None = None, *, skip_bad: bool = False
+    group: Group,
+    black: np.ndarray | None = None,
+    dark: DarkMeasure | None = None,
+    *,
+    skip_bad: bool = False,
 ) -> list[LitMeasure]:
     """Flats or a burst.
 
     Args:
       group: of them. black: [4], by channel; None: what the files say.
+      dark: of the same ISO, whose profiles of rows and columns are taken off too; None: not known.
       skip_bad: leave out files that cannot be read.
 
     Returns:
@@ -143,7 +153,16 @@ def measure_lit(
     for rows in _same_light(planes, black, group.kind):
         part = [plane[rows] for plane in planes]
         measures.append(
-            _lit(group, part, [names[row] for row in rows], black, ends, full_scale, left_out)
+            _lit(
+                group,
+                part,
+                [names[row] for row in rows],
+                black,
+                _shaded(planes, black, dark),
+                ends,
+                full_scale,
+                left_out,
+            )
         )
         left_out = {}
     return measures
@@ -160,12 +179,24 @@ def _same_light(planes, black, kind) -> list[np.ndarray]:
     return [np.sort(rows) for rows in np.split(order, np.flatnonzero(steps) + 1)]
 
 
-def _lit(group, planes, names, black, ends, full_scale, left_out) -> LitMeasure:
+def _shaded(planes, black, dark: DarkMeasure | None) -> list[np.ndarray]:
+    """The black level of each channel, [H, W] where it is known that well."""
+    if dark is None:
+        return list(black)
+    shaded = []
+    for plane, level, noise in zip(planes, black, dark.channels, strict=True):
+        profile = noise.row_profile[:, None] + noise.column_profile
+        shaded.append(level + profile if profile.shape == plane.shape[1:] else level)
+    return shaded
+
+
+def _lit(group, planes, names, black, shaded, ends, full_scale, left_out) -> LitMeasure:
     highest = ends[1] - float(black.mean())
     count, notes = len(planes[0]), []
+    step = code_step(planes)
     if count == 1:
         tiles = [tile_single(p[0], b, ends) for p, b in zip(planes, black, strict=True)]
-        found = scene_noise(tiles, ends[0] - black.mean(), highest, full_scale)
+        found = scene_noise(tiles, ends[0] - black.mean(), highest, full_scale, step)
         channels = tuple(
             _transfer([tile], [noise], ends, 1) for tile, noise in zip(tiles, found, strict=True)
         )
@@ -192,9 +223,9 @@ def _lit(group, planes, names, black, ends, full_scale, left_out) -> LitMeasure:
                 notes.append(f"{group}: two frames, shifted against each other")
         tiles = [
             tile_plane(plane, level, gains, shifts, ends, pixels)
-            for plane, level in zip(chosen, black, strict=True)
+            for plane, level in zip(chosen, shaded, strict=True)
         ]
-        found = scene_noise(tiles, ends[0] - black.mean(), highest, full_scale)
+        found = scene_noise(tiles, ends[0] - black.mean(), highest, full_scale, step)
         by_part.append((tiles, found, len(part)))
     channels = tuple(
         _transfer(
@@ -264,15 +295,3 @@ def load(group: Group, skip_bad: bool) -> tuple[list[np.ndarray], list[str], dic
         frames.append(codes)
         names.append(frame.name)
     return frames, names, left_out
-
-
-def code_step(planes: list[np.ndarray]) -> float:
-    """The distance of codes: 1, or more where a camera leaves codes out; below 1 of fractions."""
-    values = np.unique(np.concatenate([plane[0].ravel()[:100000] for plane in planes]))
-    if values.dtype.kind == "f":
-        values = values.astype(np.float64)
-        if np.any(values != np.round(values)):
-            return 1.0
-        values = values.astype(np.int64)
-    steps = np.diff(values.astype(np.int64))
-    return float(np.gcd.reduce(steps)) if len(steps) else 1.0

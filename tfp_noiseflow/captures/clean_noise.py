@@ -25,6 +25,8 @@ FREEDOM = PIXELS - 2
 FLATTEST = 0.1
 # Less noise than this share changes a standard deviation by 2.5 %.
 LEAST_SHARE = 0.05
+# A mean of two frames has as much noise as the difference to one of them; more is a scene.
+LARGEST_SHARE = 1.3
 ERRORS = 5.0
 # Of noise a piece's sum of squares has a relative variance of 2 / FREEDOM; of scenes far more.
 LARGEST_SPREAD = 3 * 2 / FREEDOM
@@ -82,7 +84,7 @@ def _told(captures: Captures) -> str | None:
             f"clean has noise of its own, {-c:.0%} of the variance of noisy - clean, which is too "
             "high by it; a mean of more frames has less"
         )
-    if a > LEAST_SHARE and own.var() < LARGEST_SPREAD * a**2:
+    if LEAST_SHARE < a < LARGEST_SHARE and own.var() < LARGEST_SPREAD * a**2:
         return (
             f"flat parts of clean vary like noise, by {a:.0%} of the variance of noisy - clean, "
             "and so with noisy: clean shares noise with noisy, as a mean that noisy is one of; "

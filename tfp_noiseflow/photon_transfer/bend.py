@@ -70,9 +70,11 @@ def common_bend(misses: Sequence[np.ndarray], lines: Sequence[tuple[float, float
     inverse = np.linalg.inv(normal)
     found = inverse @ design.T @ (np.array(values) * weights)
     left = np.array(values) * weights - design @ found
-    # Errors as they are, or as the points scatter where that is more.
-    scatter = max(1.0, float(np.sum(left**2)) / max(1, len(left) - len(found)))
-    errors = np.sqrt(scatter * np.diag(inverse))
+    # Errors as they are, or as the points scatter where that is more than by chance.
+    freedom = max(1, len(left) - len(found))
+    scatter = float(np.sum(left**2)) / freedom
+    is_chance = scatter < 1 + 2 * np.sqrt(2 / freedom)
+    errors = np.sqrt((1.0 if is_chance else scatter) * np.diag(inverse))
     # y = slope (1 + bend x) - 1.
     slopes = 1 + found[:-1]
     scale = slopes.mean()

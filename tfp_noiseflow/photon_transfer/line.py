@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfp_noiseflow.photon_transfer.tiles import Tiles
+
 REWEIGHTINGS = 8
 # Groups of tiles that are drawn anew for an interval, and how often.
 GROUPS = 64
@@ -39,25 +41,23 @@ class LevelSums:
         return LevelSums(self.sums + other.sums)
 
 
-def level_sums(
-    level: np.ndarray, squares: np.ndarray, freedom: np.ndarray, full_scale: float
-) -> LevelSums:
+def level_sums(tiles: Tiles, full_scale: float) -> LevelSums:
     """Sums of tiles.
 
     Args:
-      level, squares, freedom: [n], as in `Tiles`.
+      tiles: n of them.
       full_scale: the level of the last bin's end.
 
     Returns:
       LevelSums. Neighbours are in different groups.
     """
-    bins = np.sqrt(np.clip(level / full_scale, 0, 1)) * (BINS - 1e-6)
+    bins = np.sqrt(np.clip(tiles.near / full_scale, 0, 1)) * (BINS - 1e-6)
     # The multiplier is coprime to the number of groups: rows of tiles do not line up.
-    group = np.arange(len(level)) * 27 % GROUPS
+    group = np.arange(len(tiles)) * 27 % GROUPS
     cell = group * BINS + bins.astype(np.int64)
     sums = [
         np.bincount(cell, weights, GROUPS * BINS).reshape(GROUPS, BINS)
-        for weights in (freedom, freedom * level, squares)
+        for weights in (tiles.freedom, tiles.freedom * tiles.level, tiles.squares)
     ]
     return LevelSums(np.stack(sums, axis=1))
 

@@ -126,9 +126,10 @@ def estimate_pair(a, b, *, black_level, white_level: float, cfa: str | None, iso
         tile_plane(plane, level, seen.gains, shifts, ends)
         for plane, level in zip(planes, black, strict=True)
     ]
+    step = code_step(planes)
     # Where a shift explains much, but no piece is flatter than others, all may be texture.
     is_moved = shifts is not None and seen.explained.max() > LARGEST_EXPLAINED
-    found = scene_noise(tiles, ends[0] - black.mean(), ends[1] - black.mean(), full_scale)
+    found = scene_noise(tiles, ends[0] - black.mean(), ends[1] - black.mean(), full_scale, step)
     channels = tuple(
         _estimate(name, noise, full_scale, iso, is_moved)
         for name, noise in zip(names, found, strict=True)
@@ -183,6 +184,15 @@ def code_ends(planes: list[np.ndarray], white_level: float) -> tuple[float, floa
             nearer = max if side == 0 else min
             ends[side] = nearer(ends[side], float(values[side]))
     return ends[0], ends[1]
+
+
+def code_step(planes: list[np.ndarray]) -> float:
+    """The distance of codes: 1, or more where a camera leaves codes out; 0 of no whole numbers."""
+    values = np.unique(np.concatenate([plane[0].ravel()[:100000] for plane in planes]))
+    if np.any(values != np.round(values)):
+        return 0.0
+    steps = np.diff(values.astype(np.int64))
+    return float(np.gcd.reduce(steps)) if len(steps) else 1.0
 
 
 def _estimate(

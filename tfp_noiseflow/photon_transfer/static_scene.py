@@ -2,12 +2,14 @@
 
 A tile is left out
 
-- where its brightest or darkest pixel is within 4 standard deviations of an end of the codes,
+- where a pixel is at an end of the codes, or its level within 4 standard deviations of one,
+- where the noise is below one step of the codes: its rounded values then vary by where between
+  two codes the level lies,
 - where texture makes its frames differ more than flat tiles of its level: between frames the scene
   moved, by a pixel or less,
 - where it is an outlier: something in the scene moved.
 
-The second is measured, not presumed: tiles are sorted by their texture, and used up to where the
+The third is measured, not presumed: tiles are sorted by their texture, and used up to where the
 variance begins to rise with it. Of a scene at rest all of them are.
 """
 
@@ -18,10 +20,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfp_noiseflow.photon_transfer.line import LevelSums, fit_line, level_sums, outliers
+from tfp_noiseflow.photon_transfer.line import (
+    LevelSums,
+    Line,
+    fit_line,
+    level_sums,
+    outliers,
+)
 from tfp_noiseflow.photon_transfer.tiles import Tiles
 
 CLIP_DEVIATIONS = 4.0
+# In steps: above, the variance of codes is that of noise and 1/12, of heavy tails too.
+FINE_NOISE = 1.0
 # Texture, as its variance over that of the noise: bounds between which tiles are compared. A tile
 # without any has some -0.2 to 0.2.
 TEXTURES = np.array(
@@ -46,7 +56,8 @@ class SceneNoise:
 
     Attributes:
       sums: of the tiles that are used.
-      used: their share of all tiles. clipped: the share that is at an end of the codes.
+      used: their share of all tiles. clipped: the share that is at an end of the codes, or whose
+        noise is below a code.
       moved: the share that is left out for texture or as an outlier.
       is_bound: flat tiles are too few to tell noise from motion of texture: variances are upper
         bounds.
@@ -62,14 +73,14 @@ class SceneNoise:
 
 
 def scene_noise(
-    tiles: list[Tiles], lowest: float, highest: float, full_scale: float
+    tiles: list[Tiles], lowest: float, highest: float, full_scale: float, step: float = 0.0
 ) -> list[SceneNoise]:
     """Chooses tiles, of all channels at the same places.
 
     Args:
       tiles: of each channel, as many in each.
       lowest, highest: the ends of the codes, black level subtracted.
-      full_scale: white minus black.
+      full_scale: white minus black. step: the distance of codes; 0: continuous.
 
     Returns:
       SceneNoise of each channel.
@@ -77,13 +88,17 @@ def scene_noise(
     lines = [_rough_line(channel) for channel in tiles]
     # First what the flattest tiles say, then how many others agree with them.
     for share in (*[FLATTEST] * ROUNDS, 1.0):
-        expected = [_at(line, channel.level) for line, channel in zip(lines, tiles, strict=True)]
+        expected = [_at(line, channel.near) for line, channel in zip(lines, tiles, strict=True)]
         is_clipped = [
             channel.is_at_end
-            | (channel.level + CLIP_DEVIATIONS * np.sqrt(value) > highest)
-            | (channel.level - CLIP_DEVIATIONS * np.sqrt(value) < lowest)
+            | (channel.near + CLIP_DEVIATIONS * np.sqrt(value) > highest)
+            | (channel.near - CLIP_DEVIATIONS * np.sqrt(value) < lowest)
             for channel, value in zip(tiles, expected, strict=True)
         ]
+        for index, value in enumerate(expected):
+            is_coarse = value < (FINE_NOISE**2 + 1 / 12) * step**2
+            if not (is_coarse | is_clipped[index]).all():
+                is_clipped[index] = is_clipped[index] | is_coarse
         texture = _texture(tiles, expected, is_clipped)
         if share < 1:
             is_open = ~np.array(is_clipped)
@@ -107,12 +122,10 @@ def scene_noise(
                 good[np.flatnonzero(good)[moved]] = False
             is_used.append(good)
             part = channel.select(good)
-            sums.append(level_sums(part.level, part.squares, part.freedom, full_scale))
+            sums.append(level_sums(part, full_scale))
             line = fit_line(sums[-1], replicates=0)
-            if line is not None:
-                lines[index] = (max(line.beta1, 0.0), max(line.beta2, 0.0))
-            elif good.any():
-                lines[index] = (0.0, float(np.sum(part.squares) / np.sum(part.freedom)))
+            if good.any():
+                lines[index] = _possible(line, sums[-1])
     return [
         SceneNoise(
             sums[index],
@@ -126,6 +139,16 @@ def scene_noise(
     ]
 
 
+def _possible(line: Line | None, sums: LevelSums) -> tuple[float, float]:
+    """A line of numbers >= 0, through the mean where the fitted one is none."""
+    freedom, levels, squares = sums.total.sum(axis=1)
+    if line is None or line.beta1 < 0:
+        return 0.0, squares / freedom
+    if line.beta2 < 0 < levels:
+        return squares / levels, 0.0
+    return line.beta1, max(line.beta2, 0.0)
+
+
 def _at(line: tuple[float, float], level: np.ndarray) -> np.ndarray:
     slope, start = line
     value = slope * np.maximum(level, 0) + start
@@ -134,7 +157,7 @@ def _at(line: tuple[float, float], level: np.ndarray) -> np.ndarray:
 
 def _rough_line(tiles: Tiles) -> tuple[float, float]:
     """Of the flattest eighth of tiles at each level, but the noisiest of them."""
-    order = np.argsort(tiles.level, kind="stable")
+    order = np.argsort(tiles.near, kind="stable")
     points = []
     for part in np.array_split(order, min(24, max(1, len(order) // 64))):
         quiet = part[np.argsort(tiles.texture[part], kind="stable")[: max(16, len(part) // 8)]]

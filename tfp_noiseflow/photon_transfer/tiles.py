@@ -28,7 +28,10 @@ class Tiles:
     """The tiles of one plane.
 
     Attributes:
-      level: [n] float64, the mean over pixels and frames.
+      level: [n] float64, the mean over pixels and frames, with the weights that the pixels' noise
+        has in `squares`: those at the ends have less, as the slope follows them.
+      near: [n], the level of the tiles above and below. Tiles are grouped and left out by it: by
+        their own level, they would be by their noise.
       is_at_end: [n], whether a pixel of a frame is at an end of the codes.
       squares: [n], of deviations from the frames' mean; sigma^2 freedom of noise alone.
       freedom: [n], degrees of freedom of `squares`.
@@ -39,6 +42,7 @@ class Tiles:
     """
 
     level: np.ndarray
+    near: np.ndarray
     is_at_end: np.ndarray
     squares: np.ndarray
     freedom: np.ndarray
@@ -62,7 +66,7 @@ class Tiles:
 
 def tile_plane(
     frames: np.ndarray,
-    black_level: float = 0.0,
+    black_level: float | np.ndarray = 0.0,
     gains: np.ndarray | None = None,
     shifts: np.ndarray | None = None,
     ends: tuple[float, float] = (-np.inf, np.inf),
@@ -73,7 +77,7 @@ def tile_plane(
     Args:
       frames: [n, H, W], n >= 2 frames of the plane, any real type; what is no whole tile at the
         right and at the bottom is not used.
-      black_level: is taken off.
+      black_level: is taken off; a number, or [H, W] where it is shaded.
       gains: [n], of mean 1, of the light of each frame; None: 1.
       shifts: [n, 2], by how many pixels each frame's scene is further down and to the right; taken
         off to first order, and the noise that the gradient adds by its share; None: 0.
@@ -94,6 +98,9 @@ def tile_plane(
         )
     pixels = min(pixels, width)
     frames = frames[:, :, : width // pixels * pixels]
+    if np.ndim(black_level):
+        black_level = black_level[:, : frames.shape[2]]
+    black = np.asarray(black_level, np.float32)
 
     def by_tile(plane):
         return plane.reshape(height, -1, pixels)
@@ -105,7 +112,7 @@ def tile_plane(
     mean = (mean / count - black_level).astype(np.float32)
     squares = np.zeros((height, width // pixels))
     tiles = by_tile(mean)
-    level = tiles.mean(axis=2, dtype=np.float64)
+    level = tiles @ _weights(pixels)
     texture = count * _squares(tiles - level[:, :, None].astype(np.float32))
     is_at_end = np.zeros(squares.shape, bool)
     slopes = None if shifts is None else gradients(mean)
@@ -113,7 +120,7 @@ def tile_plane(
         codes = by_tile(frame)
         is_at_end |= (codes.min(axis=2) <= ends[0]) | (codes.max(axis=2) >= ends[1])
         gain = np.float32(1.0 if gains is None else gains[index])
-        noise = frame.astype(np.float32) - np.float32(black_level) - gain * mean
+        noise = frame.astype(np.float32) - black - gain * mean
         if slopes is not None:
             moved = np.float32(shifts[index][0]) * slopes[0]
             moved += np.float32(shifts[index][1]) * slopes[1]
@@ -144,25 +151,39 @@ def tile_single(
     codes = frame[:, : width // PIXELS * PIXELS].reshape(height, -1, PIXELS)
     is_at_end = (codes.min(axis=2) <= ends[0]) | (codes.max(axis=2) >= ends[1])
     tiles = codes.astype(np.float32) - np.float32(black_level)
-    level = tiles.mean(axis=2, dtype=np.float64)
+    level = tiles @ _weights(PIXELS)
     texture = _squares(tiles - level[:, :, None].astype(np.float32))
     return _tiles(level, is_at_end, texture, 1, texture, PIXELS)
 
 
 def _tiles(level, is_at_end, squares, frames, texture, pixels) -> Tiles:
     """Of [H, tiles] each; `frames`, of as many independent differences."""
-    beside = np.pad(texture, ((1, 1), (0, 0)), mode="reflect" if len(texture) > 1 else "edge")
-    around = (beside[:-2] + beside[2:]) / 2
+
+    def beside(values):
+        mode = "reflect" if len(values) > 1 else "edge"
+        padded = np.pad(values, ((1, 1), (0, 0)), mode=mode)
+        return (padded[:-2] + padded[2:]) / 2
+
     freedom = np.full(level.shape, float(frames * (pixels - 2)))
-    columns = (level, is_at_end, squares, freedom, texture, around)
+    columns = (level, beside(level), is_at_end, squares, freedom, texture, beside(texture))
     return Tiles(*(np.ravel(column) for column in columns), pixels - 2)
 
 
 def _squares(tiles: np.ndarray) -> np.ndarray:
     """[H, tiles, pixels] -> [H, tiles], without mean and slope."""
     total = np.einsum("abc,abc->ab", tiles, tiles, dtype=np.float64)
-    pixels = tiles.shape[2]
-    mean = tiles.sum(axis=2, dtype=np.float64) / np.sqrt(pixels)
-    line = np.arange(pixels, dtype=np.float32) - np.float32((pixels - 1) / 2)
-    slope = (tiles @ (line / np.sqrt(np.sum(line**2)))).astype(np.float64)
+    mean = tiles.sum(axis=2, dtype=np.float64) / np.sqrt(tiles.shape[2])
+    slope = (tiles @ _slope(tiles.shape[2]).astype(np.float32)).astype(np.float64)
     return total - mean**2 - slope**2
+
+
+def _slope(pixels: int) -> np.ndarray:
+    """[pixels], of length 1."""
+    line = np.arange(pixels) - (pixels - 1) / 2
+    return line / np.sqrt(np.sum(line**2))
+
+
+def _weights(pixels: int) -> np.ndarray:
+    """[pixels] of sum 1: what is left of each pixel's variance without mean and slope."""
+    left = 1 - 1 / pixels - _slope(pixels) ** 2
+    return left / left.sum()
