@@ -69,8 +69,7 @@ class Line:
     Attributes:
       beta1, beta2: of var = beta1 * level + beta2.
       replicates: [r, 2] of both, of groups drawn anew.
-      residuals: [m, 3], of the bins: level, variance over the line's minus 1, its standard error
-        if noise were Gaussian.
+      residuals: [m, 3], of the bins: level, variance over the line's minus 1, its standard error.
     """
 
     beta1: float
@@ -120,7 +119,11 @@ def fit_line(
         return None
     found = _solve(levels, variance, freedom)
     line = found[0, 0] * levels[0] + found[0, 1]
-    residuals = np.stack([levels[0], variance[0] / line - 1, np.sqrt(2 / freedom[0])], axis=-1)
+    # Of Gaussian noise, or as groups differ where tails are heavier.
+    errors = np.sqrt(2 / freedom[0])
+    if replicates:
+        errors = np.maximum(errors, variance[1:].std(axis=0) / line)
+    residuals = np.stack([levels[0], variance[0] / line - 1, errors], axis=-1)
     return Line(float(found[0, 0]), float(found[0, 1]), found[1:], residuals)
 
 
