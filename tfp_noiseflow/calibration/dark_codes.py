@@ -170,7 +170,10 @@ def _standard_errors(nll, found, total, deviation) -> list[float]:
             hessian[i, j] = (
                 nll(found + a + b) - nll(found + a - b) - nll(found - a + b) + nll(found - a - b)
             ) / (4 * steps[i] * steps[j])
+    # Above 0 the distribution ends, and at its ends the likelihood has no curvature: there, errors
+    # are those of a Gaussian's mean and logarithm of its deviation, and as large of the shape.
+    gaussian = [deviation**2 / total, 0.5 / total, 0.5 / total]
     if not np.isfinite(hessian).all():
-        return [float("nan")] * 3
+        return [float(np.sqrt(v)) for v in gaussian]
     variances = np.diag(np.linalg.pinv(hessian)) / total
-    return [float(np.sqrt(v)) if v > 0 else float("nan") for v in variances]
+    return [float(np.sqrt(max(v, g))) for v, g in zip(variances, gaussian, strict=True)]

@@ -55,7 +55,7 @@ def fit_iso_law(cells: Sequence[ChannelNoise], camera: str, *, seed: int = 0) ->
         if not any(cell.level is not None for cell in own):
             return None
         estimate = fit_law({cell.iso: _sums(cell) for cell in own}, camera)
-        for text in estimate.warnings:
+        for text in estimate.serious_warnings:
             notes.setdefault(text, []).append(channel)
         is_prior = [cell for cell in own if cell.level is not None and cell.level.beta2_is_prior]
         if is_prior and not any(cell.dark for cell in own):
