@@ -14,6 +14,7 @@ from tests.scripts import ROOT, run, run_process
 from tests.sheets import cells
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.models.model_directory import write_baselines
+from tfp_noiseflow.simulation.raw_folder import RawCamera, RawShoot
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +192,14 @@ def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     # The one that needs a server is run in tests/serving.
     examples = [example for example in examples if "NoiseClient" not in example]
-    assert len(examples) == 8
+    assert len(examples) == 10
     names = {"tfd": tfp.distributions}
+    # What a calibration leaves, and two frames of a camera.
+    law = nf.CameraLaw((1.4e-4, 2e-6), (4e-8, 4e-8, 1.2e-6), camera="Mine")
+    nf.save_model(nf.StoredNoise(nf.NoiseFlow.from_laws(law), 1 / 959), "model", {})
+    camera = RawCamera("Pixel", RawShoot(iso_levels=(800,), shape=(128, 192)))
+    rng = np.random.default_rng(0)
+    names |= {name: camera.shoot_frame(camera.scene(0), 800, rng) for name in ("a", "b")}
     for example in examples:
         for long, short in SHORTER:
             example = example.replace(long, short)
