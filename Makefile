@@ -20,7 +20,7 @@ help:
 	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
 	@echo "make calibrate-demo  a simulated camera's raw frames, its noise model and report (minutes)"
 	@echo "make gallery   the README's pictures from the demo's model, in gallery/"
-	@echo "make ship      the demo's model into saved_models/"
+	@echo "make ship      the demo's models into saved_models/"
 	@echo "make test      lint and the tests (minutes)"
 	@echo "make test-all  the slow tests too"
 
@@ -39,14 +39,15 @@ demo: $(READY)
 	$(RUN) -m train.simulate_captures --output_dir=$(DEMO)/captures --seed=$(SEED)
 	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
 	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/model \
-	  --seed=$(SEED) --verbose=2
+	  --architecture=S-Ax4-G-Ax4-CAM --seed=$(SEED) --verbose=2
 	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
-	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/law_model \
-	  --architecture=L-Ax8 --seed=$(SEED) --verbose=2
-	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --compare=L-Ax8=$(DEMO)/law_model \
+	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/sensor_model \
+	  --architecture=L-R-T --stored --seed=$(SEED) --verbose=2
+	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --compare=L-R-T=$(DEMO)/sensor_model \
 	  --captures=$(DEMO)/captures/test.h5 --output_dir=$(DEMO)/report
 	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
-	$(RUN) -m train.export --model_dir=$(DEMO)/law_model --output_dir=$(DEMO)/saved_models/law
+	$(RUN) -m train.export --model_dir=$(DEMO)/sensor_model \
+	  --output_dir=$(DEMO)/saved_models/sensor_noise
 	@echo "Read $(DEMO)/report/report.md."
 
 # A camera whose noise is known: compare $(CALIBRATE_DEMO)/frames/truth.json.
@@ -58,8 +59,14 @@ calibrate-demo: $(READY)
 	  --output_dir=$(CALIBRATE_DEMO)/saved_models/mine
 	@echo "Read $(CALIBRATE_DEMO)/report/report.md."
 
-# After `make demo`.
+# After `make demo`: the paper's flow and the recommended model.
 ship: $(READY)
+	$(RUN) -m train.evaluate --model_dir=$(DEMO)/sensor_model \
+	  --compare=S-Ax4-G-Ax4-CAM=$(DEMO)/model --captures=$(DEMO)/captures/test.h5 \
+	  --output_dir=$(DEMO)/sensor_report
+	$(RUN) -m train.ship_model --model_dir=$(DEMO)/sensor_model --report_dir=$(DEMO)/sensor_report \
+	  --name=sensor_noise --output_dir=saved_models --licence=Apache-2.0 \
+	  --made_by='`make demo` trains the model, `make ship` evaluates it and writes this folder.'
 	$(RUN) -m train.ship_model --model_dir=$(DEMO)/model --report_dir=$(DEMO)/report \
 	  --output_dir=saved_models --licence=Apache-2.0 \
 	  --made_by='`make demo` trains and evaluates the model, `make ship` writes this folder.'
@@ -70,6 +77,7 @@ gallery: $(READY)
 	  --patches_per_combination=1 --validation_patches_per_combination=1 \
 	  --test_patches_per_combination=8
 	$(RUN) -m train.gallery --model_dir=$(DEMO)/model --captures=$(GALLERY_CAPTURES)/test.h5 \
+	  --compare=L-R-T=$(DEMO)/sensor_model \
 	  --cameras="Pixel,Nexus 6,OPPO Reno" --crop_at=120,200 --output_dir=gallery \
 	  --photograph=$$($(RUN) -c "from tfp_noiseflow.simulation.photographs import path_of; \
 	    print(path_of('chelsea'))")

@@ -22,6 +22,8 @@ import tensorflow_probability as tfp
 import tf_keras
 
 import tfp_noiseflow as nf
+from tfp_noiseflow.experiments.operations import LEARNING_RATE, Operations
+from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -30,7 +32,6 @@ STEPS = 8
 HIDDEN = 4
 # Useful operations a packed pixel: multiplications and additions of the convolutions, forward.
 FLOPS_PER_PIXEL = STEPS * 2 * (9 * 2 * HIDDEN + HIDDEN * HIDDEN + 9 * HIDDEN * 4 + 4 * 4)
-LEARNING_RATE = 1e-4
 
 
 def batch(number: int, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -57,7 +58,7 @@ class Library:
     def __init__(self, noise: tf.Tensor, clean: tf.Tensor, model_dir: str | None = None):
         number = len(noise)
         rng = np.random.default_rng(1)
-        flow = nf.load_model(model_dir) if model_dir else nf.NoiseFlow(seed=0)
+        flow = nf.load_model(model_dir) if model_dir else nf.NoiseFlow(PAPER_ARCHITECTURE, seed=0)
         if self.step is not None:
             flow = nf.StoredNoise(flow, self.step)
             noise = tf.clip_by_value(tf.round((clean + noise) / self.step) * self.step, 0, 1)
@@ -68,18 +69,8 @@ class Library:
             "iso": tf.constant(rng.choice(flow.iso_levels, number), tf.float32),
             "camera": tf.constant(rng.integers(len(flow.cameras), size=number), tf.int32),
         }
-        trainer = nf.LikelihoodTrainer(flow)
-        trainer.compile(tf_keras.optimizers.Adam(LEARNING_RATE))
-        train_step, test_step = tf.function(trainer.train_step), tf.function(trainer.test_step)
-
-        @tf.function
-        def sample(clean, iso, camera):
-            return flow(clean, iso=iso, camera=camera).sample(seed=(1, 2))
-
-        given = [self.captures[name] for name in ("clean", "iso", "camera")]
-        self.train = lambda: train_step(self.captures)["loss"]
-        self.nll = lambda: test_step(self.captures)["loss"]
-        self.sample = lambda: sample(*given)
+        operations = Operations(flow, self.captures)
+        self.train, self.nll, self.sample = operations.train, operations.nll, operations.sample
 
 
 class Stored(Library):

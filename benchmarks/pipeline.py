@@ -24,6 +24,7 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.captures.capture_file import CaptureWriter
 from tfp_noiseflow.captures.dataset import training_dataset
+from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 
 FLAGS = flags.FLAGS
 
@@ -125,7 +126,7 @@ def main(argv: list[str]) -> None:
         path = os.path.join(folder, "captures.h5")
         number = write_captures(path)
         captures = nf.read_captures(path)
-        flow = nf.NoiseFlow(seed=0)
+        flow = nf.NoiseFlow(PAPER_ARCHITECTURE, seed=0)
         trainer = nf.LikelihoodTrainer(flow)
         trainer.compile(tf_keras.optimizers.Adam(1e-4, global_clipnorm=10.0))
         step = tf.function(trainer.train_step)

@@ -18,7 +18,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 
 from absl import app, flags
 
@@ -56,6 +55,7 @@ def measure(form: str, case: str) -> dict[str, dict]:
     import tensorflow as tf
 
     from benchmarks.forms import FORMS, batch
+    from tfp_noiseflow.experiments.operations import seconds_of
 
     number, height, width, operations = CASES[case]
     options = {"model_dir": FLAGS.model_dir} if form == "library" else {}
@@ -65,10 +65,10 @@ def measure(form: str, case: str) -> dict[str, dict]:
     for operation in operations:
         function = getattr(made, operation)
         for _ in range(2):
-            _seconds(function)
+            seconds_of(function)
         times = []
         while sum(times) < FLAGS.seconds or len(times) < 3:
-            times.append(_seconds(function))
+            times.append(seconds_of(function))
         results[operation] = {
             "seconds": statistics.median(times),
             "peak_bytes": _peak_bytes(),
@@ -82,6 +82,8 @@ def measure_machine() -> dict:
     """FLOP/s of a matrix product and bytes/s of an addition in memory, the best of several."""
     import tensorflow as tf
 
+    from tfp_noiseflow.experiments.operations import seconds_of
+
     # A GPU is done with a small product before the host has asked for it.
     size = 8192 if tf.config.list_physical_devices("GPU") else 2048
     matrix = tf.random.stateless_normal([size, size], (0, 0))
@@ -90,19 +92,11 @@ def measure_machine() -> dict:
     addition = tf.function(lambda: (images + 1.0)[0])
     best = {}
     for name, function in (("product", product), ("addition", addition)):
-        best[name] = min(_seconds(function) for _ in range(8))
+        best[name] = min(seconds_of(function) for _ in range(8))
     return {
         "flops": 2 * size**3 / best["product"],
         "bandwidth": 2 * 4 * (1 << 26) / best["addition"],
     }
-
-
-def _seconds(function) -> float:
-    """Of a call, until its result is there; of an image, one number comes back."""
-    start = time.perf_counter()
-    result = function()
-    result[(0,) * result.shape.rank].numpy()
-    return time.perf_counter() - start
 
 
 def _name(device) -> str:

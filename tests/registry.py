@@ -68,6 +68,27 @@ def _law(laws, dtype, knots=None, channels=None):
     return nb.SignalDependent(log_beta1=betas[0], log_beta2=betas[1], dtype=dtype)
 
 
+def _amplified(dtype):
+    """A noise level function of latent images, and what shares it."""
+    return nb.SignalDependent(
+        nb.Gain(ISO_LEVELS, 3, dtype=dtype), log_beta1=-5.0, log_beta2=-6.0, dtype=dtype
+    )
+
+
+def _by_camera(name, dtype):
+    return nb.ConditionTable(0.0, num_cameras=len(CAMERAS), dtype=dtype, name=name)
+
+
+def _row_law(dtype):
+    return nb.PolynomialLaw(
+        np.log([[2e-6, 3e-6, 1e-5]] * len(CAMERAS)),
+        (2, 1, 0),
+        num_cameras=len(CAMERAS),
+        dtype=dtype,
+        name="log_row_variance",
+    )
+
+
 # Name -> (builder of a dtype, channels of its images).
 LAYERS: dict[str, tuple[Callable, int]] = {
     "signal_dependent": (lambda dtype: nb.SignalDependent(dtype=dtype), 4),
@@ -106,7 +127,38 @@ LAYERS: dict[str, tuple[Callable, int]] = {
         4,
     ),
     "affine_coupling_of_3_channels": (lambda dtype: nb.AffineCoupling(3, seed=3, dtype=dtype), 3),
+    "coupling_that_sees_pixel_noise": (
+        lambda dtype: nb.AffineCoupling(
+            4,
+            conditioner=nb.PixelNoiseConditioner(_law(LAWS, dtype), 4, 2, 4, seed=3, dtype=dtype),
+            dtype=dtype,
+        ),
+        4,
+    ),
     "invertible_conv1x1": (lambda dtype: nb.InvertibleConv1x1(4, seed=4, dtype=dtype), 4),
+    "marginal_shape": (lambda dtype: nb.MarginalShape(_law(LAWS, dtype), dtype=dtype), 4),
+    "marginal_shape_by_camera": (
+        lambda dtype: nb.MarginalShape(
+            _amplified(dtype),
+            photon_skew=_by_camera("photon_skew", dtype),
+            read_log_tail=_by_camera("read_log_tail", dtype),
+            dtype=dtype,
+        ),
+        4,
+    ),
+    "row_noise": (
+        lambda dtype: nb.RowNoise(
+            _law(LAWS_BY_CHANNEL, dtype, channels=4),
+            _row_law(dtype),
+            mosaic_rows=(0, 0, 1, 1),
+            dtype=dtype,
+        ),
+        4,
+    ),
+    "row_noise_of_3_channels": (
+        lambda dtype: nb.RowNoise(_amplified(dtype), -6.0, dtype=dtype),
+        3,
+    ),
     "chain": (_chain, 4),
     "scale_of_tfp": (
         lambda dtype: nb.Unconditional(
@@ -151,11 +203,15 @@ CONTINUOUS_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "Ax2": (_flow("Ax2"), 4),
     "N-Ax1-C-Ax1": (_flow("N-Ax1-C-Ax1"), 4),
     "L": (_flow("L"), 4),
+    "L-Bx1": (_flow("L-Bx1", laws=LAWS), 4),
     "L-Ax1 from laws by channel with knots": (
         _flow("L-Ax1", laws=LAWS_BY_CHANNEL, has_law_by_channel=True, law_knots=KNOTS),
         4,
     ),
     "L of planes": (_flow("L", channels=1), 1),
+    "L-R-T": (_flow("L-R-T", laws=LAWS), 4),
+    "L-R-T-Ax1 of planes": (_flow("L-R-T-Ax1", channels=1), 1),
+    "S-Ax1-R-G-T-CAM by camera": (_flow("S-Ax1-R-G-T-CAM", has_shape_by_camera=True), 4),
     "S-Ax1-G-CAM at any ISO": (_flow("S-Ax1-G-CAM", interpolates_gain=True), 4),
     "N-Ax1 at any ISO": (_flow("N-Ax1", interpolates_gain=True), 4),
     "S-Ax1-G-CAM of planes": (_flow("S-Ax1-G-CAM", channels=1), 1),
@@ -205,6 +261,8 @@ STORED_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "stored camera NLF": _stored(
         "camera NLF", {"Alpha": 1 / 255, "Beta": 1 / 1023, "Gamma": 1 / 959}
     ),
+    "stored L-R-T": _stored("L-R-T", 1 / 255),
+    "stored L-R-T-Ax1 of planes": _stored("L-R-T-Ax1 of planes", 1 / 255),
     "stored S-Ax1-G-Ax1-CAM": _stored("S-Ax1-G-Ax1-CAM", 1 / 255),
     "stored S-Ax1-G-CAM of planes": _stored("S-Ax1-G-CAM of planes", 1 / 255),
 }

@@ -7,10 +7,9 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.evaluation import measure
-from tfp_noiseflow.models import load_baselines
+from tfp_noiseflow.models import load_baselines, load_named_models
 from tfp_noiseflow.reporting import write_report
 from tfp_noiseflow.reporting.markdown import models_table
-from train.named_models import named_models
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)
@@ -24,7 +23,7 @@ flags.DEFINE_integer(
 
 
 def main(_):
-    baselines, compared = load_baselines(FLAGS.model_dir), named_models(FLAGS.compare)
+    baselines, compared = load_baselines(FLAGS.model_dir), load_named_models(FLAGS.compare)
     if taken := {*baselines} & {*compared}:
         raise ValueError(
             f"expected --compare=NAME=MODEL_DIR, each of another NAME than those of the baselines "

@@ -1,15 +1,18 @@
-"""Makes the README's pictures: one clean image with several models' noise, and a contact sheet.
+"""Makes the README's pictures: one clean image with several models' noise, a contact sheet, and
+dark frames.
 
     python -m train.gallery --model_dir=D --captures=G.h5 --photograph=F.png --output_dir=O
 
 Writes O/noise.png (the paper's figure 1, with the KL divergence on each picture) and
-O/contact_sheet.png (cameras x ISOs).
+O/contact_sheet.png (cameras x ISOs); where the captures are of a simulated sensor, O/dark_frame.png
+too: its dark frame at the highest ISO beside the models'.
 """
 
 from __future__ import annotations
 
 import os
 
+import numpy as np
 from absl import app, flags
 
 import tfp_noiseflow as nf
@@ -17,21 +20,24 @@ from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
 from tfp_noiseflow.evaluation.report_content import model_name
 from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
 from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
-from tfp_noiseflow.models import load_baselines
+from tfp_noiseflow.models import load_baselines, load_named_models
+from tfp_noiseflow.reporting.dark_frames import plot_dark_frames, sampler
 from tfp_noiseflow.reporting.noise_gallery import plot_noise_gallery
+from tfp_noiseflow.simulation.sensor import SENSORS, SensorProcess
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("model_dir", None, "A trained Noise Flow and its baselines.", required=True)
 flags.DEFINE_string("captures", None, "Held-out captures, packed.", required=True)
 flags.DEFINE_string("photograph", None, "For the contact sheet.", required=True)
-flags.DEFINE_string("output_dir", None, "Where the two PNGs go.", required=True)
+flags.DEFINE_string("output_dir", None, "Where the PNGs go.", required=True)
 flags.DEFINE_list(
     "cameras", None, "Rows. Default: the first three that the model knows, or of the captures."
 )
 flags.DEFINE_list(
     "isos", None, "Columns of the contact sheet. Default: the model's levels, or the captures'."
 )
+flags.DEFINE_list("compare", [], "Trained models beside it in dark_frame.png: NAME=MODEL_DIR.")
 flags.DEFINE_float("iso", None, "Of noise.png. Default: the highest of these but one.")
 flags.DEFINE_float(
     "exposure", None, "As in train.add_noise. Default: 0.5 for a photograph, for raw as there."
@@ -55,6 +61,7 @@ def main(argv: list[str]) -> None:
     if captures.nlf is not None:
         models["camera NLF"] = nf.CameraNLF.from_reported(captures)
     models[model_name(model)] = model
+    compared = {model_name(model): model, **load_named_models(FLAGS.compare)}
     cameras = FLAGS.cameras or (model.cameras or captures.cameras)[:3]
     levels = model.iso_levels or captures.iso_levels
     isos = [float(iso) for iso in FLAGS.isos or levels]
@@ -79,6 +86,23 @@ def main(argv: list[str]) -> None:
         rows.append((camera, pictures))
     write_contact_sheet(rows, os.path.join(FLAGS.output_dir, "contact_sheet.png"))
     print(f"Wrote noise.png and contact_sheet.png in {FLAGS.output_dir}.")
+    if captures.process in SENSORS:
+        _write_dark_frame(captures, compared, cameras[-1], max(isos))
+
+
+def _write_dark_frame(captures: nf.Captures, models, camera: str, iso: float) -> None:
+    process = SensorProcess((iso,), SENSORS[captures.process])
+    index = np.array([process.cameras.index(camera)])
+
+    def observe(clean: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng(FLAGS.seed)
+        codes = process.observe(clean[None], index, np.zeros(1, int), rng)[0]
+        return (codes - float(process.black_level)) * process.sensor.step
+
+    made = {name: sampler(model, camera, iso, seed=FLAGS.seed) for name, model in models.items()}
+    path = os.path.join(FLAGS.output_dir, "dark_frame.png")
+    print(plot_dark_frames({f"{camera}, ISO {iso:g}": observe} | made, path))
+    print(f"Wrote {path}.")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ Goes on where it was stopped.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import tf_keras
 from absl import app, flags
 
-from tfp_noiseflow.sidd.images import PATCHES_PER_IMAGE, SAMPLINGS, STORAGES, Patches
+from tfp_noiseflow.captures.capture_file import read_captures
+from tfp_noiseflow.sidd.images import PATCHES_PER_IMAGE, SAMPLINGS, STEPS, STORAGES, Patches
 from tfp_noiseflow.sidd.import_sidd import import_sidd
 from tfp_noiseflow.sidd.layout import IMAGE_NUMBERS, ISO_LEVELS, SPLITS
 
@@ -34,11 +37,40 @@ flags.DEFINE_integer(
 flags.DEFINE_enum("sampling", "grid", SAMPLINGS, "Tiles in order, or random positions.")
 flags.DEFINE_integer("seed", 0, "Of random positions.")
 flags.DEFINE_enum("storage", "uint16", list(STORAGES), "16-bit codes are half the size.")
+flags.DEFINE_enum(
+    "steps",
+    "camera",
+    list(STEPS),
+    "The quantization step is that of the camera's codes, where the images have them, or that of "
+    "the storage: values count as continuous, as in the paper.",
+)
 flags.DEFINE_enum("compression", "none", ["none", "gzip", "lzf"], "Of the images in the files.")
 flags.DEFINE_enum("on_bad_file", "stop", ["stop", "skip"], "Either way bad files are named.")
 flags.DEFINE_integer(
     "processes", None, "Images at a time. Default: one a processor, 8 at most.", lower_bound=1
 )
+
+
+def _steps(path: str, summary: Mapping) -> Iterator[str]:
+    """Which codes each camera's captures hold, and why some hold none."""
+    without = False
+    with read_captures(path) as captures:
+        for camera in captures.cameras:
+            steps, counts = np.unique(
+                captures.relative_steps[captures.camera == camera], return_counts=True
+            )
+            # 16 bits or float32: there is no such camera in the data set.
+            is_storage = steps <= 1 / STORAGES["uint16"].white_level
+            without |= bool(is_storage.any())
+            yield f"{camera}: " + ", ".join(
+                f"{count} captures " + ("without codes" if none else f"of codes of 1/{1 / step:g}")
+                for step, count, none in zip(steps, counts, is_storage, strict=True)
+            )
+    if without and FLAGS.steps == "camera":
+        yield (
+            f"Without codes: of {summary['unknown_codes']} images the metadata do not tell white "
+            "minus black; of others the values are no multiples of 1 / (white - black)."
+        )
 
 
 def main(argv: list[str]) -> None:
@@ -78,7 +110,12 @@ def main(argv: list[str]) -> None:
         image_numbers=[int(number) for number in FLAGS.image_numbers],
         iso_levels=[float(iso) for iso in FLAGS.iso_levels],
         patches=Patches(
-            FLAGS.patch_size, FLAGS.patches_per_image, FLAGS.sampling, FLAGS.storage, FLAGS.seed
+            FLAGS.patch_size,
+            FLAGS.patches_per_image,
+            FLAGS.sampling,
+            FLAGS.storage,
+            FLAGS.seed,
+            FLAGS.steps,
         ),
         compression=None if FLAGS.compression == "none" else FLAGS.compression,
         skip_bad=FLAGS.on_bad_file == "skip",
@@ -88,12 +125,15 @@ def main(argv: list[str]) -> None:
         on_joined=show_joined,
     )
     for name, summary in record["files"].items():
+        path = os.path.join(FLAGS.output_dir, f"{name}.h5")
         print(
-            f"{os.path.join(FLAGS.output_dir, name)}.h5: {summary['captures']} captures of "
+            f"{path}: {summary['captures']} captures of "
             f"{summary['images']} images; beta2 set to its floor in {summary['floored_nlf']}; "
             f"{summary['other_isos']} at other ISOs left out; instances that are not there: "
             f"{summary['missing_instances'] or 'none'}"
         )
+        for line in _steps(path, summary):
+            print(f"  {line}")
         for reason in summary["bad"].values():
             print(f"  left out: {reason}")
         if summary["bad"]:

@@ -16,6 +16,7 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import NewCameraExperiment
 from tfp_noiseflow.experiments.new_camera import PATCHES
+from train._stored_flags import clips
 
 FLAGS = flags.FLAGS
 
@@ -49,6 +50,7 @@ def main(argv: list[str]) -> None:
         FLAGS.output_dir,
         model_dir=FLAGS.model_dir,
         architecture=FLAGS.architecture,
+        clips=clips(),
         patches=[int(count) for count in FLAGS.patches],
         epochs=FLAGS.epochs,
         seed=FLAGS.seed,

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.models import untrained_model
+from tfp_noiseflow.models import model_of_captures
+from tfp_noiseflow.models.architecture import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.models.model_directory import read_config
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
+from train._stored_flags import clips
 
 FLAGS = flags.FLAGS
 
@@ -25,7 +27,7 @@ flags.DEFINE_string(
 flags.DEFINE_string("model_dir", None, "Where the model goes; resumed if there.", required=True)
 flags.DEFINE_string(
     "architecture",
-    "S-Ax4-G-Ax4-CAM",
+    RECOMMENDED_ARCHITECTURE,
     "Layers in density order, as in the paper's table 2, or L-Ax8, whose cameras' laws start at "
     "those fitted to the training captures; or a model directory, for a flow of the "
     "same layers, cameras and ISOs, trained anew.",
@@ -43,15 +45,6 @@ flags.DEFINE_multi_string(
     [],
     "NAME=VALUE, an option of nf.NoiseFlow, as often as there are options: hidden_channels=8, "
     "has_border_indicator=true. Values are JSON.",
-)
-flags.DEFINE_bool(
-    "stored",
-    False,
-    "Whether the model is of the codes that the captures store, clipped at black and white, not of "
-    "dequantised noise.",
-)
-flags.DEFINE_list(
-    "clips", ["black", "white"], "With --stored: the ends at which values are clipped."
 )
 flags.DEFINE_integer(
     "epochs",
@@ -87,27 +80,20 @@ def parsed_options(texts: Sequence[str]) -> dict[str, object]:
 def main(argv: list[str]) -> None:
     del argv
     train_captures = nf.read_captures(FLAGS.train_captures)
-    model = untrained_model(
+    model = model_of_captures(
         FLAGS.architecture,
-        cameras=FLAGS.cameras or train_captures.cameras,
-        iso_levels=FLAGS.iso_levels or train_captures.iso_levels,
-        channels=train_captures.image_shape[-1],
+        train_captures,
+        cameras=FLAGS.cameras,
+        iso_levels=FLAGS.iso_levels,
+        clips=clips(),
         seed=FLAGS.seed,
         **parsed_options(FLAGS.option),
     )
-    flow = model
-    if FLAGS.stored:
-        model = nf.StoredNoise(
-            flow,
-            train_captures.code_steps(),
-            clips_black="black" in FLAGS.clips,
-            clips_white="white" in FLAGS.clips,
-        )
     started_from = None
     if FLAGS.start_from:
         started_from = read_config(FLAGS.start_from)["training_data"]
         start = nf.load_model(FLAGS.start_from)
-        taken = flow.start_layers_from(getattr(start, "unstored", start))
+        taken = model.unstored.start_layers_from(start.unstored)
         print(f"Layers of {FLAGS.start_from}: {', '.join(taken)}")
     else:
         estimates = start_at_pixelwise_fit(model, train_captures, seed=FLAGS.seed)

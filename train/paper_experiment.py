@@ -20,7 +20,8 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import PaperExperiment, read_splits
 from tfp_noiseflow.experiments.paper import ARCHITECTURES
-from train.named_models import named_models
+from tfp_noiseflow.models import load_named_models
+from train._stored_flags import clips
 
 FLAGS = flags.FLAGS
 
@@ -63,7 +64,8 @@ def main(argv: list[str]) -> None:
             decay=FLAGS.decay,
         ),
         architectures=FLAGS.architectures,
-        compared=named_models(FLAGS.compare),
+        compared=load_named_models(FLAGS.compare),
+        clips=clips(),
     )
     text = experiment.run([int(seed) for seed in FLAGS.seeds])
     path = os.path.join(FLAGS.output_dir, "tables.md")

@@ -15,6 +15,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model_dir", None, "What train.noise_flow wrote.", required=True)
 flags.DEFINE_string("report_dir", None, "What train.evaluate wrote of it.", required=True)
 flags.DEFINE_string("output_dir", None, "The folder of shipped models.", required=True)
+flags.DEFINE_string("name", "noise_flow", "Of the model.")
 flags.DEFINE_string("licence", None, "Of the model itself. Default: the card says not stated.")
 flags.DEFINE_string("made_by", None, "For the card: how to make the model again.")
 
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> None:
         FLAGS.model_dir,
         FLAGS.report_dir,
         FLAGS.output_dir,
+        name=FLAGS.name,
         licence=FLAGS.licence,
         made_by=FLAGS.made_by,
     )

@@ -9,6 +9,7 @@ from tests.registry import CAMERAS, ISO_LEVELS, LAYERS, images, moved
 from tfp_noiseflow import bijectors as nb
 from tfp_noiseflow.composition import forms
 from tfp_noiseflow.images import folded
+from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 
 
 def layers(channels=4, has_border_indicator=False, hidden_channels=4):
@@ -194,7 +195,9 @@ def test_rounding_of_the_whole_flow(monkeypatch, dtype, atol):
     # In standard deviations of the latent. Eight couplings stretch the rounding of each, by some
     # hundred in float64, where up to 6e-13 was seen; in float32 a processor that sums in the order
     # of the plain form gives the same bits.
-    flow = moved(nf.NoiseFlow(cameras=CAMERAS, iso_levels=ISO_LEVELS, seed=0, dtype=dtype), by=0.05)
+    flow = moved(
+        nf.NoiseFlow(PAPER_ARCHITECTURE, CAMERAS, ISO_LEVELS, seed=0, dtype=dtype), by=0.05
+    )
     clean = tf.constant(images((3, 16, 16, 4)) ** 2 % 1, dtype)
     given = {"clean": clean, "iso": [100, 400, 1600], "camera": [0, 1, 2]}
     noise = flow(**given).sample(seed=(0, 1))
@@ -231,7 +234,7 @@ def test_gradients_through_a_width_that_only_the_graph_knows(direction):
 
 
 def test_log_prob_of_the_whole_flow_in_float32(monkeypatch):
-    flow = moved(nf.NoiseFlow(cameras=CAMERAS, iso_levels=ISO_LEVELS, seed=0), by=0.05)
+    flow = moved(nf.NoiseFlow(PAPER_ARCHITECTURE, CAMERAS, ISO_LEVELS, seed=0), by=0.05)
     clean = tf.constant(images((3, 16, 16, 4)) ** 2 % 1, tf.float32)
     distribution = flow(clean=clean, iso=[100, 400, 1600], camera=[0, 1, 2])
     noise = tf.identity(distribution.sample(seed=(0, 1)))

@@ -204,6 +204,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow  # Four trainings.
 def test_a_killed_training_ends_as_one_that_was_not(captures, tmp_path, monkeypatch):
     whole = experiment(captures, tmp_path / "whole").denoiser("recalibrated_nlf", 1, verbose=0)
     trial = experiment(captures, tmp_path / "killed")

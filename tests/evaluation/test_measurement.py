@@ -63,10 +63,11 @@ def test_report_has_the_promised_keys(report):
     assert {"captures", "models", "differences", "by_camera_iso"} <= set(report)
     expected = {"noise_flow", "gaussian", "camera_nlf", "recalibrated_nlf", "true_nlf"}
     assert set(report["models"]) == expected
-    for name, entry in report["models"].items():
-        numbers = {"nll", "nll_standard_error", "kl", "kl_paper"}
-        own = {"name"} if name == "noise_flow" else set()
-        assert numbers | {"parameters", "likelihood"} | own == set(entry)
+    for entry in report["models"].values():
+        numbers = {"nll", "nll_standard_error", "nll_paper", "kl", "kl_paper"}
+        assert numbers | {"parameters", "likelihood", "name", "in_words"} == set(entry)
+        # Of continuous captures there is nothing to dequantise.
+        assert entry["nll_paper"] == entry["nll"]
         assert all(isinstance(entry[name], float) for name in numbers)
     for row in report["differences"]:
         assert {"model", "baseline", "nll", "paired_standard_error"} <= set(row)
@@ -203,6 +204,63 @@ def test_dequantisation_depends_on_the_seed_alone(tmp_path):
     assert real[2] != pytest.approx(real[0], abs=1e-9)
 
 
+def write_codes(path, step=1 / 255, **optional):
+    """Captures of codes: dark ones, of which a third of the values fall below black."""
+    rng = np.random.default_rng(1)
+    clean = rng.uniform(0.5, 1.5, [10, 8, 8, 4]) * np.geomspace(0.01, 0.3, 10)[:, None, None, None]
+    noisy = clean + 0.02 * rng.normal(size=clean.shape)
+    codes = np.clip(np.round(noisy / step), 0, round(1 / step))
+    nf.write_captures(path, codes * step, clean, 100, "A", quantization_step=step, **optional)
+    return nf.read_captures(path)
+
+
+def test_the_papers_nll_takes_codes_as_they_are(tmp_path):
+    captures = write_codes(tmp_path / "codes.h5")
+    gaussian = nf.GaussianNoise(0.02)
+    stored = nf.StoredNoise(nf.GaussianNoise(0.02), 1 / 255)
+    entries = nf.evaluate(gaussian, captures, baselines={"codes": stored})["models"]
+    (block,) = captures.dequantised(False).blocks()
+    expected = np.mean(0.5 * np.square(block.noise / 0.02)) + np.log(0.02 * np.sqrt(2 * np.pi))
+    assert entries["noise_flow"]["nll_paper"] == pytest.approx(expected, abs=1e-5)
+    # Uniform noise of one step adds its variance, step^2 / 12.
+    added = (1 / 255) ** 2 / 12 / 0.02**2 / 2
+    difference = entries["noise_flow"]["nll"] - entries["noise_flow"]["nll_paper"]
+    assert difference == pytest.approx(added, rel=0.5)
+    assert entries["codes"]["nll_paper"] is None
+
+
+def test_dark_patches_are_of_what_is_stored(tmp_path):
+    captures = write_codes(tmp_path / "codes.h5")
+    stored = nf.StoredNoise(nf.GaussianNoise(0.02), 1 / 255)
+    report = nf.evaluate(nf.GaussianNoise(0.02), captures, baselines={"codes": stored})
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    (patch,) = report["dark_patches"]
+    assert (patch["camera"], patch["iso"]) == ("A", 100.0)
+    assert patch["clean"] == pytest.approx(0.01, rel=0.1), "the first, which is the darkest"
+    assert patch["quantization_step"] == pytest.approx(1 / 255)
+    black = patch["codes"].index(0)
+    (block,) = captures.dequantised(False).blocks()
+    for name, shares in patch["shares"].items():
+        total = sum(shares) + patch["below"][name] + patch["above"][name]
+        assert total == pytest.approx(1)
+        assert len(shares) == len(patch["codes"])
+        at_black, below = shares[black], sum(shares[:black]) + patch["below"][name]
+        if name == "noise_flow":
+            # Phi((0.5 / 255 - 0.01) / 0.02) - Phi((-0.5 / 255 - 0.01) / 0.02), Phi(-0.6).
+            assert at_black == pytest.approx(0.07, abs=0.02)
+            assert below == pytest.approx(0.275, abs=0.03)
+        else:
+            # Of 256 captured values a share is known to 0.03, of the model's 4096 to 0.008.
+            assert at_black == pytest.approx(0.345, abs=0.1 if name == "real" else 0.03)
+            assert below == 0
+    real = np.mean(np.abs(block.noise[0] + block.clean[0]) < 0.5 / 255)
+    assert patch["shares"]["real"][black] == pytest.approx(real)
+
+
+def test_captures_without_codes_have_no_dark_patches(report):
+    assert report["dark_patches"] == []
+
+
 def test_what_cannot_be_compared_is_null_with_a_reason(tmp_path):
     captures = write(tmp_path / "t.h5", nlf=None, nlf_true=None, noisy_repeat=None)
     beta1 = np.where([[True, True], [True, False]], BETA1, np.nan)
@@ -279,6 +337,18 @@ def test_photon_transfer_lies_on_the_law(tmp_path):
         for source in ("real", "noise_flow"):
             # Some 2000 values a bin: 3 % standard error, of 100 bins up to 10 %.
             np.testing.assert_allclose(curve["variance"][source], law, rtol=0.14)
+
+
+def test_tails_are_in_the_captured_noise_s_deviations(tmp_path):
+    captures = write(
+        tmp_path / "t.h5", patches=160, size=16, seed=2, nlf=None, nlf_true=None, noisy_repeat=None
+    )
+    wide = nf.CameraNLF(CAMERAS, ISO_LEVELS, 4 * BETA1, 4 * BETA2)
+    tails = nf.evaluate(true_model(), captures, baselines={"wide": wide})["tails"]
+    # 164 of 163,840 values: a standard error of 0.02. The noise of every level has its own scale.
+    for name, expected in (("real", 3.29), ("noise_flow", 3.29), ("wide", 6.58)):
+        assert tails[name][0]["absolute"] == pytest.approx(expected, rel=0.04), name
+        assert tails[name][1]["absolute"] is None
 
 
 def test_correlations_of_white_noise_are_none(report):

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from tfp_noiseflow.evaluation.statistics import NoiseStatistics, clean_level_edges
+from tfp_noiseflow.evaluation.statistics import (
+    STRUCTURE,
+    NoiseStatistics,
+    clean_level_edges,
+    resampling_weights,
+)
 
 
 def statistics_of(noise, clean=None, group=None, groups=1):
@@ -128,3 +133,87 @@ def test_groups_are_kept_apart_and_blocks_make_no_difference():
 def test_images_of_one_column_have_no_horizontal_neighbours():
     noise = np.random.default_rng(9).normal(size=[5, 8, 1, 1])
     assert np.isnan(statistics_of(noise).autocorrelation("horizontal")).all()
+
+
+@pytest.mark.parametrize("channels", [4, 1])
+def test_row_correlation_is_the_share_of_an_offset_that_a_row_of_the_mosaic_has(channels):
+    rng = np.random.default_rng(10)
+    rows = 0.2 * rng.normal(size=[60, 32, 1, channels // 2 or 1, 1])
+    own = rng.normal(size=[60, 32, 32, channels // 2 or 1, min(channels, 2)])
+    noise = (own + rows).reshape(60, 32, 32, channels)
+    # Of 1920 to 3840 offsets a variance is known to 3.2 %; 0.0385 is 0.2^2 / (1 + 0.2^2).
+    expected = pytest.approx([0.0385], rel=0.12)
+    assert statistics_of(noise).row_correlation() == expected
+    # A mean that all have is no correlation, and rows of other channels have none in common.
+    assert statistics_of(noise + 3).row_correlation() == expected
+    if channels == 4:
+        crossed = noise[..., [0, 2, 1, 3]]
+        # A third of the pairs are of one channel and so of one row: (31 of 63).
+        assert statistics_of(crossed).row_correlation() == pytest.approx([0.0385 / 2], rel=0.15)
+
+
+def test_images_of_one_value_a_row_have_no_row_correlation():
+    noise = np.random.default_rng(11).normal(size=[5, 8, 1, 1])
+    assert np.isnan(statistics_of(noise).row_correlation()).all()
+
+
+def test_levels_tell_mean_and_deviation_of_each_channel():
+    rng = np.random.default_rng(12)
+    clean = np.exp(rng.uniform(np.log(1e-3), 0, [60, 32, 32, 2]))
+    scale = np.array([1.0, 3.0])
+    noise = scale * (0.25 + np.sqrt(clean) * rng.normal(size=clean.shape))
+    found = statistics_of(noise, clean).channel_levels()
+    assert found["mean"].shape == (1, 2, 8) and found["values"].sum() == clean.size
+    for channel in range(2):
+        values = found["values"][0, channel]
+        law = scale[channel] * np.sqrt(found["clean"][0, channel])
+        # Five standard errors; 7680 values a level.
+        error = np.abs(found["mean"][0, channel] - 0.25 * scale[channel])
+        assert (error < 5 * law / np.sqrt(values)).all()
+        np.testing.assert_allclose(found["deviation"][0, channel], law, rtol=5 * 7680**-0.5 / 1.4)
+    few = statistics_of(noise[:2], clean[:2]).channel_levels()
+    assert np.isnan(few["mean"]).all(), "some 256 values a level"
+
+
+def test_parts_together_are_the_whole():
+    rng = np.random.default_rng(13)
+    noise = rng.normal(size=[40, 8, 8, 4])
+    clean = rng.uniform(0.01, 1, noise.shape)
+    group, part = np.arange(40) % 2, np.arange(40) // 2 % 5
+    edges = clean_level_edges(clean.min(), clean.max(), bins=3)
+    whole, parts = NoiseStatistics(2, edges, 4), NoiseStatistics(2, edges, 4, parts=5)
+    whole.add(noise, clean, group)
+    parts.add(noise, clean, group, part)
+    twice, once = NoiseStatistics(2, edges, 4), parts.resampled(np.ones([5, 2]))
+    # Part 3 of group 1 counts twice, part 0 not at all.
+    weights = np.ones([5, 2])
+    weights[[0, 3], 1] = 0, 2
+    rows = np.concatenate([np.flatnonzero((group == 0) | (part > 0)), np.flatnonzero(part == 3)])
+    rows = rows[~((group[rows] == 0) & (np.arange(len(rows)) >= len(rows) - 8))]
+    twice.add(noise[rows], clean[rows], group[rows])
+    for compute in (*STRUCTURE.values(), NoiseStatistics.bright_mean):
+        expected = compute(whole)
+        np.testing.assert_allclose(compute(parts), expected, rtol=1e-9)
+        np.testing.assert_allclose(compute(once), expected, rtol=1e-9)
+        np.testing.assert_allclose(compute(parts.resampled(weights)), compute(twice), rtol=1e-9)
+
+
+def test_resamples_vary_as_much_as_patches_say():
+    rng = np.random.default_rng(14)
+    # Patches whose variances differ: their sums vary more than those of single values.
+    noise = rng.normal(size=[320, 8, 8, 1]) * np.exp(0.5 * rng.normal(size=[320, 1, 1, 1]))
+    clean = np.full(noise.shape, 0.1)
+    part = np.arange(320) % 32
+    statistics = NoiseStatistics(1, clean_level_edges(0.1, 0.1), 1, parts=32)
+    statistics.add(noise, clean, np.zeros(320, int), part)
+    patches = np.bincount(part)[:, None]
+    weights = resampling_weights(patches, 400, seed=0)
+    assert (weights.sum(1) == 32).all()
+    found = [statistics.resampled(w).autocorrelation("horizontal")[0] for w in weights]
+    # The patches' products, each of its own variance, over the sum of squares.
+    products = (noise[:, :, 1:] * noise[:, :, :-1]).sum((1, 2, 3))
+    expected = np.sqrt(np.square(products).sum()) / np.square(noise[:, :, 1:]).sum()
+    # 32 parts tell a standard deviation to 13 %.
+    assert np.std(found) == pytest.approx(expected, rel=0.35)
+    empty = resampling_weights(np.array([[3], [0], [5]]), 50, seed=0)
+    assert (empty[:, 1] == 0).all() and (empty.sum((1, 2)) == 2).all()

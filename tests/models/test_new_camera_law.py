@@ -109,3 +109,25 @@ def test_a_known_camera_and_one_without_a_name_are_refused():
         nf.with_camera_law(flow(), NEW, camera="Beta")
     with pytest.raises(ValueError, match="expected a camera's name"):
         nf.with_camera_law(flow(), CameraLaw(NEW.beta1, NEW.beta2))
+
+
+def test_rows_of_the_new_camera_have_the_known_ones_share_and_the_whole_is_the_law():
+    model = flow("L-R-T-Ax1")
+    rows = model.layers["row_noise"]
+    rows.log_variance.follow(rows.noise.log_beta2, 0.2)
+    joined = nf.with_camera_law(model, NEW)
+    layer = joined.layers["signal_dependent"]
+    share = [
+        np.exp(
+            joined.layers["row_noise"].log_variance(iso=np.float32(640), camera=camera)
+            - layer.log_beta2(iso=np.float32(640), camera=camera)
+        )
+        for camera in range(4)
+    ]
+    # To where a polynomial follows one whose terms have moved.
+    np.testing.assert_allclose(share, 0.2, rtol=0.02)
+    # As above, and what tails make of a step's variance at another grey and ISO: 1 %.
+    found = variance(joined, 640)
+    np.testing.assert_allclose(found, np.dot(NEW(640), [0.2, 1]), rtol=0.03)
+    for known, both in zip(model.variables, joined.variables, strict=True):
+        assert np.array_equal(known, both[:3] if both.shape != known.shape else both)

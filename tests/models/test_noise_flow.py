@@ -7,7 +7,11 @@ import tensorflow as tf
 import tfp_noiseflow as nf
 from tests.registry import moved
 from tfp_noiseflow.models import untrained_model
-from tfp_noiseflow.models.architecture import parse_architecture
+from tfp_noiseflow.models.architecture import (
+    PAPER_ARCHITECTURE,
+    RECOMMENDED_ARCHITECTURE,
+    parse_architecture,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,13 @@ def test_architectures_of_the_paper_are_read(text, layers, has_camera_factors):
     parsed = parse_architecture(text)
     assert "".join(parsed.layers) == layers
     assert parsed.has_camera_factors is has_camera_factors
+
+
+def test_architectures_are_told_in_words():
+    assert nf.NoiseFlow("S-Ax2-G-CAM", ("a",), (100,)).in_words == (
+        "a flow, noise first: signal-dependent layer; flow step: 1x1 convolution and affine "
+        "coupling, 2 times; gain layer; factors of each camera"
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,8 +86,16 @@ def test_density_goes_through_the_layers_in_the_order_of_the_paper():
     np.testing.assert_allclose(flow(**given).bijector.inverse(noise), x, rtol=1e-12)
 
 
-def test_default_model_has_the_size_of_the_paper():
+def test_the_default_is_the_recommended_model():
     flow = nf.NoiseFlow()
+    assert flow.architecture == RECOMMENDED_ARCHITECTURE
+    # Of five cameras: five numbers of a law and three of rows each, six of the shape.
+    assert flow.number_of_parameters == 5 * (5 + 3) + 6
+    assert flow.known.iso.levels is None
+
+
+def test_the_papers_flow_has_its_size():
+    flow = nf.NoiseFlow(PAPER_ARCHITECTURE)
     assert flow.number_of_parameters == 2100
     assert "2100 parameters" in repr(flow)
     assert nf.NoiseFlow("S-G-CAM").number_of_parameters == 12
@@ -84,7 +103,9 @@ def test_default_model_has_the_size_of_the_paper():
 
 
 def test_seed_fixes_the_initial_weights():
-    a, b, c = (nf.NoiseFlow(seed=seed).trainable_variables for seed in (1, 1, 2))
+    a, b, c = (
+        nf.NoiseFlow(PAPER_ARCHITECTURE, seed=seed).trainable_variables for seed in (1, 1, 2)
+    )
     for x, y in zip(a, b, strict=True):
         np.testing.assert_array_equal(x, y)
     assert any(np.any(x != y) for x, y in zip(a, c, strict=True))
@@ -133,7 +154,7 @@ def test_physical_parameters_have_names_of_cameras_and_isos():
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        nf.NoiseFlow(**arguments)
+        nf.NoiseFlow(PAPER_ARCHITECTURE, **arguments)
 
 
 def test_odd_planes_are_refused_by_a_model_of_one_channel():
@@ -148,7 +169,7 @@ def test_images_of_another_number_of_channels_are_refused():
 
 
 def test_any_size_is_sampled_whatever_the_training_patch():
-    flow = moved(nf.NoiseFlow(seed=0), by=0.05)
+    flow = moved(nf.NoiseFlow(PAPER_ARCHITECTURE, seed=0), by=0.05)
     for height, width in ((1, 1), (3, 50), (200, 20)):
         noise = flow(tf.fill([2, height, width, 4], 0.2), iso=100, camera="IP").sample()
         assert noise.shape == [2, height, width, 4]

@@ -512,3 +512,20 @@ def test_gradients_of_an_export_are_those_of_the_model(tmp_path):
     actual = gradient(lambda **inputs: loaded.signatures["log_prob"](**inputs)["log_prob"])
     # Of the operations, where the model's own have a form of fewer roundings.
     np.testing.assert_allclose(actual, expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("step", "clips", "words"),
+    [
+        (1 / 255, {}, "codes that a sensor stores, clipped at black and white, of "),
+        (0.0, {"clips_white": False}, "values that a sensor stores, clipped at black, of "),
+        (
+            1 / 255,
+            {"clips_black": False, "clips_white": False},
+            "codes that a sensor stores, clipped at no end, of ",
+        ),
+    ],
+)
+def test_it_says_what_it_is(step, clips, words):
+    unstored = nf.GaussianNoise(0.02)
+    assert nf.StoredNoise(unstored, step, **clips).in_words == words + unstored.in_words

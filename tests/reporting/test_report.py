@@ -14,7 +14,7 @@ from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.reporting import plots, write_report
 from tfp_noiseflow.reporting.markdown import markdown
-from tfp_noiseflow.reporting.plots import histograms, patches, photon_transfer
+from tfp_noiseflow.reporting.plots import dark_patches, histograms, patches, photon_transfer
 
 CAMERAS = ("Phone 1", "Phone 2")
 ISO_LEVELS = (100.0, 800.0)
@@ -135,13 +135,99 @@ def test_the_report_names_the_model_that_was_evaluated(captures, monkeypatch, mo
     for table in (f"| {name} ", f"NLL of {name} minus the baseline's", f"captured noise / {name}:"):
         assert table in text
     assert "Gaussian**: one standard deviation" in text, "the baselines are explained"
+    assert f"**{name}**: the model that is evaluated: {model.in_words}; " in text
 
 
 def test_a_report_of_before_models_had_names_can_be_written(measurement):
-    entry = dict(measurement.report["models"]["noise_flow"])
-    del entry["name"]
-    models = {**measurement.report["models"], "noise_flow": entry}
-    assert "| Noise Flow " in markdown({**measurement.report, "models": models})
+    older = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters", "reason")
+    models = {
+        name: {key: entry[key] for key in older if key in entry}
+        for name, entry in measurement.report["models"].items()
+    }
+    report = {**measurement.report, "models": models}
+    for name in ("structure", "levels", "dark_patches"):
+        del report[name]
+    assert "| Noise Flow " in markdown(report)
+
+
+def codes(path, step):
+    rng = np.random.default_rng(3)
+    clean = rng.uniform(0.01, 0.5, [20, 8, 8, 4])
+    noisy = np.clip(np.round((clean + rng.normal(0, 0.02, clean.shape)) / step), 0, None) * step
+    nf.write_captures(
+        path, noisy, clean, np.tile(ISO_LEVELS, 10), np.repeat(CAMERAS, 10), quantization_step=step
+    )
+    return path
+
+
+# A continuous model alone, one of codes alone, and both with another of either kind.
+@pytest.mark.parametrize("case", ["continuous", "stored", "both"])
+def test_dark_patches_are_shown_whatever_models_there_are(tmp_path, monkeypatch, case):
+    continuous = nf.GaussianNoise(0.02)
+    stored = nf.StoredNoise(nf.GaussianNoise(0.02), 1 / 255)
+    beside = {"mine": stored, "yours": continuous} if case == "both" else {}
+    model = stored if case == "stored" else continuous
+    found = measure(model, codes(tmp_path / "codes.h5", 1 / 255), baselines=beside)
+    drawn = []
+    monkeypatch.setattr(dark_patches, "save_figure", lambda figure, _: drawn.append(figure) or True)
+    monkeypatch.setattr(patches, "save_figure", lambda figure, _: drawn.append(figure) or True)
+    assert plots.plot_dark_patches(found.report["dark_patches"], "", model_name="ours")
+    assert plots.plot_patches(found.examples, "", model_name="ours")
+    for figure in drawn:
+        texts = {text.get_text() for text in figure.findobj(Text)}
+        assert {"captured noise", "ours", *beside} <= texts
+    titles = {axes.get_title() for axes in drawn[0].axes}
+    assert titles == {f"{camera}, ISO 800" for camera in CAMERAS}
+    text = markdown(found.report, ["dark_patches.png"])
+    assert "](dark_patches.png)" in text and "has a spike there" in text
+    assert ("nll_paper" in text) == (case != "stored")
+    if beside:
+        assert (
+            "- **mine**: a model that was named beside it, StoredNoise: codes that a sensor "
+            "stores, clipped at black and white, of white Gaussian noise of one standard "
+            "deviation; 1 parameters.\n"
+        ).replace("StoredNoise", stored.architecture) in text
+        assert "- **yours**: a model that was named beside it, GaussianNoise: white" in text
+
+
+def test_captures_without_codes_have_no_picture_of_dark_patches(measurement, tmp_path):
+    path = tmp_path / "dark_patches.png"
+    assert not plots.plot_dark_patches(measurement.report["dark_patches"], str(path))
+    assert not path.exists()
+
+
+def test_tables_of_the_structure_say_where_a_model_is_off(tmp_path):
+    rng = np.random.default_rng(4)
+    clean = rng.uniform(0, 0.5, [40, 16, 16, 4])
+    path = tmp_path / "one.h5"
+    nf.write_captures(path, clean + rng.normal(0, 0.02, clean.shape), clean, 100, "Phone 1")
+    model, baselines = nf.GaussianNoise(0.02), {"gaussian": nf.GaussianNoise(0.1)}
+    text = markdown(measure(model, path, baselines=baselines).report)
+    worst, structure = (
+        text[text.index(title) :].splitlines()
+        for title in ("### Where models", "## Structure by camera and ISO")
+    )
+    (row,) = (line for line in worst if line.startswith("| Gaussian "))
+    cells = [cell.strip() for cell in row.split("|")]
+    # Of 0.1 where the captures have 0.02.
+    assert float(cells[4].split(" ")[0]) == pytest.approx(5, rel=0.1)
+    assert cells[5].startswith("Phone 1, ISO 100, ")
+    for title in (
+        "### Excess kurtosis at a clean level",
+        "### Row variance, as a share of the noise's variance",
+        "### Lag-1 correlation, horizontal",
+        "### Lag-1 correlation, vertical",
+    ):
+        row = structure[structure.index(title) + 4]
+        assert row.startswith("| Phone 1 | 100 ") and row.count(" ± ") == 3
+
+
+def test_few_captures_have_structure_without_intervals(measurement):
+    text = markdown(measurement.report)
+    assert "No clean level of a camera, ISO and channel holds enough values" in text
+    structure = text[text.index("## Structure by camera and ISO") :]
+    assert structure.count("| Phone ") == 4 * 4, "four tables of four"
+    assert " ± " not in structure
 
 
 @pytest.mark.slow  # A process of its own.

@@ -99,7 +99,7 @@ def test_it_tells_licence_and_origin_of_its_training_data(shipped):
     told = shipped["describe"](dummy=tf.zeros(1))
     for name in ("licence", "origin"):
         assert told[name].numpy()[0].decode() == config["training_data"][name] != ""
-    card = (SAVED_MODELS / "README.md").read_text(encoding="utf-8")
+    card = (SAVED_MODELS / "noise_flow.md").read_text(encoding="utf-8")
     assert config["training_data"]["licence"] in card
     for heading in ("## Data", "## Figures", "## Limits"):
         assert heading in card
@@ -193,7 +193,7 @@ def test_the_card_tells_the_isos_that_are_known_and_those_of_the_training(tmp_pa
         (tmp_path / name).mkdir()
         write_trained(tmp_path / name, **options)
         ship_model(tmp_path / name / "model", tmp_path / name / "report", tmp_path / name / "out")
-        card = (tmp_path / name / "out" / "README.md").read_text(encoding="utf-8")
+        card = (tmp_path / name / "out" / "noise_flow.md").read_text(encoding="utf-8")
         assert expected in card
         assert ("At ISOs outside of those that it was trained on" in card) == (name == "any")
 
@@ -213,10 +213,10 @@ def test_shipping_replaces_what_stood_there_once_all_is_written(tmp_path, monkey
 
     ship_model(tmp_path / "model", tmp_path / "report", output_dir, name="flow")
     names = sorted(path.name for path in output_dir.iterdir())
-    assert names == ["README.md", "flow", "flow_model"]
+    assert names == ["flow", "flow.md", "flow_model"]
     assert not (output_dir / "flow" / "1" / "of_before").exists()
     assert nf.load_model(output_dir / "flow_model").cameras == ("A", "B")
-    card = (output_dir / "README.md").read_text()
+    card = (output_dir / "flow.md").read_text()
     assert "best A at ISO 100 (+0.200), B at ISO 100 (-0.100)" in card
     assert "a mean of up to 0.123 of its standard deviation" in card
     assert "Two lines." in card
@@ -229,7 +229,7 @@ def test_shipping_puts_everything_back_when_it_cannot_move_all(tmp_path, monkeyp
     output_dir = tmp_path / "shipped"
     arguments = (tmp_path / "model", tmp_path / "report", output_dir)
     ship_model(*arguments, name="flow", licence="MIT", made_by="By `make model`.")
-    card = (output_dir / "README.md").read_text()
+    card = (output_dir / "flow.md").read_text()
     assert "The model: MIT. The library" in card and "By `make model`." in card
 
     def files():
@@ -240,8 +240,8 @@ def test_shipping_puts_everything_back_when_it_cannot_move_all(tmp_path, monkeyp
 
     def full(source, target):
         # The card comes last: the folders are in their places by then.
-        if target == str(output_dir / "README.md") and "before_" not in source:
-            assert not (output_dir / "README.md").exists()
+        if target == str(output_dir / "flow.md") and "before_" not in source:
+            assert not (output_dir / "flow.md").exists()
             raise OSError("full")
         replace(source, target)
 
@@ -250,9 +250,9 @@ def test_shipping_puts_everything_back_when_it_cannot_move_all(tmp_path, monkeyp
         with pytest.raises(OSError, match="full"):
             ship_model(*arguments, name="flow", licence="BSD")
     assert files() == before
-    assert sorted(p.name for p in output_dir.iterdir()) == ["README.md", "flow", "flow_model"]
+    assert sorted(p.name for p in output_dir.iterdir()) == ["flow", "flow.md", "flow_model"]
     ship_model(*arguments, name="flow", licence="BSD")
-    assert "The model: BSD." in (output_dir / "README.md").read_text()
+    assert "The model: BSD." in (output_dir / "flow.md").read_text()
 
 
 def figures(nll):

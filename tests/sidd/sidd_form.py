@@ -25,6 +25,9 @@ POSITIONS = {
     "BGGR": [(1, 1), (1, 0), (0, 1), (0, 0)],
 }
 
+# Black and white level. That of the S6 is as in its file.
+LEVELS = {"IP": (528, 4095), "GP": (64, 1023), "S6": (0, 1023), "N6": (64, 1023), "G4": (0, 1023)}
+
 # beta1 and beta2 at ISO 100. The S6 reports a beta2 of 0.
 NLFS = {
     "IP": (7e-4, 3e-6),
@@ -68,6 +71,7 @@ def metadata_struct(camera: str, iso: int, nlf, cfa: str | None = None, name: st
     Nexus 6 and LG G4 report an NLF for each colour; the iPhone's raw image is its DNG's second,
     and its EXIF stands apart.
     """
+    black, white = LEVELS[camera]
     cfa = cfa or CFAS[camera]
     codes = np.array([["RGB".index(color) for color in cfa]], np.uint8)
     pairs = 1 if camera == "GP" else 3
@@ -136,8 +140,8 @@ def metadata_struct(camera: str, iso: int, nlf, cfa: str | None = None, name: st
         "CFAPlaneColor": np.array([[0, 1, 2]], np.uint8),
         "CFALayout": np.uint8(1),
         "BlackLevelRepeatDim": np.array([[2, 2]], np.uint8),
-        "BlackLevel": np.zeros((1, 4), np.uint8),
-        "WhiteLevel": np.uint16(1023),
+        "BlackLevel": np.full((1, 4), black, np.uint16 if black > 255 else np.uint8),
+        "WhiteLevel": np.uint16(white),
         "DefaultScale": np.array([[1, 1]], np.uint8),
         "DefaultCropOrigin": np.array([[8, 8]], np.uint8),
         "DefaultCropSize": np.array([[5312, 2984]], np.uint16),
@@ -152,10 +156,15 @@ def metadata_struct(camera: str, iso: int, nlf, cfa: str | None = None, name: st
         "UnknownTags": tags,
     }
     if camera == "IP":
-        # The first image is a preview: the CFA is the raw image's, the ISO that of the EXIF.
+        # The first image is a preview: CFA and levels are the raw image's, the ISO the EXIF's.
         fields["UnknownTags"] = _tags((51041, profile))
         sub_image = np.empty((1, 1), object)
-        sub_image[0, 0] = {"Width": np.uint16(4032), "UnknownTags": _tags((33422, codes))}
+        sub_image[0, 0] = {
+            "Width": np.uint16(4032),
+            "BlackLevel": fields.pop("BlackLevel"),
+            "WhiteLevel": fields.pop("WhiteLevel"),
+            "UnknownTags": _tags((33422, codes)),
+        }
         fields["SubIFDs"] = sub_image
         fields["DigitalCamera"] = {"ISOSpeedRatings": fields.pop("ISOSpeedRatings")}
     return fields
@@ -185,12 +194,14 @@ def write_instance(
     cfa: str | None = None,
     is_full_layout: bool = False,
     dtype=np.float32,
+    has_codes: bool = False,
 ) -> dict[str, Written]:
     """One instance's folder; returns what was written by image name.
 
     Clean images are slopes from black to some half of full scale, the noise is Gaussian of the
     NLF that the file reports at ISO 100, times ISO / 100. Some noisy pixels come out below 0 or
-    NaN, as they do in the real files.
+    NaN, as they do in the real files. With `has_codes` noisy values are the camera's codes, black
+    level subtracted, as shares of white minus black.
     """
     name = folder_name(instance, camera, iso, scene)
     cfa = cfa or CFAS[camera]
@@ -204,6 +215,9 @@ def write_instance(
         deviation = np.sqrt(nlf[0] * clean + max(nlf[1], 1e-6))
         noisy = (clean + deviation * generator.standard_normal(shape)).astype(dtype)
         clean = clean.astype(dtype)
+        if has_codes:
+            codes = LEVELS[camera][1] - LEVELS[camera][0]
+            noisy = (np.round(noisy.astype(np.float64) * codes) / codes).astype(dtype)
         noisy[generator.integers(0, shape[0], 3), generator.integers(0, shape[1], 3)] = np.nan
         for kind, write in (
             ("NOISY", lambda path, noisy=noisy: write_mat73(path, noisy)),

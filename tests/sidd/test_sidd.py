@@ -18,11 +18,13 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+import scipy.stats
 
 import tfp_noiseflow as nf
 from tests.sidd import sidd_form
 from tfp_noiseflow import sidd
 from tfp_noiseflow.captures.capture_file import CHUNK_BYTES
+from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.sidd.images import STORAGES, Patches
 from tfp_noiseflow.sidd.layout import SPLITS, SiddImage
 from tfp_noiseflow.sidd.metadata import read_metadata
@@ -77,7 +79,8 @@ def test_sixteen_bit_codes_are_the_values_to_half_a_step(tmp_path, dtype):
         with h5py.File(tmp_path / storage / "train.h5") as file:
             levels = STORAGES[storage]
             assert file["noisy"].dtype == file["clean"].dtype == levels.dtype
-            assert file.attrs["quantization_step"] == levels.quantization_step
+            assert set(file["quantization_step"]) == {levels.noisy_step}
+            assert set(file["white_level"]) == {levels.white_level}
             blocks[storage] = [file[name][()] / levels.white_level for name in ("noisy", "clean")]
     noise = {storage: noisy - clean for storage, (noisy, clean) in blocks.items()}
     # The smallest standard deviation of noise: the floor of beta2 at a black pixel.
@@ -115,6 +118,7 @@ def test_the_real_metadata_file_is_read(shared_data):
     assert (found.make, found.iso, found.cfa) == ("samsung", 100, "GRBG")
     assert found.nlf == (pytest.approx(0.00047946, rel=1e-4), 1e-6)
     assert found.is_floored
+    assert found.codes == 1023
 
 
 def test_files_of_the_tests_have_the_structure_of_the_real_one(shared_data, tmp_path):
@@ -131,6 +135,145 @@ def test_files_of_the_tests_have_the_structure_of_the_real_one(shared_data, tmp_
     assert a.shape == b.shape and a.dtype == b.dtype
     for row, other in zip(a[:, 0], b[:, 0], strict=True):
         assert row["ID"] == other["ID"] and row["Value"].shape == other["Value"].shape
+
+
+TWO_CAMERAS = {"IP": 4095 - 528, "GP": 1023 - 64}  # From black to white, of 12 and 10 bits.
+
+
+@pytest.fixture(scope="module")
+def two_cameras(tmp_path_factory):
+    """A tree of two cameras of codes, and what was written by image name."""
+    root = tmp_path_factory.mktemp("codes")
+    written = {}
+    for instance, camera in zip((4, 11), TWO_CAMERAS, strict=True):
+        written |= sidd_form.write_instance(
+            root, instance, camera=camera, iso=400, has_codes=True, shape=(128, 96)
+        )
+    return root, written
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_each_camera_keeps_its_codes(two_cameras, tmp_path, storage):
+    root, written = two_cameras
+    patches = Patches(16, storage=storage)
+    record = import_sidd(root, tmp_path / "out", splits={"train": (4, 11)}, patches=patches)
+    assert record["files"]["train"]["unknown_codes"] == 0
+    path = tmp_path / "out" / "train.h5"
+    captures = nf.read_captures(path, dequantises=False)
+    assert captures.code_steps() == {c: pytest.approx(1 / n) for c, n in TWO_CAMERAS.items()}
+    (block,) = captures.blocks()
+    assert (block.noise + block.clean == 0).any(), "some pixels are black, some were NaN"
+    for image, was in enumerate(written.values()):
+        codes = TWO_CAMERAS[was.camera]
+        # 4 x 3 tiles of an image.
+        for tile in range(12):
+            where = (was.cfa, tile // 4, tile % 4, 16)
+            capture = 12 * image + tile
+            clean = block.clean[capture]
+            # The clean image between the codes is as fine as 16 bits have room for, half a step.
+            finest = 0.51 / (codes * (65535 // codes)) if storage == "uint16" else 1e-7
+            np.testing.assert_allclose(
+                clean, sidd_form.expected_patch(was.clean, *where), rtol=0, atol=finest
+            )
+            # Exactly the codes, NaN and what is below black as black.
+            found = (block.noise[capture].astype(np.float64) + clean) * codes
+            expected = np.round(sidd_form.expected_patch(was.noisy, *where) * codes)
+            # A float32 near 1 is right to 6e-8, of 3567 codes 2e-4.
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def test_the_likelihood_of_codes_of_two_cameras_is_that_of_their_bins(two_cameras, tmp_path):
+    root, _ = two_cameras
+    import_sidd(root, tmp_path, splits={"train": (4, 11)}, patches=SMALL)
+    captures = nf.read_captures(tmp_path / "train.h5")
+    steps = captures.code_steps()
+    nlf = nf.CameraNLF.from_reported(captures)
+    model = nf.StoredNoise(nlf, steps)
+    model.check_steps(captures)
+    found = negative_log_likelihood(model, captures)
+    stored = captures.dequantised(False)
+    for capture in (0, 24):  # One of either camera.
+        block = stored.read(capture, capture + 1)
+        step = steps[block.camera[0]]
+        clean = block.clean[0].astype(np.float64)
+        noisy = np.round((clean + block.noise[0]) / step) * step
+        beta1, beta2 = captures.nlf[capture]
+        deviation = np.sqrt(beta1 * clean + beta2)
+        upper = np.where(noisy > 1 - step / 2, np.inf, noisy + step / 2 - clean) / deviation
+        lower = np.where(noisy < step / 2, -np.inf, noisy - step / 2 - clean) / deviation
+        assert np.isinf(lower).any(), "some pixels are black"
+        # Of the side where both are small.
+        sign = np.where(lower > 0, -1, 1)
+        ends = np.sort([sign * lower, sign * upper], axis=0)
+        probability = scipy.stats.norm.cdf(ends[1]) - scipy.stats.norm.cdf(ends[0])
+        expected = -np.mean(np.log(probability)) + np.log(step)
+        assert found[capture] == pytest.approx(expected, abs=1e-4), "float32's log-probabilities"
+    # The paper's figure, of values that count as continuous, stays beside it.
+    entries = nf.evaluate(model, captures, baselines={"continuous": nlf})["models"]
+    assert entries["noise_flow"]["nll"] == pytest.approx(found.mean(), abs=1e-6)
+    values = negative_log_likelihood(nlf, _as_continuous(root, tmp_path))
+    assert entries["continuous"]["nll_paper"] == pytest.approx(values.mean(), abs=2e-4)
+    assert entries["noise_flow"]["nll_paper"] is None
+
+
+def _as_continuous(root, tmp_path):
+    """The same captures, imported as the paper takes them."""
+    patches = Patches(16, storage="float32", steps="storage")
+    import_sidd(root, tmp_path / "continuous", splits={"train": (4, 11)}, patches=patches)
+    return nf.read_captures(tmp_path / "continuous" / "train.h5")
+
+
+def test_values_that_are_no_multiples_are_kept_as_the_storage_has_them(tmp_path):
+    # Fewer pixels than 1 in 1000 may be off: 3 of 8192 are, then 30.
+    for defects in (3, 30):
+        root = tmp_path / f"sidd-{defects}"
+        written = sidd_form.write_instance(
+            root, 4, camera="S6", iso=100, has_codes=True, shape=(64, 128), numbers=(10,)
+        )
+        (name, was), *_ = written.items()
+        noisy = was.noisy.copy()
+        noisy.ravel()[np.arange(defects) * 250] = 100.4 / 1023
+        sidd_form.write_mat73(
+            root / sidd_form.folder_name(4, "S6", 100) / f"{name[:4]}_NOISY_RAW_010.MAT", noisy
+        )
+        import_sidd(root, root / "out", splits={"train": (4,)}, image_numbers=(10,), patches=SMALL)
+        captures = nf.read_captures(root / "out" / "train.h5")
+        step = 1 / 1023 if defects == 3 else 1 / 65535
+        assert captures.code_steps() == {"S6": pytest.approx(step)}
+        model = nf.StoredNoise(nf.CameraNLF.from_reported(captures), captures.code_steps())
+        assert np.isfinite(negative_log_likelihood(model, captures)).all()
+
+
+def test_steps_of_the_storage_are_the_papers_continuous_values(two_cameras, tmp_path):
+    root, _ = two_cameras
+    patches = Patches(16, storage="float32", steps="storage")
+    import_sidd(root, tmp_path, splits={"train": (4, 11)}, patches=patches)
+    assert set(nf.read_captures(tmp_path / "train.h5").quantization_step) == {0.0}
+    with pytest.raises(ValueError, match="steps: expected camera, found storage"):
+        import_sidd(
+            root, tmp_path, splits={"train": (4, 11)}, patches=Patches(16, storage="float32")
+        )
+
+
+@pytest.mark.parametrize(
+    ("levels", "codes"),
+    [
+        ({"WhiteLevel": np.uint16(4095), "BlackLevel": np.array([[256, 256, 256, 256]])}, 3839),
+        ({"WhiteLevel": np.array([[1023, 1023, 1023]]), "BlackLevel": np.uint8(0)}, 1023),
+        ({"WhiteLevel": np.uint16(1023), "BlackLevel": np.array([[64, 65, 64, 64]])}, None),
+        ({"WhiteLevel": np.uint16(1023), "BlackLevel": np.array([[63.75] * 4])}, None),
+        ({"WhiteLevel": np.uint16(64), "BlackLevel": np.array([[64] * 4])}, None),
+        ({"WhiteLevel": np.uint32(100000), "BlackLevel": np.uint8(0)}, None),
+        ({"WhiteLevel": "1023", "BlackLevel": np.uint8(0)}, None),
+        ({"WhiteLevel": np.zeros((1, 0)), "BlackLevel": np.uint8(0)}, None),
+        ({"WhiteLevel": None}, None),
+    ],
+)
+def test_codes_are_white_minus_black_where_that_is_one_whole_number(tmp_path, levels, codes):
+    path = tmp_path / "metadata.MAT"
+    fields = sidd_form.metadata_struct("S6", 100, (1e-3, 1e-5)) | levels
+    sidd_form.write_metadata(path, {n: v for n, v in fields.items() if v is not None})
+    assert read_metadata(path).codes == codes
 
 
 def test_noise_level_function_is_the_mean_over_the_pixels_of_a_block(tmp_path):
@@ -246,6 +389,7 @@ def test_only_the_files_and_the_record_remain(imported):
     assert sorted(os.listdir(imported)) == ["import.json", "test.h5", "train.h5"]
 
 
+@pytest.mark.slow  # Each process imports TensorFlow.
 def test_processes_write_the_same(tree, imported, tmp_path):
     import_sidd(tree, tmp_path / "out", patches=SMALL, processes=2)
     assert_equal_files(files_of(imported), files_of(tmp_path / "out"))
@@ -779,6 +923,7 @@ def test_an_instance_that_is_there_twice_is_refused(small_tree, tmp_path):
         ({"patches_per_image": 0}, "patches_per_image >= 1, received 0"),
         ({"sampling": "dense"}, r"sampling among \['grid', 'random'\], received 'dense'"),
         ({"storage": "float16"}, r"storage among \['uint16', 'float32'\], received 'float16'"),
+        ({"steps": "none"}, r"steps among \['camera', 'storage'\], received 'none'"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(bad, message):

@@ -4,43 +4,37 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from tfp_noiseflow.simulation.sensor import (
-    BLACK_CODE,
-    QUANTIZATION_VARIANCE,
-    READ_NOISE_LAMBDA,
-    ROW_SHARE,
-    STEP,
-    WHITE_CODE,
-    SensorProcess,
-)
+from tfp_noiseflow.simulation.sensor import PHONE_SENSOR, SECOND_SENSOR, SensorProcess
 from tfp_noiseflow.simulation.tukey_lambda import tukey_lambda_variance
 
 SENSOR = SensorProcess()
+SECOND = SensorProcess(sensor=SECOND_SENSOR)
+BLACK_CODE, WHITE_CODE, STEP = PHONE_SENSOR.black_code, PHONE_SENSOR.white_code, PHONE_SENSOR.step
 
 
 def position(camera, iso):
     return SENSOR.cameras.index(camera), SENSOR.iso_levels.index(iso)
 
 
-def deviations(camera, iso):
+def deviations(camera, iso, process=SENSOR):
     """Of read and row noise, and beta1, in code steps."""
-    beta1, beta2 = SENSOR.true_nlf[position(camera, iso)]
-    read_and_row = beta2 - QUANTIZATION_VARIANCE
+    beta1, beta2 = process.true_nlf[position(camera, iso)]
+    step, share = process.sensor.step, process.sensor.row_share
+    read_and_row = beta2 - step**2 / 12
     return (
-        np.sqrt((1 - ROW_SHARE) * read_and_row) / STEP,
-        np.sqrt(ROW_SHARE * read_and_row) / STEP,
-        beta1 / STEP,
+        np.sqrt((1 - share) * read_and_row) / step,
+        np.sqrt(share * read_and_row) / step,
+        beta1 / step,
     )
 
 
-def log_prob(codes, clean, camera, iso, **options):
+def log_prob(codes, clean, camera, iso, process=SENSOR, **options):
     camera, iso = (np.full(len(codes), index) for index in position(camera, iso))
-    return SENSOR.log_prob(codes, clean, camera, iso, **options)
+    return process.log_prob(codes, clean, camera, iso, **options)
 
 
-def log_upper_tail(x):
+def log_upper_tail(x, shape):
     """log P(X > x) of the standardised Tukey-lambda, x >= 0: the quantile function by bisection."""
-    shape = READ_NOISE_LAMBDA
     scale = shape * np.sqrt(tukey_lambda_variance(shape))
     low, high = np.full(x.shape, -150.0), np.full(x.shape, np.log(0.5))
     for _ in range(58):
@@ -50,32 +44,39 @@ def log_upper_tail(x):
     return 0.5 * (low + high)
 
 
-def interval(lower, upper):
+def interval(lower, upper, shape=PHONE_SENSOR.read_noise_lambda):
     """P(lower < X <= upper), mirrored to the right tail."""
     lower, upper = np.broadcast_arrays(lower, upper)
     near = np.where(lower + upper < 0, -upper, lower)
     far = np.where(lower + upper < 0, -lower, upper)
-    tails = np.exp(log_upper_tail(np.abs(near)))
+    tails = np.exp(log_upper_tail(np.abs(near), shape))
     tails = np.where(near < 0, 1 - tails, tails)
-    return tails - np.where(np.isinf(far), 0.0, np.exp(log_upper_tail(np.abs(far))))
+    return tails - np.where(np.isinf(far), 0.0, np.exp(log_upper_tail(np.abs(far), shape)))
 
 
-def row_by_brute_force(codes, clean, camera, iso, reach=8.0, shares_rows=True, offsets=121):
+def row_by_brute_force(
+    codes, clean, camera, iso, reach=8.0, shares_rows=True, offsets=121, process=SENSOR
+):
     """log P of one row of the mosaic, [pixels]: all electrons, a fine grid of offsets."""
-    read, row, electron = deviations(camera, iso)
+    read, row, electron = deviations(camera, iso, process)
+    sensor = process.sensor
     offset = np.linspace(-reach, reach, offsets) * row
     pixels, count_of_pixel = np.unique(
-        np.stack([codes - BLACK_CODE, clean], axis=1), axis=0, return_counts=True
+        np.stack([codes - sensor.black_code, clean], axis=1), axis=0, return_counts=True
     )
     log_given_offset = []
     for code, value in pixels:
-        mean = value / STEP / electron
+        mean = value / sensor.step / electron
         width = 13 * np.sqrt(mean) + 45
         count = np.arange(max(0, np.floor(mean - width)), mean + width)
         centre = offset[:, None] + electron * count
-        lower = -np.inf if code == 0 else (code - 0.5 - centre) / read
-        upper = np.inf if code == 959 else (code + 0.5 - centre) / read
-        probability = interval(lower, upper) @ stats.poisson.pmf(count, mean)
+        is_lowest = code == sensor.lowest_code - sensor.black_code
+        is_highest = code == sensor.white_code - sensor.black_code
+        lower = -np.inf if is_lowest else (code - 0.5 - centre) / read
+        upper = np.inf if is_highest else (code + 0.5 - centre) / read
+        probability = interval(lower, upper, sensor.read_noise_lambda) @ stats.poisson.pmf(
+            count, mean
+        )
         log_given_offset.append(np.log(probability))
     log_given_offset = np.array(log_given_offset)
     log_weight = stats.norm.logpdf(offset, scale=row) + np.log(offset[1] - offset[0])
@@ -102,14 +103,30 @@ REGIMES = {
 }
 
 
+# Read noise is bounded, at 6.4 standard deviations.
+SECOND_REGIMES = {
+    "below black": ("Nexus 6", 3200, [0.0, 0.0, 2e-2, 5e-2], [-1.0, -2.0, -3.0, -2.5]),
+    "fine codes": ("Galaxy S20 FE", 100, [1e-3, 4e-3, 0.0, 2e-2], [1.0, 0.0, -1.0, 3.0]),
+    "at white": ("iPhone 11", 3200, [0.8, 0.97, 0.99, 1.0], [3.0, 2.0, -1.0, -2.0]),
+}
+
+
 @pytest.mark.parametrize("shares_rows", [True, False])
-@pytest.mark.parametrize("regime", REGIMES)
-def test_log_prob_equals_brute_force(regime, shares_rows):
-    camera, iso, clean, away = REGIMES[regime]
-    beta1, beta2 = SENSOR.true_nlf[position(camera, iso)]
+@pytest.mark.parametrize(
+    ("process", "regime"),
+    [
+        *(pytest.param(SENSOR, regime, id=name) for name, regime in REGIMES.items()),
+        *(pytest.param(SECOND, regime, id=name) for name, regime in SECOND_REGIMES.items()),
+    ],
+)
+def test_log_prob_equals_brute_force(process, regime, shares_rows):
+    camera, iso, clean, away = regime
+    beta1, beta2 = process.true_nlf[position(camera, iso)]
     clean = np.array(clean)
     noisy = clean + np.array(away) * np.sqrt(beta1 * clean + beta2)
-    codes = np.clip(np.rint(BLACK_CODE + noisy / STEP), BLACK_CODE, WHITE_CODE).astype(int)
+    sensor = process.sensor
+    codes = np.rint(sensor.black_code + noisy / sensor.step)
+    codes = np.clip(codes, sensor.lowest_code, sensor.white_code).astype(int)
     # The same pixels in another order are the other row.
     rows = (slice(None), [2, 0, 3, 1])
     received = log_prob(
@@ -117,9 +134,12 @@ def test_log_prob_equals_brute_force(regime, shares_rows):
         image_of_rows([clean[row] for row in rows]),
         camera,
         iso,
+        process,
         shares_rows=shares_rows,
     )
-    expected = 2 * row_by_brute_force(codes, clean, camera, iso, shares_rows=shares_rows)
+    expected = 2 * row_by_brute_force(
+        codes, clean, camera, iso, shares_rows=shares_rows, process=process
+    )
     # 8 pixels of at most 1e-5 make 8e-5; most are ten times closer.
     assert received[0] == pytest.approx(expected, abs=2e-5)
 
@@ -201,7 +221,7 @@ def test_the_truth_exceeds_a_gaussian_law_and_independent_rows():
     independent = SENSOR.log_prob(codes, clean, camera, iso, shares_rows=False) / codes[0].size
     beta1, beta2 = SENSOR.true_nlf[camera, iso].T[:, :, None, None, None]
     # The law's variance holds the quantisation's, which the bins bring along.
-    deviation = np.sqrt(beta1 * clean + beta2 - QUANTIZATION_VARIANCE) / STEP
+    deviation = np.sqrt(beta1 * clean + beta2 - STEP**2 / 12) / STEP
     away = codes.astype(float) - BLACK_CODE - clean / STEP
     lower = np.where(codes == BLACK_CODE, -np.inf, (away - 0.5) / deviation)
     upper = np.where(codes == WHITE_CODE, np.inf, (away + 0.5) / deviation)

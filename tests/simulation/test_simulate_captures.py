@@ -5,16 +5,12 @@ from scipy import stats
 
 from tfp_noiseflow.captures.capture_file import read_captures
 from tfp_noiseflow.simulation.photographs import SPLITS, scenes
-from tfp_noiseflow.simulation.sensor import (
-    QUANTIZATION_VARIANCE,
-    ROW_SHARE,
-    STEP,
-    SensorProcess,
-    draw_codes,
-)
+from tfp_noiseflow.simulation.sensor import PHONE_SENSOR, SECOND_SENSOR, SensorProcess, draw_codes
 from tfp_noiseflow.simulation.simulate_captures import PROCESSES, make_process, simulate_captures
 
 SENSOR = SensorProcess()
+STEP, ROW_SHARE = PHONE_SENSOR.step, PHONE_SENSOR.row_share
+QUANTIZATION_VARIANCE = PHONE_SENSOR.quantization_variance
 COMBINATIONS = [
     pytest.param(camera, iso, id=f"{SENSOR.cameras[camera]} ISO {SENSOR.iso_levels[iso]}")
     for camera in range(5)
@@ -108,6 +104,19 @@ def test_codes_are_clipped_at_black_and_white():
     # Half of a symmetric distribution, and the half code that rounds down to it.
     assert 0.48 < (dark == 64).mean() < 0.55
     assert 0.45 < (bright == 1023).mean() < 0.55
+
+
+def test_the_second_sensor_keeps_what_is_darker_than_black():
+    process = make_process("second_sensor")
+    assert process.sensor is SECOND_SENSOR and process.name == "second_sensor"
+    camera, iso = np.full(4, 1), np.full(4, 4)
+    dark = process.observe(np.zeros((4, 32, 32, 4)), camera, iso, np.random.default_rng(0))
+    _, beta2 = process.true_nlf[1, 4]
+    away = (dark.astype(float) - process.black_level) * SECOND_SENSOR.step
+    # 16,384 values with offsets that 64 share: the variance to 2 %; four of that.
+    assert np.mean(away**2) == pytest.approx(beta2, rel=0.08)
+    # None is at the end: 8 standard deviations.
+    assert dark.min() > 0 and abs(np.mean(away < 0) - 0.5) < 0.05
 
 
 def test_reference_truth_is_realistic_and_depends_on_the_seed():
@@ -272,7 +281,9 @@ def test_the_seed_changes_the_data(tmp_path):
 
 def test_bad_arguments_are_refused_and_leave_no_file(tmp_path):
     path = tmp_path / "captures.h5"
-    with pytest.raises(ValueError, match=r"'sensor', 'gaussian', 'reference'.*received 'poisson'"):
+    with pytest.raises(
+        ValueError, match=r"'sensor', .*'gaussian', 'reference'.*received 'poisson'"
+    ):
         simulate_captures(path, process="poisson")
     with pytest.raises(ValueError, match=r"'train', 'validation', 'test'.*received 'holdout'"):
         simulate_captures(path, split="holdout")

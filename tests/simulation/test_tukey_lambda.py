@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfp_noiseflow.simulation.sensor import READ_NOISE_LAMBDA
+from tfp_noiseflow.simulation.sensor import PHONE_SENSOR
 from tfp_noiseflow.simulation.tukey_lambda import (
     TukeyLambdaIntervals,
     draw_tukey_lambda,
     tukey_lambda_variance,
 )
+
+READ_NOISE_LAMBDA = PHONE_SENSOR.read_noise_lambda
 
 
 def test_tukey_lambda_has_its_variance_kurtosis_and_distribution():
@@ -49,7 +51,19 @@ def test_intervals_keep_the_accuracy_of_both_tails():
     assert probability(300.0, 450.0) == pytest.approx((1 - (2 / 3) ** 10) * tail, rel=1e-3)
 
 
-def test_a_shape_without_tails_on_the_whole_line_is_refused():
-    for shape in (-0.5, 0.0, 0.14):
-        with pytest.raises(ValueError, match=rf"shape in \(-1/2, 0\), received {shape}"):
+@pytest.mark.parametrize("shape", [0.05, 0.1])
+def test_tails_of_a_bounded_distribution_invert_the_quantile_function(shape):
+    intervals = TukeyLambdaIntervals(shape)
+    scale = shape * np.sqrt(tukey_lambda_variance(shape))
+    tail = 10.0 ** -np.linspace(0.31, 12, 100_000)
+    x = ((1 - tail) ** shape - tail**shape) / scale
+    # Cells are wider in y where the bound is near.
+    np.testing.assert_allclose(intervals.upper_tail(x), tail, rtol=1e-8)
+    assert intervals.upper_tail(np.array([1 / scale, 1e3])).max() < 1e-20
+    assert intervals.probability(-np.inf, np.inf) == pytest.approx(1, abs=1e-15)
+
+
+def test_a_shape_without_a_variance_or_a_quantile_function_is_refused():
+    for shape in (-0.5, 0.0, 0.2):
+        with pytest.raises(ValueError, match=rf"shape in .* and not 0, received {shape}"):
             TukeyLambdaIntervals(shape)

@@ -64,6 +64,9 @@ def test_import_tells_what_it_found(folder):
     assert len(re.findall(r"\b40/40 \[=+\]", text)) == 2
     assert len(re.findall(r"\b10/10 \[=+\]", text)) == 2
     assert "train.h5: 240 captures of 40 images; beta2 set to its floor in 8" in text
+    # The tree's pixels are no codes, which the pixels alone tell.
+    assert re.search(r"^  IP: 48 captures without codes$", text, re.MULTILINE), text
+    assert "Without codes: of 0 images the metadata do not tell white minus black" in text
     assert "left out: " in text and "received 'S8'" in text
     assert "Once they can be read, the same command writes the file again with them." in text
 
@@ -73,7 +76,7 @@ def test_every_capture_is_the_pixels_that_were_written(folder, written, split):
     with h5py.File(folder / "captures" / f"{split}.h5") as file:
         stored = {name: file[name][()] for name in file}
         assert stored["noisy"].dtype == stored["clean"].dtype == np.uint16
-        white = file.attrs["white_level"]
+        (white,) = set(stored["white_level"])
     images = written[split].values()
     # Two images of each instance in the order of the split, 2 x 3 tiles of each image.
     assert len(stored["iso"]) == 6 * len(images) == 12 * len({"train": TRAIN, "test": TEST}[split])

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tfp_noiseflow as nf
 from tests.scripts import run
 from tfp_noiseflow.evaluation.likelihood import negative_log_likelihood
+from tfp_noiseflow.models import load_baselines
 from tfp_noiseflow.simulation.simulate_captures import make_process, simulate_captures
 from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
@@ -109,6 +110,30 @@ def test_the_pixelwise_layers_are_fitted_first(folder):
     assert start > 0 and fitted < recalibrated + 0.3
 
 
+@pytest.mark.slow
+def test_the_shape_is_fitted_with_the_laws_and_rows_start_as_a_share_of_them(folder):
+    with nf.read_captures(folder / "train.h5") as captures:
+        step = captures.code_steps()["Pixel"]
+        law, both = (
+            nf.StoredNoise(nf.NoiseFlow(architecture, captures.cameras, seed=0), step)
+            for architecture in ("L", "L-R-T")
+        )
+        estimates = start_at_pixelwise_fit(law, captures)
+        assert start_at_pixelwise_fit(both, captures).keys() == estimates.keys()
+        block = captures.dequantised(False).read(0, len(captures))
+        log_prob = [
+            np.mean(its(block.clean, iso=block.iso, camera=block.camera)
+                    .pixelwise_log_prob(tf.constant(block.noise))) / block.noise[0].size
+            for its in (law, both)
+        ]  # fmt: skip
+    # Skew and tails are worth 0.004 in these captures.
+    assert log_prob[1] > log_prob[0] + 0.002
+    rows = both.unstored.layers["row_noise"]
+    at = {"iso": np.float32(3200), "camera": 0}
+    share = np.exp(rows.log_variance.at(**at) - rows.noise.log_beta2.at(**at))
+    assert share == pytest.approx(0.02, rel=0.05)
+
+
 def test_draws_differ_from_step_to_step_and_repeat_with_the_seed(folder):
     with nf.read_captures(folder / "train.h5") as captures:
         block = captures.dequantised(False).read(0, 4)
@@ -153,3 +178,36 @@ def test_the_truth_of_captures_that_no_known_process_made_is_not_known(folder, t
         assert true_negative_log_likelihood(captures) is not None
         captures.nlf_true = captures.nlf_true * 1.01
         assert true_negative_log_likelihood(captures) is None
+
+
+def test_a_new_camera_brings_codes_of_its_own(trained, tmp_path):
+    folder, _ = trained
+    known = nf.load_model(folder / "model")
+    # 8-bit codes of a law that is none of the phones'.
+    generator = np.random.default_rng(0)
+    clean = np.exp(generator.uniform(np.log(1e-3), 0, (20, 16, 16, 4)))
+    noise = generator.standard_normal(clean.shape) * np.sqrt(3e-4 * clean + 2e-6)
+    codes = np.clip(np.rint((clean + noise) * 255), 0, 255).astype(np.uint8)
+    path = tmp_path / "new.h5"
+    options = {"black_level": 0, "white_level": 255, "quantization_step": 1}
+    nf.write_captures(path, codes, clean * 255, np.full(20, 400.0), "new", **options)
+    with nf.read_captures(path) as captures, pytest.warns(UserWarning, match="captures at ISO"):
+        model = nf.finetune_camera(
+            folder / "model",
+            captures,
+            "new",
+            tmp_path / "all",
+            schedule=nf.Schedule(epochs=2, batch_size=10, learning_rate=1e-2),
+            verbose=0,
+        )
+        nll = negative_log_likelihood(model, captures).mean()
+        recalibrated = load_baselines(tmp_path / "all")["recalibrated_nlf"]
+        baseline = negative_log_likelihood(recalibrated, captures).mean()
+    assert model.cameras == (*known.cameras, "new")
+    assert model.quantization_step == pytest.approx([1 / 959] * 5 + [1 / 255])
+    # A law fitted by codes at its start; steps that were hardly trained cost little.
+    assert abs(nll - baseline) < 0.02
+    given = {"iso": 400, "camera": "Pixel"}
+    image = np.full((16, 16, 4), 0.1, np.float32)
+    expected = known(image, **given).sample(seed=(0, 1))
+    np.testing.assert_array_equal(model(image, **given).sample(seed=(0, 1)), expected)

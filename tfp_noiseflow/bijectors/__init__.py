@@ -4,6 +4,10 @@ from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
 from tfp_noiseflow.bijectors.conditioner import Conditioner, ConvolutionalConditioner
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
+from tfp_noiseflow.bijectors.marginal_shape import MarginalShape
+from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
+from tfp_noiseflow.bijectors.pixel_noise_conditioner import PixelNoiseConditioner
+from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.bound import Bound
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
@@ -32,9 +36,13 @@ __all__ = [
     "Iso",
     "Law",
     "Layer",
+    "MarginalShape",
+    "PixelNoise",
+    "PixelNoiseConditioner",
     "PolynomialLaw",
     "Rearranged",
     "Reordered",
+    "RowNoise",
     "SignalDependent",
     "Squeezed",
     "Sum",

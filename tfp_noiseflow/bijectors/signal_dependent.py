@@ -6,7 +6,9 @@ import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.bijectors.gain import Gain
+from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.composition.one_call import evaluated_once
 from tfp_noiseflow.conditions.conditions import CleanImage, merged
 from tfp_noiseflow.images.image import Image
 from tfp_noiseflow.images.plain import PlainImage
@@ -54,6 +56,7 @@ class SignalDependent(Layer):
         *,
         log_beta1: Law | float | tf.Tensor | None = None,
         log_beta2: Law | float | tf.Tensor | None = None,
+        is_amplified: bool = True,
         dtype=tf.float32,
         name: str = "signal_dependent",
     ):
@@ -61,6 +64,7 @@ class SignalDependent(Layer):
         with tf.name_scope(name) as name:
             super().__init__(dtype=dtype, parameters=parameters, name=name)
             self.gain = gain
+            self.is_amplified = is_amplified
             self.log_beta1 = as_law(log_beta1, -5.0, dtype=dtype, name="log_beta1")
             self.log_beta2 = as_law(log_beta2, 0.0, dtype=dtype, name="log_beta2")
             channels = {law.channels for law in (self.log_beta1, self.log_beta2)} - {None}
@@ -93,17 +97,42 @@ class SignalDependent(Layer):
         """s^2 = beta1 * latent_clean + beta2 for clean [.., H, W, C] in fractions of full scale."""
         return self._variance(PlainImage(clean), iso=iso, camera=camera).values
 
-    def _variance(self, clean: Image, *, iso=None, camera=None) -> Image:
+    def pixel_noise(self, clean: Image, *, iso=None, camera=None) -> PixelNoise:
+        """What the noise level function says of each pixel of a clean image.
+
+        Layers behind this one that depend on the noise's variance, or on what it is made of, ask
+        here, so that there is one set of beta1 and beta2; in one call it is evaluated once.
+
+        Args:
+          clean: fractions of full scale. iso, camera: checked, as `conditions` say.
+
+        Returns:
+          PixelNoise, in the form and order of `clean`, of the noise that this layer makes: before
+          the amplification, where there is one.
+        """
+        return evaluated_once(
+            self, (clean.values, iso, camera), lambda: self._pixel_noise(clean, iso, camera)
+        )
+
+    def _pixel_noise(self, clean: Image, iso, camera) -> PixelNoise:
         if self.channels is not None:
             clean = self._of_channels(clean)
-        log_slope = self.log_beta1.at(iso=iso, camera=camera)
+        log_beta1 = self.log_beta1.at(iso=iso, camera=camera)
+        log_slope = log_beta1
         if self.gain is not None:
             log_gain = self.gain.log_gain(iso=iso, camera=camera)
             is_shared = self.log_beta1.channels is None
             log_slope -= log_gain if is_shared else log_gain[..., tf.newaxis]
         slope = _spread(clean, tf.exp(log_slope), self.log_beta1)
         beta2 = _spread(clean, tf.exp(self.log_beta2.at(iso=iso, camera=camera)), self.log_beta2)
-        return clean.mapped(lambda clean: slope * tf.nn.relu(clean) + beta2)
+        variance = clean.mapped(lambda clean: slope * tf.nn.relu(clean) + beta2)
+        # Shot noise of electrons that each add e has the variance e * its mean. Its mean is the
+        # clean image; before the amplification the latent one.
+        log_electron = log_beta1 if self.is_amplified else log_slope
+        return PixelNoise(variance, beta2, _spread(clean, tf.exp(log_electron), self.log_beta1))
+
+    def _variance(self, clean: Image, **conditions) -> Image:
+        return self.pixel_noise(clean, **conditions).variance
 
     def _of_channels(self, clean: Image) -> Image:
         # One channel would be broadcast to all.

@@ -13,7 +13,7 @@ from tfp_noiseflow.calibration.calibrate import Calibration
 from tfp_noiseflow.calibration.dark_codes import distribution
 from tfp_noiseflow.calibration.emva1288 import COLUMNS
 from tfp_noiseflow.calibration.verdict import BAD, GOOD, USABLE
-from tfp_noiseflow.reporting.markdown import as_table
+from tfp_noiseflow.reporting.table import table
 
 # Central intervals of the model, in which codes of the dark are counted.
 INTERVALS = (0.5, 0.9, 0.99, 0.999)
@@ -143,7 +143,7 @@ def _noise_table(calibration: Calibration) -> str:
             ]
         )
     return (
-        as_table(header, rows)
+        table(header, rows)
         + "\n\nIn fractions of full scale; beta2 is all variance at no light: read noise, row noise"
         " and rounding. ± is half an interval of 95 %."
     )
@@ -169,7 +169,7 @@ def _law_table(calibration: Calibration) -> str:
                 low, high = limit if np.ndim(limit) == 1 else limit[index]
                 cells.append(f"{value:.3g} [{low:.3g}, {high:.3g}]")
         rows.append(cells)
-    return as_table(["channel", "p", "q", "r", "s", "t"], rows) + (
+    return table(["channel", "p", "q", "r", "s", "t"], rows) + (
         "\n\nbeta1 = p g + q, beta2 = r g² + s g + t, g = ISO / 100."
     )
 
@@ -198,7 +198,7 @@ def _coverage(calibration: Calibration) -> str:
             )
         rows.append(row)
     header = ["ISO", "channel", "Tukey-lambda shape", *(f"{share:.1%}" for share in INTERVALS)]
-    return as_table(header, rows) + (
+    return table(header, rows) + (
         "\n\nCodes of the dark in the model's central intervals: measured / by the model; in "
         "brackets the same of a Gaussian."
     )
@@ -217,7 +217,7 @@ def _emva_table(calibration: Calibration) -> str:
         ]
         for cell, row in zip(calibration.cells, calibration.emva, strict=True)
     ]
-    return as_table(["ISO", "channel", *COLUMNS.values()], rows) + (
+    return table(["ISO", "channel", *COLUMNS.values()], rows) + (
         "\n\nDefinitions of EMVA Standard 1288, Release 4.0 Linear, with what differs from it in "
         "`tfp_noiseflow/calibration/emva1288.py`."
     )
@@ -228,10 +228,10 @@ def _frames(calibration: Calibration) -> str:
         [group.kind, f"{group.iso:g}", f"{group.exposure_time or 0:.4g}", str(len(group.frames))]
         for group in calibration.folder.groups
     ]
-    text = as_table(["kind", "ISO", "seconds", "frames"], groups)
+    text = table(["kind", "ISO", "seconds", "frames"], groups)
     if calibration.left_out:
         rows = [[f"`{file}`", reason] for file, reason in sorted(calibration.left_out.items())]
-        text += "\n\nLeft out:\n\n" + as_table(["file", "reason"], rows)
+        text += "\n\nLeft out:\n\n" + table(["file", "reason"], rows)
     hot = [
         f"{len(cell.dark.hot)} in {cell.channel} at ISO {cell.iso:g}"
         for cell in calibration.cells

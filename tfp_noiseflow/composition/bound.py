@@ -75,3 +75,6 @@ class Bound(ConditionalBijector):
 
     def _inverse_and_log_det(self, y):
         return self.bijector._inverse_and_log_det(y, **self._given)
+
+    def _inverse_interval(self, middle, half_width):
+        return self.bijector._inverse_interval(middle, half_width, **self._given)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_noiseflow.composition.carried_interval import carried_interval
 from tfp_noiseflow.conditions.conditions import Condition, checked
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 
@@ -98,6 +99,28 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
     def _inverse_and_log_det(self, y: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
         """x [.., H, W, C] and log|det dx/dy|, given checked conditions."""
 
+    def _inverse_interval(
+        self, middle: tf.Tensor, half_width: tf.Tensor, **conditions
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """What intervals of single values become, of a pixel-wise bijector.
+
+        Half the width is right to a share of itself, which a difference of edges is not where an
+        interval is narrow. A layer that knows a closed form gives it here.
+
+        Args:
+          middle, half_width: [.., H, W, C] both.
+          **conditions: checked.
+
+        Returns:
+          The middle and half the width, negative where the inverse falls.
+        """
+        if self.is_scaling:
+            scale = self._inverse_and_log_det(tf.ones_like(middle), **conditions)[0]
+            return scale * middle, scale * half_width
+        return carried_interval(
+            lambda y: self._inverse_and_log_det(y, **conditions)[0], middle, half_width
+        )
+
     # Nothing here is for AutoGraph to convert, and converting it doubles the time of tracing.
     @tf.autograph.experimental.do_not_convert
     def forward_and_log_det(self, x, name="forward_and_log_det", **conditions):
@@ -124,6 +147,31 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         with self._name_and_control_scope(name):
             y = self._as_images(y)
             return self._inverse_and_log_det(y, **self.check_conditions(conditions, y))
+
+    @tf.autograph.experimental.do_not_convert
+    def inverse_interval(self, middle, half_width, **conditions):
+        """What intervals of single values become by `inverse`, of a pixel-wise bijector.
+
+        Args:
+          middle, half_width: float [.., H, W, C] both.
+          **conditions: the values of `self.conditions`.
+
+        Returns:
+          The middle and half the width of each, as accurate for narrow intervals as for wide ones;
+          half the width is negative where the inverse falls.
+
+        Raises:
+          ValueError: a bijector that mixes values; conditions as for `inverse`.
+        """
+        if not self.is_pixelwise:
+            raise ValueError(
+                f"{self.name}: expected a bijector that acts on each value alone to carry "
+                "intervals, this one mixes values."
+            )
+        with self._name_and_control_scope("inverse_interval"):
+            middle, half_width = self._as_images(middle), self._as_images(half_width)
+            given = self.check_conditions(conditions, middle)
+            return self._inverse_interval(middle, half_width, **given)
 
     def check_conditions(self, given: Mapping, x: tf.Tensor) -> dict:
         """The conditions as tensors.

@@ -131,3 +131,12 @@ class ConditionalChain(ConditionalBijector):
     def _inverse_and_log_det(self, y, **by_member):
         given = [by_member[member.name] for member in self.bijectors]
         return forms.run(self.bijectors, y, given, "_inverse_and_log_det")
+
+    def _inverse_interval(self, middle, half_width, **by_member):
+        if self.is_scaling:
+            return super()._inverse_interval(middle, half_width, **by_member)
+        for member in self.bijectors:
+            middle, half_width = member._inverse_interval(
+                middle, half_width, **by_member[member.name]
+            )
+        return middle, half_width

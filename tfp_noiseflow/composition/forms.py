@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.composition.one_call import one_call
 from tfp_noiseflow.images.folded import FOLD, FoldedImage
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 
@@ -32,11 +33,12 @@ def run(
       What comes out and the sum of the log-dets.
     """
     total = tf.zeros([], x.dtype)
-    for start, stop, is_folded in _runs(members):
-        group, given = members[start:stop], conditions[start:stop]
-        function = _in_best_form if is_folded else _one_by_one
-        x, log_det = function(group, x, given, method)
-        total += log_det
+    with one_call():
+        for start, stop, is_folded in _runs(members):
+            group, given = members[start:stop], conditions[start:stop]
+            function = _in_best_form if is_folded else _one_by_one
+            x, log_det = function(group, x, given, method)
+            total += log_det
     return x, total
 
 

@@ -82,6 +82,11 @@ class Rearranged(ConditionalBijector):
         x, log_det = self.bijector._inverse_and_log_det(self._rearrange(y), **conditions)
         return self._restore(x), log_det
 
+    def _inverse_interval(self, middle, half_width, **conditions):
+        middle, half_width = self._rearrange(middle), self._rearrange(half_width)
+        interval = self.bijector._inverse_interval(middle, half_width, **conditions)
+        return tuple(self._restore(part) for part in interval)
+
 
 class Squeezed(Rearranged):
     """Applies a bijector of [.., H/2, W/2, 4] to mosaics or planes [.., H, W, 1].

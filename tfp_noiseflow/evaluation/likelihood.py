@@ -12,7 +12,7 @@ from tfp_noiseflow.conditions.known import Known
 
 
 def negative_log_likelihood(
-    model, captures: Captures, *, batch_size: int = 256, seed: int = 0
+    model, captures: Captures, *, batch_size: int = 256, seed: int = 0, num_draws: int = 1
 ) -> np.ndarray:
     """The negative log-likelihood of every capture.
 
@@ -21,6 +21,8 @@ def negative_log_likelihood(
       captures: N captures.
       batch_size: patches computed at once; the result does not depend on it.
       seed: of the dequantisation.
+      num_draws: of each image, where the NLL is a bound of that of codes (`StoredDistribution`);
+        more make it tighter. Of no account where it is exact.
 
     Returns:
       [N] float64, nats per dimension: -log_prob / (H W C), in the order of the file.
@@ -29,7 +31,7 @@ def negative_log_likelihood(
       ValueError: the model does not know a camera or an ISO of the captures.
     """
     known_by(model).check_captures(captures)
-    compute = compile_negative_log_likelihood(model, captures.image_shape)
+    compute = compile_negative_log_likelihood(model, captures.image_shape, num_draws)
     blocks = []
     captures = captures.dequantised(dequantises(model))
     for block in captures.blocks(batch_size, seed=seed):
@@ -39,18 +41,21 @@ def negative_log_likelihood(
     return np.concatenate(blocks).astype(np.float64)
 
 
-def compile_negative_log_likelihood(model, image_shape: tuple[int, int, int]) -> Callable:
+def compile_negative_log_likelihood(
+    model, image_shape: tuple[int, int, int], num_draws: int = 1
+) -> Callable:
     """A compiled function of tensors (noise, clean, iso, camera) -> [n] nats per dimension.
 
     It is traced once, for any number of patches n, so that a short last block costs nothing.
     `camera` holds indices into the model's cameras, see `Known.indices`.
     """
     size = float(np.prod(image_shape))
+    options = {"num_draws": num_draws} if kind(model).startswith("bound") else {}
 
     @tf.function
     def compute(noise, clean, iso, camera):
         distribution = noise_distribution(model, clean, iso, camera)
-        return -distribution.log_prob(tf.cast(noise, distribution.dtype)) / size
+        return -distribution.log_prob(tf.cast(noise, distribution.dtype), **options) / size
 
     images = tf.TensorSpec([None, *image_shape], tf.float32)
     return compute.get_concrete_function(

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import Captures, read_captures
 from tfp_noiseflow.evaluation import histograms, likelihood
+from tfp_noiseflow.evaluation.dark_patches import dark_patches
 from tfp_noiseflow.evaluation.report_content import KL_DRAWS, MODEL, Scores, report_content
 from tfp_noiseflow.evaluation.survey import Survey, survey_captures
 from tfp_noiseflow.models import CameraNLF
@@ -20,8 +21,9 @@ from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 BLOCK_VALUES = 1 << 20
 DRAW_VALUES = 1 << 22
 
-# Stands in the place of a block's number in the seed of the examples' draws.
+# Stand in the place of a block's number in the seeds of the examples' and the dark patches' draws.
 EXAMPLES = 2**31 - 1
+DARK_PATCHES = 2**31 - 2
 
 EXPECTED_BASELINES = ("gaussian", "recalibrated_nlf")
 NO_NLF = "captures hold no nlf data set"
@@ -82,16 +84,24 @@ def evaluate(
     Returns:
       The content of report.json, plain Python numbers, no NaN:
         captures: what was measured on.
-        models: name to `nll` (nats per dimension, mean over patches), `nll_standard_error`, `kl`,
-          `kl_paper` (nats; see `histograms`) and `parameters`; for a model that cannot be
-          compared, these are None and `reason` says why. `noise_flow`, whatever model it is, has
-          a `name`: its architecture, or its class where it has none.
+        models: name to `nll` (nats per dimension, mean over patches), `nll_standard_error`,
+          `nll_paper` (of the stored values as they are, taken as continuous, as the paper's code
+          takes them; None for a model of codes), `kl`, `kl_paper` (nats; see `histograms`),
+          `parameters`, `name` (its architecture, or its class where it has none) and `in_words`;
+          for a model that cannot be compared, these are None and `reason` says why.
         differences: model, baseline, `nll` (mean of model - baseline: negative where the model is
           better), `paired_standard_error`, `relative_improvement` (exp(-nll) - 1).
         by_camera_iso: camera, iso, model, `nll`, `kl`, `kl_paper`, `patches`.
         floor: `kl` and `kl_paper` of the truth, a second draw scored like a model (with one draw
           a pixel where models have 16); None and `reason` without a second draw.
         correlations, photon_transfer: "real" beside the models, see `statistics`.
+        tails: what a thousandth and a hundred-thousandth of the values of "real" and the models
+          exceed, see `tails`.
+        structure: kurtosis, row and neighbour correlations by camera, iso and source, with 95 %
+          bootstrap intervals, see `structure`.
+        levels: mean and standard deviation of noise by camera, iso, channel and clean level.
+        dark_patches: stored values of each camera's darkest patch, see `dark_patches`; empty for
+          captures without a quantization step.
         seed, draws_per_pixel.
       For the same arguments the result is the same.
 
@@ -142,17 +152,22 @@ def measure(
     sources = {name: Scores(survey) for name in ("real", "floor", *models)}
     drawers = {name: _Drawer(m, captures, survey, batch_size, seed) for name, m in models.items()}
     stored = captures.dequantised(False)
-    takes_stored = not all(drawer.dequantises for drawer in drawers.values())
+    # Dequantised captures differ from the stored ones where they have a step.
+    takes_stored = bool(captures.quantization_step.any())
     for number, block in enumerate(captures.blocks(batch_size, seed=seed)):
-        noise_by_kind = {True: block.noise}
+        noise_by_kind = {True: block.noise, False: block.noise}
         if takes_stored:
             noise_by_kind[False] = stored.read(block.index[0], block.index[-1] + 1).noise
         group = survey.group[block.index]
-        chosen = survey.is_in_kl_paper[block.index]
+        scale = survey.deviation_at(block.clean, group)
+        chosen, part = survey.is_in_kl_paper[block.index], survey.part[block.index]
 
-        def add(name, noise, counts, block=block, group=group, chosen=chosen):
+        def add(
+            name, noise, counts, block=block, group=group, scale=scale, chosen=chosen, part=part
+        ):
             sources[name].counts += counts
-            sources[name].statistics.add(noise, block.clean, group)
+            sources[name].tails.add(noise / scale)
+            sources[name].statistics.add(noise, block.clean, group, part)
             sources[name].kl_paper.append(histograms.kl_paper(block.noise[chosen], noise[chosen]))
 
         add("real", block.noise, _counts(block.noise, group, survey))
@@ -161,13 +176,21 @@ def measure(
         for name, drawer in drawers.items():
             noise = noise_by_kind[drawer.dequantises]
             sources[name].nll.append(_finite_nll(name, drawer, block, noise))
+            if drawer.dequantises and takes_stored:
+                sources[name].nll_paper.append(drawer.nll(block, noise_by_kind[False]))
             add(name, *drawer.draw(block.clean, block.iso, block.camera, group, number))
         if on_progress is not None:
             on_progress(int(block.index[-1]) + 1, len(captures))
 
+    dark = dark_patches(
+        captures,
+        survey,
+        {name: drawer.draw_dark for name, drawer in drawers.items()},
+        KL_DRAWS,
+    )
     truth = true_negative_log_likelihood(captures)
     return Measurement(
-        report=report_content(captures, survey, sources, models, reasons, truth, seed),
+        report=report_content(captures, survey, sources, models, reasons, truth, dark, seed),
         conditions=survey.conditions,
         edges=np.stack([histograms.kl_edges(sd) for sd in survey.standard_deviation]),
         counts={name: sources[name].counts for name in ("real", *models)},
@@ -243,6 +266,10 @@ class _Drawer:
             first = noise.numpy() if first is None else first
             counts = counts + call_counts.numpy().astype(np.int64)
         return first, counts
+
+    def draw_dark(self, clean, iso, names, group) -> np.ndarray:
+        """One draw [n, H, W, C] for the dark patches; where the model draws codes, dequantised."""
+        return self.draw(clean, iso, names, group, DARK_PATCHES, calls=1)[0]
 
 
 def _compile_draw(model, image_shape, standard_deviation, steps, draws: int) -> Callable:

@@ -10,7 +10,9 @@ import numpy as np
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.evaluation import histograms, likelihood
 from tfp_noiseflow.evaluation.statistics import NoiseStatistics
-from tfp_noiseflow.evaluation.survey import Survey
+from tfp_noiseflow.evaluation.structure import levels, structure
+from tfp_noiseflow.evaluation.survey import PARTS, Survey
+from tfp_noiseflow.evaluation.tails import TailCounts
 
 MODEL = "noise_flow"
 KL_DRAWS = 16
@@ -24,13 +26,15 @@ class Scores:
 
     survey: Survey
     nll: list = field(default_factory=list)
+    nll_paper: list = field(default_factory=list)
     kl_paper: list = field(default_factory=list)
 
     def __post_init__(self):
         groups = len(self.survey.conditions)
         channels = self.survey.example_clean.shape[-1]
         self.counts = np.zeros([groups, histograms.KL_BINS + 2], np.int64)
-        self.statistics = NoiseStatistics(groups, self.survey.clean_edges, channels)
+        self.statistics = NoiseStatistics(groups, self.survey.clean_edges, channels, PARTS)
+        self.tails = TailCounts()
 
     def kl_paper_by_group(self) -> np.ndarray:
         group = self.survey.group[self.survey.is_in_kl_paper]
@@ -45,6 +49,7 @@ def report_content(
     models: dict,
     reasons: dict[str, str],
     truth: np.ndarray | None,
+    dark: list[dict],
     seed: int,
 ) -> dict:
     """What `evaluate` returns.
@@ -55,6 +60,7 @@ def report_content(
       models: those that were compared.
       reasons: why others were not.
       truth: [N], the NLL of the captures under what simulated them, where that is known.
+      dark: the dark patches.
       seed: of the dequantisation and of the draws.
     """
     nll = {name: np.concatenate(sources[name].nll) for name in models}
@@ -70,15 +76,16 @@ def report_content(
         entries[name] = {
             "nll": mean,
             "nll_standard_error": standard_error,
+            "nll_paper": _nll_paper(model, sources[name], mean),
             "kl": float(kl[name].mean()),
             "kl_paper": float(np.concatenate(sources[name].kl_paper).mean()),
             "parameters": _parameters(model),
             "likelihood": likelihood.kind(model),
+            "name": model_name(model),
+            "in_words": getattr(model, "in_words", type(model).__name__),
         }
-    entries[MODEL]["name"] = model_name(models[MODEL])
     for name, reason in reasons.items():
-        keys = ("nll", "nll_standard_error", "kl", "kl_paper", "parameters", "likelihood")
-        entries[name] = {**dict.fromkeys(keys), "reason": reason}
+        entries[name] = {**dict.fromkeys(entries[MODEL]), "reason": reason}
 
     by_camera_iso = []
     for name in models:
@@ -96,6 +103,7 @@ def report_content(
                     "patches": int(patches[g]),
                 }
             )
+    statistics = {name: sources[name].statistics for name in ("real", *models)}
     by_camera_iso.sort(key=lambda row: survey.conditions.index((row["camera"], row["iso"])))
 
     return {
@@ -112,10 +120,12 @@ def report_content(
         ],
         "by_camera_iso": by_camera_iso,
         "floor": _floor(captures, survey, sources, kl, truth),
-        "correlations": {
-            name: _correlations(sources[name].statistics) for name in ("real", *models)
-        },
-        "photon_transfer": _photon_transfer(survey, sources, ("real", *models)),
+        "correlations": {name: _correlations(of) for name, of in statistics.items()},
+        "tails": {name: sources[name].tails.quantiles() for name in statistics},
+        "photon_transfer": _photon_transfer(survey, statistics),
+        "structure": structure(survey, statistics, seed),
+        "levels": levels(survey, statistics),
+        "dark_patches": dark,
         "seed": int(seed),
         "draws_per_pixel": KL_DRAWS,
     }
@@ -124,6 +134,16 @@ def report_content(
 def model_name(model) -> str:
     """What people call a model: its architecture, or its class where it has none."""
     return getattr(model, "architecture", None) or type(model).__name__
+
+
+def _nll_paper(model, scores: Scores, nll: float) -> float | None:
+    """NLL of what is stored as if it were continuous; of a model of codes there is none."""
+    if not likelihood.dequantises(model):
+        return None
+    if not scores.nll_paper:
+        return nll  # Continuous captures.
+    mean = float(np.concatenate(scores.nll_paper).mean())
+    return mean if np.isfinite(mean) else None
 
 
 def _parameters(model) -> int:
@@ -180,6 +200,7 @@ def _correlations(statistics: NoiseStatistics) -> dict:
     entry = {
         "horizontal": _mean_or_none(statistics.autocorrelation("horizontal")),
         "vertical": _mean_or_none(statistics.autocorrelation("vertical")),
+        "row_correlation": _mean_or_none(statistics.row_correlation()),
         "excess_kurtosis": _mean_or_none(statistics.excess_kurtosis()),
         "excess_kurtosis_given_clean": _mean_or_none(statistics.excess_kurtosis_given_clean()),
         "largest_bright_mean": _largest_or_none(statistics.bright_mean()),
@@ -203,8 +224,8 @@ def _largest_or_none(values: np.ndarray) -> float | None:
     return float(values[np.argmax(np.abs(values))]) if len(values) else None
 
 
-def _photon_transfer(survey, sources, names) -> list[dict]:
-    curves = {name: sources[name].statistics.photon_transfer() for name in names}
+def _photon_transfer(survey, statistics) -> list[dict]:
+    curves = {name: of.photon_transfer() for name, of in statistics.items()}
     rows = []
     for g, (camera, iso) in enumerate(survey.conditions):
         # The clean images are the same for all, and so are the bins that hold enough of them.
@@ -215,7 +236,7 @@ def _photon_transfer(survey, sources, names) -> list[dict]:
                 "iso": iso,
                 "clean": curves["real"]["clean"][g][is_full].tolist(),
                 "values": curves["real"]["values"][g][is_full].tolist(),
-                "variance": {n: curves[n]["variance"][g][is_full].tolist() for n in names},
+                "variance": {n: c["variance"][g][is_full].tolist() for n, c in curves.items()},
             }
         )
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -12,7 +12,14 @@ from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.evaluation.likelihood import paired_difference
-from tfp_noiseflow.models import CameraNLF, NoiseFlow, load_model, untrained_model
+from tfp_noiseflow.models import (
+    NoiseFlow,
+    NoiseModel,
+    load_baselines,
+    load_model,
+    model_of_captures,
+    untrained_model,
+)
 from tfp_noiseflow.training import Schedule, finetune_camera, train_noise_model
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
 
@@ -35,6 +42,8 @@ class NewCameraExperiment:
         is trained.
       architecture: of the flows; it has CAM, N or L. None: that of `model_dir`, without one
         S-G-CAM.
+      clips: the ends at which values are clipped where the flows are of stored codes; None: they
+        are of dequantised noise, unless `model_dir` is of codes.
       patches: numbers of captures of the new camera.
       epochs: of the flows that have their cameras from the start; None: as `Schedule` says.
       seed: of the weights, the order, and the captures that are picked.
@@ -53,6 +62,7 @@ class NewCameraExperiment:
         *,
         model_dir: str | os.PathLike | None = None,
         architecture: str | None = None,
+        clips: Collection[str] | None = None,
         patches: Sequence[int] = PATCHES,
         epochs: int | None = None,
         seed: int = 0,
@@ -66,6 +76,7 @@ class NewCameraExperiment:
         self._output_dir = os.fspath(output_dir)
         self._model_dir = model_dir
         self._architecture = architecture
+        self._clips = clips
         self._patches = list(patches)
         self._schedule = Schedule(epochs=epochs, seed=seed)
         self._verbose = verbose
@@ -102,16 +113,16 @@ class NewCameraExperiment:
         train_noise_model(model, *captures, model_dir, self._schedule, verbose=self._verbose)
         return model_dir
 
-    def _untrained(self, captures: Captures) -> NoiseFlow:
+    def _untrained(self, captures: Captures) -> NoiseModel:
         if self._model_dir:
             # All that the flow to compare with is made of, its couplings' width too.
-            config = untrained_model(self._model_dir).get_config()
-            return NoiseFlow(**{**config, "cameras": captures.cameras}, seed=self._schedule.seed)
-        return NoiseFlow(
+            model = untrained_model(self._model_dir)
+            config = {**model.unstored.get_config(), "cameras": captures.cameras}
+            return model.storing(NoiseFlow(**config, seed=self._schedule.seed))
+        return model_of_captures(
             self._architecture or DEFAULT_ARCHITECTURE,
-            cameras=captures.cameras,
-            iso_levels=captures.iso_levels,
-            channels=captures.image_shape[-1],
+            captures,
+            clips=self._clips,
             seed=self._schedule.seed,
         )
 
@@ -124,7 +135,8 @@ class NewCameraExperiment:
             c.select(c.camera == camera) for c in (self._train_captures, self._test_captures)
         )
         known = negative_log_likelihood(load_model(from_the_start), test)
-        recalibrated = negative_log_likelihood(CameraNLF.fit(captures), test)
+        nlf = load_baselines(from_the_start)["recalibrated_nlf"]
+        recalibrated = negative_log_likelihood(nlf, test)
         for count in self._patches:
             model_dir = os.path.join(self._output_dir, f"{folder}-{count}")
             few = _picked(captures, count, self._schedule.seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from tfp_noiseflow.atomic_write import write_json, write_text
@@ -13,18 +13,17 @@ from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import epoch_steps
 from tfp_noiseflow.evaluation import Measurement, measure, negative_log_likelihood
 from tfp_noiseflow.experiments.splits import Splits
+from tfp_noiseflow.experiments.trained_flow import train_flow
 from tfp_noiseflow.models import (
     CameraNLF,
     NoiseModel,
     load_baselines,
     load_model,
-    untrained_model,
 )
 from tfp_noiseflow.models.model_directory import model_digest, read_history
 from tfp_noiseflow.reporting import paper_tables, plots, write_report
 from tfp_noiseflow.reporting.paper_tables import TABLE_1
-from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
-from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule, train_noise_model
+from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
 # Those of the paper's table 2, and flows of any ISO: a law for each camera, alone and with as many
@@ -49,6 +48,8 @@ class PaperExperiment:
       architectures: the last one is the reports' model, the others are compared with it. A model
         directory stands for its flow's layers, trained anew.
       compared: trained models beside them, by name.
+      clips: the ends at which values are clipped where all flows are of stored codes; None: they
+        are of dequantised noise.
       verbose: Keras's; 0 prints nothing.
 
     Raises:
@@ -63,6 +64,7 @@ class PaperExperiment:
         *,
         architectures: Sequence[str] = ARCHITECTURES,
         compared: Mapping[str, NoiseModel] | None = None,
+        clips: Collection[str] | None = None,
         verbose: int = 2,
     ):
         self._splits = splits
@@ -70,6 +72,7 @@ class PaperExperiment:
         self._schedule = schedule
         self._architectures = list(architectures)
         self._compared = dict(compared or {})
+        self._clips = clips
         self._verbose = verbose
         taken = {*architectures, *TABLE_1, "true_nlf", "noise_flow"}
         if taken & set(self._compared):
@@ -106,28 +109,20 @@ class PaperExperiment:
 
     def _train(self, architecture: str, seed: int) -> str:
         """Trains a flow, or finds it trained; returns its model directory."""
-        captures = self._splits.train
-        model = untrained_model(
-            architecture,
-            cameras=captures.cameras,
-            iso_levels=captures.iso_levels,
-            channels=captures.image_shape[-1],
-            seed=seed,
-        )
-        start_at_pixelwise_fit(model, captures)
-        model_dir = os.path.join(self._output_dir, f"{model.architecture}-{seed}")
-        if self._verbose:
-            print(f"{model_dir}: {model}", flush=True)
-        steps = epoch_steps(captures, self._schedule.batch_size)
+        steps = epoch_steps(self._splits.train, self._schedule.batch_size)
         schedule = replace(
             self._schedule,
             epochs=self._schedule.epochs or max(FEWEST_EPOCHS, round(DEFAULT_STEPS / steps)),
             seed=seed,
         )
-        train_noise_model(
-            model, captures, self._splits.validation, model_dir, schedule, verbose=self._verbose
+        return train_flow(
+            architecture,
+            self._splits,
+            self._output_dir,
+            schedule,
+            clips=self._clips,
+            verbose=self._verbose,
         )
-        return model_dir
 
     def _compare(self, seed: int) -> tuple[dict, dict, dict[str, str]]:
         """Trains all architectures with a seed and writes a report, or finds it written.

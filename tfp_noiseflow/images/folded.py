@@ -123,6 +123,22 @@ class FoldedImage(Image):
     def summed(self):
         return tf.reduce_sum(self.values, axis=[1, 2, 3])
 
+    def summed_by_row(self):
+        sums = tf.reduce_sum(self.values, axis=2)
+        parts = split_channels(sums, [FOLD * block for block in self.blocks])
+        return tf.concat(
+            [
+                tf.add_n(split_channels(part, [block] * FOLD))
+                for part, block in zip(parts, self.blocks, strict=True)
+            ],
+            axis=-1,
+        )
+
+    def spread_rows(self, numbers):
+        if numbers.shape[-1] != 1:
+            numbers = self._tiled(numbers)
+        return numbers[:, :, tf.newaxis]
+
     def spread(self, numbers, *, by_channel=False):
         if not by_channel:
             return over_image(numbers)

@@ -68,6 +68,14 @@ class Image(abc.ABC):
         """[..], the sums over H, W and C."""
 
     @abc.abstractmethod
+    def summed_by_row(self) -> tf.Tensor:
+        """[.., H, C], the sums over W."""
+
+    @abc.abstractmethod
+    def spread_rows(self, numbers: tf.Tensor) -> tf.Tensor:
+        """Numbers of rows, [.., H, C] or [.., H, 1], as they broadcast with `values`."""
+
+    @abc.abstractmethod
     def spread(self, numbers: tf.Tensor, *, by_channel: bool = False) -> tf.Tensor:
         """Numbers of images, [..] or [.., C] by channel, as they broadcast with `values`."""
 

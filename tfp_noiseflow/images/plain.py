@@ -54,6 +54,12 @@ class PlainImage(Image):
     def summed(self):
         return tf.reduce_sum(self.values, axis=[-3, -2, -1])
 
+    def summed_by_row(self):
+        return tf.reduce_sum(self.values, axis=-2)
+
+    def spread_rows(self, numbers):
+        return numbers[..., tf.newaxis, :]
+
     def spread(self, numbers, *, by_channel=False):
         return numbers[..., tf.newaxis, tf.newaxis, :] if by_channel else over_image(numbers)
 

@@ -7,11 +7,12 @@ from tfp_noiseflow.laws.condition_table import ConditionTable, as_law
 from tfp_noiseflow.laws.interpolated_table import InterpolatedTable
 from tfp_noiseflow.laws.law import Law
 from tfp_noiseflow.laws.noise_profile import noise_profile, read_noise_profiles
-from tfp_noiseflow.laws.polynomial_law import PolynomialLaw, laws_of_cameras
+from tfp_noiseflow.laws.polynomial_law import FOLLOWED_ISOS, PolynomialLaw, laws_of_cameras
 from tfp_noiseflow.laws.population import generic_cameras
 from tfp_noiseflow.laws.sum import Sum
 
 __all__ = [
+    "FOLLOWED_ISOS",
     "CameraLaw",
     "CameraTable",
     "ConditionTable",

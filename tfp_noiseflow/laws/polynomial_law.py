@@ -9,10 +9,17 @@ import tensorflow as tf
 
 from tfp_noiseflow.laws.any_iso_law import AnyIsoLaw
 from tfp_noiseflow.laws.camera_law import TERMS1, TERMS2, CameraLaw
+from tfp_noiseflow.laws.law import Law
+from tfp_noiseflow.laws.polynomial_fit import fit_polynomial
 
 # Of a term that is 0: exp(-100) is nothing beside the noise of any camera at any ISO, and its
 # gradient is 0, so that the term stays 0 in a training.
 LOG_OF_ZERO = -100.0
+
+# Where a law follows another one: the ISOs at which it does, and of the others' sum what a term
+# of 0 is, so that training can move it.
+FOLLOWED_ISOS = np.geomspace(50, 25600, 10)
+LEAST_SHARE = 1e-3
 
 
 class PolynomialLaw(AnyIsoLaw):
@@ -59,6 +66,47 @@ class PolynomialLaw(AnyIsoLaw):
         values = np.maximum(values, LOG_OF_ZERO)
         self.log_coefficients = tf.Variable(tf.constant(values, dtype), name=name)
         self.dtype = self.log_coefficients.dtype
+
+    @classmethod
+    def following(
+        cls,
+        law: Law,
+        factor: float,
+        *,
+        powers: Sequence[int] = tuple(TERMS2.values()),
+        num_cameras: int | None = None,
+        name: str = "polynomial_law",
+    ) -> PolynomialLaw:
+        """A law for all channels that is a multiple of another one, see `follow`."""
+        shape = (len(powers),) if num_cameras is None else (num_cameras, len(powers))
+        found = cls(np.zeros(shape), powers, num_cameras=num_cameras, dtype=law.dtype, name=name)
+        found.follow(law, factor)
+        return found
+
+    def follow(self, law: Law, factor: float) -> None:
+        """Sets the law, of all channels, to a multiple of another one.
+
+        Args:
+          law: of the logarithm of a positive number, at any ISO, of the same cameras or for all;
+            the mean of its channels is followed.
+          factor: positive. The multiple is as near as a polynomial comes (`fit_polynomial`); a term
+            that would be 0 stands as a thousandth of the others.
+        """
+        gain = FOLLOWED_ISOS / 100
+        rows = []
+        for camera in range(1 if self._camera is None else self._camera.count):
+            values = law.at(
+                iso=tf.constant(FOLLOWED_ISOS, law.dtype), camera=tf.fill([len(gain)], camera)
+            )
+            values = factor * np.exp(np.asarray(values, np.float64))
+            if law.channels is not None:
+                values = values.mean(axis=-1)
+            values = np.broadcast_to(values, gain.shape)
+            terms = np.stack([gain**power for power in self.powers])
+            least = LEAST_SHARE * (values / terms).min(axis=1)
+            rows.append(np.log(np.maximum(fit_polynomial(gain, values, self.powers), least)))
+        numbers = np.stack(rows) if self._camera is not None else rows[0]
+        self.log_coefficients.assign(tf.constant(numbers, self.dtype))
 
     @property
     def numbers(self):

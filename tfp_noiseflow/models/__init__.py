@@ -6,10 +6,12 @@ from tfp_noiseflow.models.gaussian_noise import GaussianNoise
 from tfp_noiseflow.models.model_directory import (
     load_baselines,
     load_model,
+    load_named_models,
     register_noise_model,
     save_model,
     untrained_model,
 )
+from tfp_noiseflow.models.model_of_captures import model_of_captures
 from tfp_noiseflow.models.new_camera import with_camera_law
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_flow import NoiseFlow
@@ -27,6 +29,8 @@ __all__ = [
     "StoredNoise",
     "load_baselines",
     "load_model",
+    "load_named_models",
+    "model_of_captures",
     "register_layer",
     "register_noise_model",
     "sample_noise",

@@ -6,6 +6,7 @@ stand with. `register_layer` adds one; nothing else needs to know of it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 
 CAMERA_FACTORS = "CAM"
 
+# The paper's (table 2), and what this library recommends: a law, rows and shape, without steps.
+PAPER_ARCHITECTURE = "S-Ax4-G-Ax4-CAM"
+RECOMMENDED_ARCHITECTURE = "L-R-T"
+
 
 @dataclass
 class Context:
@@ -27,6 +32,8 @@ class Context:
       dtype: of variables and images.
       has_camera_factors: whether CAM is in the architecture.
       options: the flow's options by name, those of all letters.
+      channel_order: for each channel that the layers see, the channel of the images.
+      is_transposed: whether the layers see rows of the images as columns.
       number: how many of this letter stand before and including this one.
       letters: of the whole architecture, in density order.
       shared: what letters of one flow share, by name: built by the one that comes first.
@@ -41,6 +48,8 @@ class Context:
     cameras: tuple[str, ...] | None
     levels: tuple[float, ...] | None
     seeds: np.random.SeedSequence
+    channel_order: tuple[int, ...] = ()
+    is_transposed: bool = False
     letters: tuple[str, ...] = ()
     number: int = 1
     shared: dict = field(default_factory=dict)
@@ -149,6 +158,15 @@ class Architecture:
 
     layers: tuple[str, ...]
     has_camera_factors: bool
+
+    @property
+    def in_words(self) -> str:
+        """What its letters stand for, noise first."""
+        words = []
+        for letter, run in itertools.groupby(self.layers):
+            times = len(list(run))
+            words.append(LETTERS[letter].meaning + (f", {times} times" if times > 1 else ""))
+        return "; ".join(words) + ("; factors of each camera" if self.has_camera_factors else "")
 
     def options(self) -> dict[str, object]:
         """The options of its letters, with their defaults."""

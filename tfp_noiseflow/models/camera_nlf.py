@@ -247,6 +247,10 @@ class CameraNLF(NoiseModel):
         """[M, K], or [M, K, C]."""
         return tf.exp(self._tables.log_beta2.values)
 
+    @property
+    def in_words(self) -> str:
+        return "Gaussian noise of variance beta1 x clean + beta2, by camera and ISO"
+
     def get_config(self) -> dict:
         def as_lists(beta):
             if np.ndim(beta):

@@ -16,6 +16,9 @@ from tfp_noiseflow.models.normal_interval import (
 # For the sign of a number that is 0 not to be 0.
 SMALLEST = 1e-30
 
+# Half the width of an interval that stands for a point: its carried width over this is the slope.
+POINT = 1e-12
+
 
 class CodeBins:
     """Intervals of N(0, I) that a pixel-wise bijector carries to the bins of codes.
@@ -46,13 +49,15 @@ class CodeBins:
         clips_black: bool,
         clips_white: bool,
     ):
-        self._is_continuous = step is None
+        self._bijector, self._is_continuous = bijector, step is None
         half_step = tf.zeros([], noise.dtype) if step is None else 0.5 * step
-        carry = _Scaling if bijector.is_scaling else _Monotone
-        self._carry = carry(bijector, noise, half_step)
-        below = self._carry.middle - self._carry.half_width
-        above = self._carry.middle + self._carry.half_width
-        width = 2 * self._carry.half_width
+        self._half = POINT if self._is_continuous else half_step
+        middle, half_width = bijector.inverse_interval(noise, tf.zeros_like(noise) + self._half)
+        # The base's numbers are negated where the bijector falls.
+        self._direction = tf.sign(half_width)
+        middle, self._half_width = self._direction * middle, tf.abs(half_width)
+        width = tf.zeros_like(noise) if self._is_continuous else 2 * self._half_width
+        below, above = middle - 0.5 * width, middle + 0.5 * width
 
         # Ends are made open by arithmetic: tf.where takes three times as long. A value without a
         # step is at black or white where it is so but for rounding.
@@ -74,7 +79,7 @@ class CodeBins:
 
         self.log_density = log_interval_probability(self._lower, self._width)
         if self._is_continuous:
-            of_point = self._carry.log_slope() - 0.5 * tf.square(self._carry.middle) - HALF_LOG_2PI
+            of_point = tf.math.log(self._slope()) - 0.5 * tf.square(middle) - HALF_LOG_2PI
             self.log_density = tf.where(self._is_open, self.log_density, of_point)
         else:
             self.log_density -= tf.math.log(step)
@@ -91,49 +96,15 @@ class CodeBins:
         latent = truncated_normal(self._lower, self._width, uniform)
         if self._is_continuous:
             latent = tf.where(self._is_open, latent, self._lower)
-        return self._carry.back(self._sign * latent)
-
-
-class _Scaling:
-    """To the base by a bijector that only scales.
-
-    The width of a bin is no difference of its edges, which would lose digits where bins are narrow.
-    """
-
-    def __init__(self, bijector, noise, half_step):
-        scale, self._log_det = bijector.inverse_and_log_det(tf.ones_like(noise))
-        self._scale = tf.abs(scale)
-        self.middle, self.half_width = noise * self._scale, half_step * self._scale
-
-    def log_slope(self):
-        return tf.math.log(self._scale)
-
-    def back(self, latent):
-        return latent / self._scale, latent, -self._log_det
-
-
-class _Monotone:
-    """To the base by any pixel-wise bijector; the base's numbers are negated where it falls."""
-
-    def __init__(self, bijector, noise, half_step):
-        self._bijector, self._noise = bijector, noise
-        below, above = bijector.inverse(noise - half_step), bijector.inverse(noise + half_step)
-        rises = above - below if tf.get_static_value(half_step) != 0 else self._slope()
-        self._direction = tf.where(rises < 0, -tf.ones_like(rises), 1)
-        self.middle = 0.5 * self._direction * (below + above)
-        self.half_width = 0.5 * tf.abs(above - below)
-
-    def _slope(self):
-        with tf.GradientTape() as tape:
-            tape.watch(self._noise)
-            latent = self._bijector.inverse(self._noise)
-        # Each value depends on its own noise alone.
-        return tape.gradient(latent, self._noise)
-
-    def log_slope(self):
-        return tf.math.log(tf.abs(self._slope()))
-
-    def back(self, latent):
+        latent *= self._sign
+        if self._bijector.is_scaling:
+            # The slope is the scale: the bijector need not run again.
+            slope = self._slope()
+            return latent / slope, latent, -tf.reduce_sum(tf.math.log(slope), axis=[-3, -2, -1])
         latent *= self._direction
         noise, log_det = self._bijector.forward_and_log_det(latent)
         return noise, latent, log_det
+
+    def _slope(self) -> tf.Tensor:
+        """The size of d latent / d noise, on average over a bin."""
+        return self._half_width / self._half

@@ -47,5 +47,9 @@ class GaussianNoise(NoiseModel):
         """The standard deviation."""
         return tf.exp(self.log_sigma)
 
+    @property
+    def in_words(self) -> str:
+        return "white Gaussian noise of one standard deviation"
+
     def get_config(self) -> dict:
         return {"sigma": float(self.sigma), "dtype": self.dtype.name}

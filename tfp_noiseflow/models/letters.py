@@ -7,8 +7,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
+from tfp_noiseflow.bijectors.conditioner import Conditioner
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
+from tfp_noiseflow.bijectors.marginal_shape import NUMBERS, MarginalShape
+from tfp_noiseflow.bijectors.pixel_noise_conditioner import PixelNoiseConditioner
+from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.unconditional import Unconditional
 from tfp_noiseflow.laws import (
@@ -16,6 +20,7 @@ from tfp_noiseflow.laws import (
     ConditionTable,
     InterpolatedTable,
     Law,
+    PolynomialLaw,
     Sum,
     laws_of_cameras,
 )
@@ -27,6 +32,9 @@ tfb = tfp.bijectors
 # NLL by log variance is at most 1/2 where a model is noisier than the captures, and without bound
 # where it is less noisy; Adam would remember that for a thousand steps.
 FIRST_LAW = CameraLaw(beta1=(6e-4, 6e-5), beta2=(1e-6, 1e-7, 2e-5))
+
+# Where rows start: a share of the read noise's variance that is hardly seen.
+FIRST_ROW_SHARE = 0.02
 
 
 def _gain(context: Context) -> Gain:
@@ -46,7 +54,22 @@ def _signal_dependent(context: Context):
     # An S without a G acts on the clean image as it is.
     has_gain = "G" in context.letters
     gain = _gain(context) if has_gain else None
-    return [SignalDependent(gain, dtype=context.dtype)]
+    return _shared(context, SignalDependent(gain, dtype=context.dtype))
+
+
+def _shared(context: Context, noise: SignalDependent) -> list[SignalDependent]:
+    """The noise level function of a flow, for what stands behind it."""
+    context.shared["noise"] = noise
+    return [noise]
+
+
+def _noise(context: Context, letter: str) -> SignalDependent:
+    if "noise" not in context.shared:
+        raise ValueError(
+            f"expected S, N or L before {letter}, which shares the noise level function, received "
+            f"{'-'.join(context.letters)}."
+        )
+    return context.shared["noise"]
 
 
 def _signal_dependent_by_camera(context: Context):
@@ -57,14 +80,14 @@ def _signal_dependent_by_camera(context: Context):
 
     kind = InterpolatedTable if context.options["interpolates_gain"] else ConditionTable
     log_u = table(np.log(1 / 200), "log_u", kind, iso_levels=context.iso_levels)
-    return [
-        SignalDependent(
-            Gain(log_u=log_u, dtype=context.dtype),
-            log_beta1=table(-5.0, "log_beta1"),
-            log_beta2=table(0.0, "log_beta2"),
-            dtype=context.dtype,
-        )
-    ]
+    noise = SignalDependent(
+        Gain(log_u=log_u, dtype=context.dtype),
+        log_beta1=table(-5.0, "log_beta1"),
+        log_beta2=table(0.0, "log_beta2"),
+        is_amplified=False,
+        dtype=context.dtype,
+    )
+    return _shared(context, noise)
 
 
 def _camera_laws(context: Context) -> tuple[Law, Law]:
@@ -107,7 +130,44 @@ def _camera_laws(context: Context) -> tuple[Law, Law]:
 
 def _law(context: Context):
     log_beta1, log_beta2 = _camera_laws(context)
-    return [SignalDependent(log_beta1=log_beta1, log_beta2=log_beta2, dtype=context.dtype)]
+    noise = SignalDependent(log_beta1=log_beta1, log_beta2=log_beta2, dtype=context.dtype)
+    return _shared(context, noise)
+
+
+def _row_noise(context: Context):
+    noise = _noise(context, "R")
+    if context.is_transposed:
+        raise ValueError(
+            "expected layers that see the rows of the sensor as rows, for R, received "
+            "is_transposed=True."
+        )
+    law = PolynomialLaw.following(
+        noise.log_beta2,
+        FIRST_ROW_SHARE,
+        num_cameras=None if context.cameras is None else context.num_cameras,
+        name="log_row_variance",
+    )
+    # The packed mosaic.
+    rows = [channel // 2 for channel in context.channel_order] if context.channels == 4 else None
+    return [RowNoise(noise, law, mosaic_rows=rows, dtype=context.dtype)]
+
+
+def _marginal_shape(context: Context):
+    noise = _noise(context, "T")
+    if "G" in context.letters[context.letters.index("T") :]:
+        raise ValueError(
+            "expected T behind G, where noise is standardised, received "
+            f"{'-'.join(context.letters)}."
+        )
+    laws = {}
+    if context.options["has_shape_by_camera"]:
+        laws = {
+            number: ConditionTable(
+                0.0, num_cameras=context.num_cameras, dtype=context.dtype, name=number
+            )
+            for number in NUMBERS
+        }
+    return [MarginalShape(noise, **laws, dtype=context.dtype)]
 
 
 def _constant_gain(context: Context):
@@ -116,23 +176,44 @@ def _constant_gain(context: Context):
     return [Unconditional(scale, dtype=context.dtype, name="constant_gain")]
 
 
-def _flow_step(context: Context):
+def _step(context: Context, name: str, conditioner: Conditioner | None = None):
+    """A 1x1 convolution and a coupling, by default of the paper's network."""
     return [
         InvertibleConv1x1(
             context.channels,
             seed=context.seed(),
             dtype=context.dtype,
-            name=f"conv1x1_{context.number}",
+            name=f"{name}conv1x1_{context.number}",
         ),
         AffineCoupling(
             context.channels,
             hidden_channels=context.options["hidden_channels"],
             has_border_indicator=context.options["has_border_indicator"],
+            conditioner=conditioner,
             seed=context.seed(),
             dtype=context.dtype,
-            name=f"coupling_{context.number}",
+            name=f"{name}coupling_{context.number}",
         ),
     ]
+
+
+def _flow_step(context: Context):
+    return _step(context, "")
+
+
+def _conditional_step(context: Context):
+    half = context.channels // 2
+    conditioner = PixelNoiseConditioner(
+        _noise(context, "B"),
+        context.channels,
+        half,
+        2 * (context.channels - half),
+        hidden_channels=context.options["hidden_channels"],
+        has_border_indicator=context.options["has_border_indicator"],
+        seed=context.seed(),
+        dtype=context.dtype,
+    )
+    return _step(context, "conditional_", conditioner)
 
 
 register_layer("S", "signal-dependent layer", _signal_dependent, once_among="SNL")
@@ -156,6 +237,20 @@ register_layer(
     lambda context: [_gain(context)],
     once_among="G",
     options={"interpolates_gain": False},
+)
+register_layer("R", "rows: what the pixels of a row share", _row_noise, once_among="R")
+register_layer(
+    "T",
+    "shape: skew and tails",
+    _marginal_shape,
+    once_among="T",
+    options={"has_shape_by_camera": False},
+)
+register_layer(
+    "B",
+    "flow step that sees what the noise of each pixel is made of",
+    _conditional_step,
+    options={"hidden_channels": 4, "has_border_indicator": False},
 )
 register_layer("C", "constant gain", _constant_gain, once_among="C")
 register_layer(

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -164,12 +164,12 @@ def model_from_config(model_dir: str | os.PathLike) -> NoiseModel:
     return model_from_description({k: v for k, v in config.items() if k not in about})
 
 
-def untrained_model(architecture: str, *, seed: int | None = None, **options) -> NoiseFlow:
+def untrained_model(architecture: str, *, seed: int | None = None, **options) -> NoiseModel:
     """A flow with its variables at their start.
 
     Args:
       architecture: as for `NoiseFlow`; or a model directory, which stands for all that its flow
-        was made of (whether it holds a checkpoint does not matter).
+        was made of (whether it holds a checkpoint does not matter) and for how that is stored.
       seed: of the initial weights.
       **options: the other arguments of `NoiseFlow`; a model directory has its own.
 
@@ -179,9 +179,10 @@ def untrained_model(architecture: str, *, seed: int | None = None, **options) ->
     if not os.path.isdir(architecture):
         return NoiseFlow(architecture, seed=seed, **options)
     model = model_from_config(architecture)
-    if not isinstance(model, NoiseFlow):
-        raise ValueError(f"{architecture}: expected a NoiseFlow, received {type(model).__name__}.")
-    return NoiseFlow(**model.get_config(), seed=seed)
+    flow = model.unstored
+    if not isinstance(flow, NoiseFlow):
+        raise ValueError(f"{architecture}: expected a NoiseFlow, received {type(flow).__name__}.")
+    return model.storing(NoiseFlow(**flow.get_config(), seed=seed))
 
 
 def checkpoint_folder(model_dir: str | os.PathLike) -> str:
@@ -277,6 +278,21 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
     if training_data.get("iso_range") is not None:
         model.trained_iso_range = tuple(training_data["iso_range"])
     return model
+
+
+def load_named_models(texts: Sequence[str]) -> dict[str, NoiseModel]:
+    """The models of texts NAME=MODEL_DIR, as commands take them, by name.
+
+    Raises:
+      ValueError: a text of another form, or a name twice; as `load_model`.
+    """
+    models: dict[str, NoiseModel] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name or not path or name in models:
+            raise ValueError(f"expected NAME=MODEL_DIR, each of another NAME, received {text!r}.")
+        models[name] = load_model(path)
+    return models
 
 
 def restore_checkpoint(checkpoint: tf.train.Checkpoint, path: str) -> None:

@@ -18,8 +18,10 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
-from tfp_noiseflow.laws import CameraLaw, Law, PolynomialLaw
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.laws import FOLLOWED_ISOS, CameraLaw, Law, PolynomialLaw
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
 
@@ -28,6 +30,8 @@ BOTH = {"camera", "iso"}
 # Images, H and W by which the variance of steps is measured: 262,144 values of 4 channels, which
 # give it to 0.3 % where they are normal.
 SAMPLES = (16, 64, 64)
+# The conditions at which it is measured, of steps that depend on some.
+MIDDLE_GREY, MIDDLE_ISO = 0.18, 400.0
 
 
 def _laws(model: NoiseModel) -> list[Law]:
@@ -112,11 +116,19 @@ def with_camera_of(flow: NoiseFlow, alone: NoiseFlow) -> NoiseFlow:
 
 
 def takes_law(flow: NoiseModel) -> bool:
-    """Whether a camera can be added by its law: an L, and behind it no camera and no ISO."""
+    """Whether a camera can be added by its law.
+
+    An L, and behind it nothing that depends on camera and ISO but by sharing the law: R and T.
+    """
     if not isinstance(flow, NoiseFlow) or not flow.has_laws or not camera_variables(flow):
         return False
     first, *steps = flow.layers.values()
-    return isinstance(first, SignalDependent) and not any(step.conditions for step in steps)
+    is_first = isinstance(first, SignalDependent)
+    return is_first and not any(_has_conditions_of_its_own(step, first) for step in steps)
+
+
+def _has_conditions_of_its_own(step: ConditionalBijector, law: SignalDependent) -> bool:
+    return bool(step.conditions) and getattr(step, "noise", None) is not law
 
 
 def flow_of_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = None) -> NoiseFlow:
@@ -127,7 +139,7 @@ def flow_of_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = Non
 
     Returns:
       A NoiseFlow like that of `flow_of_new_camera`, whose `camera_variables` are the law, divided
-      by the variance of what the steps make of N(0, I).
+      by the variance of what the steps make of N(0, I), and by what rows add to it.
 
     Raises:
       ValueError: as `with_camera_law`.
@@ -135,7 +147,7 @@ def flow_of_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = Non
     if not takes_law(flow):
         raise ValueError(
             "expected a flow of cameras that begins with L and goes on with layers that need no "
-            f"ISO and no camera (L, L-Ax4, L-Ax8), received {flow}."
+            f"ISO and no camera, or with R and T (L, L-R-T, L-Ax8), received {flow}."
         )
     camera = camera or law.camera
     if not camera:
@@ -145,11 +157,13 @@ def flow_of_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = Non
     law = replace(law, camera=camera)
     alone.start_at_laws([law if is_by_channel else law.in_channels(1)])
     variance = _variance_of_steps(flow)
-    for part in _laws(alone):
-        if isinstance(part, PolynomialLaw):
-            part.log_coefficients.assign_sub(
-                tf.broadcast_to(tf.math.log(variance), part.log_coefficients.shape)
-            )
+    share = _row_share(flow)
+    layer = alone.layers["signal_dependent"]
+    for own, whole in ((layer.log_beta1, 1.0), (layer.log_beta2, 1.0 + share)):
+        numbers = _polynomial(own).log_coefficients
+        numbers.assign_sub(tf.broadcast_to(tf.math.log(whole * variance), numbers.shape))
+    for rows in _rows(alone):
+        rows.log_variance.follow(layer.log_beta2, share)
     return alone
 
 
@@ -168,25 +182,57 @@ def mean_law(flow: NoiseFlow, iso: float) -> CameraLaw:
     layer = flow.layers["signal_dependent"]
     log_variance = np.mean(np.log(_variance_of_steps(flow)))
     betas = []
-    for law in (layer.log_beta1, layer.log_beta2):
-        (part,) = (p for p in (law, *law.submodules) if isinstance(p, PolynomialLaw))
+    for law, whole in ((layer.log_beta1, 1.0), (layer.log_beta2, 1.0 + _row_share(flow))):
+        part = _polynomial(law)
         # [M, T], or [M, T, C] as [M C, T].
         logs = np.moveaxis(part.log_coefficients.numpy().astype(np.float64), 1, -1)
         powers = (iso / 100) ** np.array(part.powers)
         terms = np.exp(logs.reshape(-1, len(powers))) * powers
         beta = terms.sum(axis=1)
         shares = (terms / beta[:, None]).mean(axis=0)
-        betas.append(np.exp(np.log(beta).mean() + log_variance) * shares / powers)
+        betas.append(whole * np.exp(np.log(beta).mean() + log_variance) * shares / powers)
     return CameraLaw(*betas, origin=f"mean of {', '.join(flow.cameras)}")
 
 
+def _polynomial(law: Law) -> PolynomialLaw:
+    """A law of an L without its corrections at knots."""
+    (part,) = (part for part in (law, *law.submodules) if isinstance(part, PolynomialLaw))
+    return part
+
+
+def _rows(flow: NoiseFlow) -> list[RowNoise]:
+    return [layer for layer in flow.layers.values() if isinstance(layer, RowNoise)]
+
+
+def _row_share(flow: NoiseFlow) -> float:
+    """The geometric mean over cameras and ISOs of rows' variance over the read noise's; 0: no R."""
+    logs = []
+    for rows in _rows(flow):
+        for camera in range(len(flow.cameras)):
+            at = {"iso": tf.constant(FOLLOWED_ISOS, flow.dtype), "camera": camera}
+            log_read = np.asarray(rows.noise.log_beta2.at(**at))
+            if rows.noise.channels is not None:
+                log_read = log_read.mean(axis=-1)
+            logs.append(np.asarray(rows.log_variance.at(**at)) - log_read)
+    return float(np.exp(np.mean(logs))) if logs else 0.0
+
+
 def _variance_of_steps(flow: NoiseFlow) -> np.ndarray:
-    """Of what the steps make of N(0, I): a number, [C] where the law is by channel."""
+    """Of what the steps make of N(0, I): a number, [C] where the law is by channel.
+
+    Without what rows add. Of layers that share the law, at middle grey, of all cameras in turn.
+    """
     first, *steps = flow.layers.values()
     channels = 4 if flow.channels == 1 else flow.channels
     sample = tf.random.stateless_normal([*SAMPLES, channels], seed=(0, 1), dtype=flow.dtype)
+    given = {
+        "clean": tf.fill(sample.shape, tf.constant(MIDDLE_GREY, flow.dtype)),
+        "iso": tf.constant(MIDDLE_ISO, flow.dtype),
+        "camera": tf.range(SAMPLES[0]) % len(flow.cameras),
+    }
     for step in reversed(steps):
-        sample = step.forward(sample)
+        if not isinstance(step, RowNoise):
+            sample = step.forward(sample, **{name: given[name] for name in step.conditions})
     axis = None if first.channels is None else [0, 1, 2]
     return tf.reduce_mean(sample**2, axis=axis).numpy()
 
@@ -204,7 +250,7 @@ def with_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = None) 
     noise has the law's variance, to half a percent. Corrections at knots are 0 for the new camera.
 
     Args:
-      flow: of cameras, an L and steps behind it: L, L-Ax4, L-Ax8.
+      flow: of cameras, an L and behind it R, T and steps: L, L-R-T, L-Ax8.
       law: of the new camera. Where the flow has one law for all channels, and this has numbers for
         each of 3 or 4, it becomes their mean over the pixels.
       camera: its name; None: the law's.

@@ -15,7 +15,11 @@ from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
 from tfp_noiseflow.laws import CameraLaw
 from tfp_noiseflow.models import letters as _letters  # noqa: F401 - registers them.
-from tfp_noiseflow.models.architecture import Context, parse_architecture
+from tfp_noiseflow.models.architecture import (
+    RECOMMENDED_ARCHITECTURE,
+    Context,
+    parse_architecture,
+)
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 # Taken whatever the letters, so that one training command serves all architectures.
@@ -37,9 +41,13 @@ class NoiseFlow(NoiseModel):
       architecture: the layers in density order, as the paper writes them: "S-G", "S-G-CAM",
         "S-Ax1-G-Ax1-CAM", "S-Ax4-G-Ax4-CAM", "Ax4". S is `SignalDependent`, G `Gain`, A a flow
         step (`InvertibleConv1x1`, then `AffineCoupling`), CAM gives G a factor for each camera.
-        Beyond the paper: N is an S whose beta and gain each camera has for itself, C one constant
-        factor; the released model is "N-Ax4-C-Ax4". L is an S of each camera's law (`CameraLaw`)
-        on the clean image as it is: "L", "L-Ax4" and "L-Ax8" know any ISO.
+        Beyond the paper: L is an S of each camera's law (`CameraLaw`) on the clean image as it is,
+        for any ISO; R, behind S, N or L, what the pixels of a row share (`RowNoise`); T, the skew
+        and the tails of each pixel (`MarginalShape`); B a flow step whose network sees what the
+        noise of each pixel is made of (`PixelNoiseConditioner`). The default "L-R-T" is the
+        recommended model, some 50 parameters; in `StoredNoise` where codes are stored. N is an S
+        whose beta and gain each camera has for itself, C one constant factor; the released model is
+        "N-Ax4-C-Ax4".
       cameras: names; needed with CAM and N. None with L: one law for all.
       iso_levels: the ISOs that captures may have; needed with G and N, not used by L.
       channels: of the images; 4 for packed Bayer. 1 (a plane or mosaic) is squeezed 2x2 to 4
@@ -59,11 +67,13 @@ class NoiseFlow(NoiseModel):
         (`fit_camera_laws`) are a start for `start_at_laws`.
         has_law_by_channel, of L: whether each channel has a law of its own, in the order in which
         the layers see the channels.
+        has_shape_by_camera, of T: whether each camera has numbers of its own.
         law_knots, of L: ISOs at which log beta1 and log beta2 have a learned correction, 0 at the
         start: linear in log ISO between them and constant outside.
 
     Raises:
-      ValueError: an architecture that is not understood; cameras or iso_levels missing, empty,
+      ValueError: an architecture that is not understood, or with T or R before what they share;
+        is_transposed with R; cameras or iso_levels missing, empty,
         repeated or (ISO) not positive; fewer than 1 channel, or 2 and more than that for A;
         options that no letter takes.
 
@@ -74,7 +84,7 @@ class NoiseFlow(NoiseModel):
 
     def __init__(
         self,
-        architecture: str = "S-Ax4-G-Ax4-CAM",
+        architecture: str = RECOMMENDED_ARCHITECTURE,
         cameras: Sequence[str] | None = ("IP", "GP", "S6", "N6", "G4"),
         iso_levels: Sequence[float] | None = (100, 400, 800, 1600, 3200),
         channels: int = 4,
@@ -115,6 +125,7 @@ class NoiseFlow(NoiseModel):
             levels = Iso(tuple(iso_levels), is_needed=False)
             further["iso"] = levels
         inner_channels = 4 if channels == 1 else channels
+        order = self.channel_order or tuple(range(inner_channels))
         context = Context(
             inner_channels,
             dtype,
@@ -123,6 +134,8 @@ class NoiseFlow(NoiseModel):
             cameras,
             None if levels is None else levels.levels,
             np.random.SeedSequence(seed),
+            order,
+            is_transposed,
         )
         layers = parsed.build(context)
         if any("iso" in layer.conditions for layer in layers):
@@ -130,7 +143,6 @@ class NoiseFlow(NoiseModel):
             further.pop("iso", None)
         bijector = ConditionalChain(layers, conditions=further, dtype=dtype, name="noise_flow")
         if self.channel_order is not None or is_transposed:
-            order = self.channel_order or tuple(range(inner_channels))
             bijector = Reordered(
                 bijector, order, is_transposed=is_transposed, name="noise_flow_reordered"
             )
@@ -292,6 +304,10 @@ class NoiseFlow(NoiseModel):
         targets, sources = (flow.layers["signal_dependent"].variables for flow in (self, start))
         for target, source in zip(targets, sources, strict=True):
             target.assign(source)
+
+    @property
+    def in_words(self) -> str:
+        return f"a flow, noise first: {parse_architecture(self.architecture).in_words}"
 
     def get_config(self) -> dict:
         return {

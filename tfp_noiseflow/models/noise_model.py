@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import abc
 import collections
+from collections.abc import Mapping
 
 import tensorflow as tf
 
+from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.code_sample import CodePixels
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.checks import as_float, require
@@ -75,6 +78,11 @@ class NoiseModel(tf.Module, abc.ABC):
         self.channels = channels
         self.dtype = bijector.dtype
 
+    @property
+    def in_words(self) -> str:
+        """What kind of noise it is, for reports; without a full stop."""
+        return type(self).__name__
+
     @abc.abstractmethod
     def get_config(self) -> dict:
         """The constructor's arguments as JSON values, from which `from_config` rebuilds it."""
@@ -119,6 +127,35 @@ class NoiseModel(tf.Module, abc.ABC):
     def cameras(self) -> tuple[str, ...] | None:
         """The names of known cameras; None where the model does not tell cameras apart."""
         return self.known.cameras
+
+    @property
+    def unstored(self) -> NoiseModel:
+        """The model of the noise before a sensor stores it: itself where that is continuous."""
+        return self
+
+    def storing(
+        self, unstored: NoiseModel, code_steps: Mapping[str, float] | None = None
+    ) -> NoiseModel:
+        """A model of another one's noise as this one stores it: as it is where this is continuous.
+
+        Args:
+          unstored: of continuous noise.
+          code_steps: camera name to the quantization step of those that this model does not know.
+        """
+        return unstored
+
+    def sample_codes(
+        self, captures: Captures, **options
+    ) -> dict[tuple[str, float], CodePixels] | None:
+        """Pixels of captures as the codes that this model stores, for fits by their likelihood.
+
+        Args:
+          captures, **options: of `captures.sample_codes`.
+
+        Returns:
+          (camera, ISO) to pixels; None: its noise is continuous.
+        """
+        return None
 
     @property
     def iso_levels(self) -> tuple[float, ...] | None:

@@ -65,7 +65,7 @@ class StoredNoise(NoiseModel):
             channels=unstored.channels,
             name="stored_noise",
         )
-        self.unstored = unstored
+        self._unstored = unstored
         self.known = unstored.known
         self.licence, self.origin = unstored.licence, unstored.origin
         self.trained_iso_range = unstored.trained_iso_range
@@ -101,20 +101,23 @@ class StoredNoise(NoiseModel):
                 unstored, step, clips_black=self.clips_black, clips_white=self.clips_white
             )
 
-    def storing(self, unstored: NoiseModel) -> StoredNoise:
-        """The noise of another model, of cameras that this one knows, stored as this one's."""
+    @property
+    def unstored(self) -> NoiseModel:
+        return self._unstored
+
+    def storing(
+        self, unstored: NoiseModel, code_steps: Mapping[str, float] | None = None
+    ) -> StoredNoise:
         step = self.quantization_step
-        if isinstance(step, tuple):
-            step = [step[self.cameras.index(camera)] for camera in unstored.cameras]
+        if isinstance(step, tuple) or code_steps:
+            own = step if isinstance(step, tuple) else [step] * len(self.cameras)
+            step = {**(code_steps or {}), **dict(zip(self.cameras, own, strict=True))}
+            step = [step[camera] for camera in unstored.cameras]
         ends = {"clips_black": self.clips_black, "clips_white": self.clips_white}
         return StoredNoise(unstored, step, **ends)
 
     def sample_codes(self, captures: Captures, **options) -> dict[tuple[str, float], CodePixels]:
-        """Pixels of captures as this model's codes, `captures.sample_codes`.
-
-        Raises:
-          ValueError: as there, and for captures whose quantization step is another.
-        """
+        """As `NoiseModel`'s; ValueError too for captures whose quantization step is another."""
         self.check_steps(captures)
         return sample_codes(
             captures, clips_black=self.clips_black, clips_white=self.clips_white, **options
@@ -141,6 +144,16 @@ class StoredNoise(NoiseModel):
         """That of the unstored noise, in words for `describe` and reports."""
         return getattr(self.unstored, "architecture", type(self.unstored).__name__)
 
+    @property
+    def in_words(self) -> str:
+        kind = "codes" if self.quantization_step else "values"
+        return f"{kind} that a sensor stores, clipped at {self._ends}, of {self.unstored.in_words}"
+
+    @property
+    def _ends(self) -> str:
+        ends = ["black"] * self.clips_black + ["white"] * self.clips_white
+        return " and ".join(ends) or "no end"
+
     def get_config(self) -> dict:
         step = self.quantization_step
         return {
@@ -155,10 +168,9 @@ class StoredNoise(NoiseModel):
         return cls(**{**config, "unstored": model_from_description(config["unstored"])})
 
     def __repr__(self) -> str:
-        ends = ["black"] * self.clips_black + ["white"] * self.clips_white
         return (
             f"StoredNoise({self.unstored}; quantization step {self.quantization_step}, clipped at "
-            f"{' and '.join(ends) or 'no end'})"
+            f"{self._ends})"
         )
 
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
+
 from tfp_noiseflow.evaluation.report_content import MODEL
+from tfp_noiseflow.evaluation.tails import SHARES
+from tfp_noiseflow.reporting.baselines import BASELINES, named_beside
 from tfp_noiseflow.reporting.plots.looks import evaluated_name, label
+from tfp_noiseflow.reporting.structure_tables import structure_tables, worst_levels_table
+from tfp_noiseflow.reporting.table import channel_names, signed, table
 
 FLOOR = "truth (floor)"
 DEQUANTISED = "dequantised"
@@ -14,7 +22,7 @@ CAPTIONS = {
         "One row a camera and ISO; one channel (green, where images are packed). Clean is shown by "
         "its square root; noise on one scale a row, black to white -3 to +3 standard deviations "
         "of the captured noise. The models share one draw of the base noise, so that their "
-        "patterns are alike.",
+        "patterns are alike. Of the models that were named beside it the first three are shown.",
     ),
     "histograms.png": (
         "Histograms",
@@ -25,6 +33,13 @@ CAPTIONS = {
         "Photon transfer",
         "Variance of the noise against the clean level, a colour an ISO. Circles: captured noise; "
         "lines: one draw of the models.",
+    ),
+    "dark_patches.png": (
+        "Dark patches at the highest ISO",
+        "Share of the values at each code above black, of the darkest patch of each camera: what "
+        "falls below black is stored as black, so that captured noise has a spike there. A model "
+        "of continuous values has that share below black, at values that no sensor stores; a model "
+        "of codes has the spike.",
     ),
     "training.png": (
         "Training",
@@ -58,10 +73,16 @@ def markdown(report: dict, pictures: list[str] = ()) -> str:
         "## Structure of the noise",
         _correlations_table(report),
     ]
+    has_structure = "structure" in report
+    named = functools.partial(_label, report=report)
+    if has_structure:
+        parts += ["### Where models are farthest off", worst_levels_table(report, named)]
     for name in pictures:
         title, caption = CAPTIONS[name]
         parts += [f"## {title}", f"![{title}]({name})", caption]
     parts += ["## By camera and ISO", _by_camera_iso_table(report)]
+    if has_structure:
+        parts += ["## Structure by camera and ISO", structure_tables(report, named)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -75,12 +96,14 @@ def models_table(report: dict) -> str:
     floor = report["floor"]
     truth = floor.get("nll")
     has_codes = any(entry.get("likelihood", DEQUANTISED) != DEQUANTISED for _, entry in compared)
+    has_paper = _has_nll_paper(report)
     rows = [
         [
             _label(name, report),
             f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
             *([f"{entry['nll'] - truth:.4f}"] if truth is not None else []),
             *([entry["likelihood"]] if has_codes else []),
+            *([_number(entry["nll_paper"])] if has_paper else []),
             f"{entry['kl']:.4f}",
             f"{entry['kl_paper']:.4f}",
             str(entry["parameters"]),
@@ -91,7 +114,7 @@ def models_table(report: dict) -> str:
         nll = [""]
         if truth is not None:
             nll = [f"{truth:.4f}" + _plus_minus(floor["nll_standard_error"]), "0"]
-        nll += ["codes" if truth is not None else ""] * has_codes
+        nll += ["codes" if truth is not None else ""] * has_codes + [""] * has_paper
         kl = ["", ""]
         if floor["kl"] is not None:
             kl = [f"{floor[name]:.4f}" for name in ("kl", "kl_paper")]
@@ -104,11 +127,20 @@ def models_table(report: dict) -> str:
     if floor["kl"] is None:
         remarks.append(f"{FLOOR}: not known of kl, {floor['reason']}.")
     distance = ["above the truth"] if truth is not None else []
-    of = ["likelihood of"] if has_codes else []
-    table = as_table(
-        ["model", "NLL, nats/dim", *distance, *of, "kl", "kl_paper", "parameters"], rows
+    of = ["likelihood of"] * has_codes + ["nll_paper"] * has_paper
+    text = table(["model", "NLL, nats/dim", *distance, *of, "kl", "kl_paper", "parameters"], rows)
+    return "\n\n".join([text, *remarks])
+
+
+def _has_nll_paper(report: dict) -> bool:
+    """Whether NLL as the paper's code takes it is another: where captures hold codes."""
+    return bool(np.any(report["captures"].get("quantization_step", 0))) and any(
+        entry.get("nll_paper") is not None for entry in report["models"].values()
     )
-    return "\n\n".join([table, *remarks])
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _measured(report: dict) -> str:
@@ -118,10 +150,14 @@ def _measured(report: dict) -> str:
     if step == 0:
         dequantisation = "The noisy values are continuous: no dequantisation."
     else:
+        low, high = step if isinstance(step, list) else (step, step)
+        # A step of 0 among others: some captures are continuous.
+        codes = "The noisy values are codes" if low else "Some noisy values are codes"
+        steps = f"step {high:g}" if low in (0, high) else f"steps {low:g} to {high:g}"
         dequantisation = (
-            f"The noisy values are codes (step {step:g}): " if not isinstance(step, list)
-            else f"Some noisy values are codes (steps {step[0]:g} to {step[1]:g}): "
-        ) + "uniform noise of one step was added to them, the same for all models."  # fmt: skip
+            f"{codes} ({steps} in the file's units): uniform noise of one step was added to them, "
+            "the same for all models of continuous noise."
+        )
     pairs = captures["camera_iso_pairs"]
     low, high = (f"{sd:.2g}" for sd in captures["noise_standard_deviation"])
     lines = [
@@ -144,27 +180,21 @@ def _measured(report: dict) -> str:
     return "\n".join(lines)
 
 
-# What the models are that stand beside the evaluated one, by their names in report.json.
-BASELINES = {
-    "gaussian": "one standard deviation for everything, fitted on the training captures",
-    "recalibrated_nlf": (
-        "a noise level function, Gaussian noise of variance beta1 x clean + beta2, fitted on the "
-        "training captures for each camera and ISO"
-    ),
-    "camera_nlf": "the noise level functions that the captures report",
-    "true_nlf": (
-        "the noise level functions that were simulated; where the simulated noise is not Gaussian "
-        "(it is clipped, heavy-tailed or correlated), a model can be better"
-    ),
-}
-
-
 def _definitions(report: dict) -> str:
-    lines = [f"- **{_label(MODEL, report)}**: the model that is evaluated."]
-    lines += [
-        f"- **{_label(name, report)}**: {BASELINES[name]}."
-        for name, entry in report["models"].items()
-        if name in BASELINES and entry["nll"] is not None
+    models = report["models"]
+    lines = [
+        f"- **{_label(MODEL, report)}**: the model that is evaluated{_in_words(models[MODEL])}.",
+        *(
+            f"- **{_label(name, report)}**: a model that was named beside it"
+            f"{_in_words(models[name], _label(name, report))}."
+            for name in named_beside(models)
+            if models[name]["nll"] is not None
+        ),
+        *(
+            f"- **{_label(name, report)}**: {BASELINES[name]}."
+            for name in models
+            if name in BASELINES and models[name]["nll"] is not None
+        ),
     ]
     lines += [
         "- **NLL**: mean over patches of -log density / (H W C), nats per dimension, with its "
@@ -177,6 +207,12 @@ def _definitions(report: dict) -> str:
         "mean over every 5th patch of each camera and ISO, nats. No KL divergence, and a perfect "
         "model does not score 0.",
     ]
+    if _has_nll_paper(report):
+        lines.append(
+            "- **nll_paper**: as the paper's code takes codes, for continuous values, without "
+            "dequantisation. A density at codes may be higher than any of what is stored: it "
+            "compares with the paper's figures alone. A model of codes has none."
+        )
     kinds = {entry.get("likelihood") for entry in report["models"].values()}
     if kinds - {None, DEQUANTISED}:
         lines.append(
@@ -200,6 +236,14 @@ def _definitions(report: dict) -> str:
     return "\n".join(lines)
 
 
+def _in_words(entry: dict, shown: str | None = None) -> str:
+    """What an entry of the models says of itself, after what it is shown as."""
+    if "in_words" not in entry:
+        return ""  # A report of before models said it.
+    name = f", {entry['name']}" if shown is not None and entry["name"] != shown else ""
+    return f"{name}: {entry['in_words']}; {entry['parameters']} parameters"
+
+
 def _differences_table(report: dict) -> str:
     if not report["differences"]:
         return "There was no baseline to compare with."
@@ -214,11 +258,11 @@ def _differences_table(report: dict) -> str:
             ]
         )
     model = _label(MODEL, report)
-    table = as_table(
+    text = table(
         ["baseline", f"NLL of {model} minus the baseline's, nats/dim", "likelihood higher by"], rows
     )
     return (
-        f"{table}\n\nA negative difference: {model} is better. On the same patches with the same "
+        f"{text}\n\nA negative difference: {model} is better. On the same patches with the same "
         "dequantisation; the standard error is that of the paired differences. The last column is "
         "exp(-difference) - 1, per dimension, as the paper prints it."
     )
@@ -240,36 +284,58 @@ def _correlations_table(report: dict) -> str:
         rows.append(
             [
                 _label(name, report),
-                _signed(entry["horizontal"]),
-                _signed(entry["vertical"]),
-                _signed(strongest),
-                _signed(entry["excess_kurtosis_given_clean"]),
-                _signed(entry["excess_kurtosis"]),
-                _signed(entry["largest_bright_mean"]),
+                signed(entry["horizontal"]),
+                signed(entry["vertical"]),
+                signed(entry.get("row_correlation"), 4),
+                signed(strongest),
+                signed(entry["excess_kurtosis_given_clean"]),
+                signed(entry["excess_kurtosis"]),
+                *(tails[name] for tails in _tails(report)),
+                signed(entry["largest_bright_mean"]),
             ]
         )
-    table = as_table(
+    text = table(
         [
             "noise",
             "lag-1, horizontal",
             "lag-1, vertical",
+            "row variance",
             "strongest channel correlation",
             "excess kurtosis at a clean level",
             "excess kurtosis, all values",
+            *(f"1 in {1 / share:,.0f} is beyond" for share in SHARES),
             "largest mean of bright pixels",
         ],
         rows,
     )
     matrices = _channel_matrices(report)
     return (
-        f"{table}\n\nPearson correlations over all values of a camera and ISO, then the mean over "
-        "camera and ISO. Lag 1 is the next value of the same channel. Kurtosis at a clean level is "
-        "taken within narrow bins of the clean image: 0 for a heteroscedastic Gaussian; over all "
-        "values it also holds the spread of clean levels. The last column is the mean of the noise "
-        "of a channel at clean levels above a tenth of full scale, in its standard deviations, "
-        "for the camera, ISO and channel where it is farthest from 0; channels that differ in it "
-        "have a colour cast." + matrices
+        f"{text}\n\nPearson correlations over all values of a camera and ISO, then the mean over "
+        "camera and ISO. Lag 1 is the next value of the same channel. Row variance is what the "
+        "values of a row of the mosaic have in common, as a share of the noise's variance (the "
+        "correlation of two of them). Kurtosis at a clean level is taken within narrow bins of the "
+        "clean image: 0 for a heteroscedastic Gaussian; over all values it also holds the spread "
+        "of clean levels. A thousandth and a hundred-thousandth of the values are farther from 0 "
+        "than is told, in standard deviations that captured noise has at that clean level, camera "
+        "and ISO. The last column is the mean of the noise of a channel at clean levels above a "
+        "tenth of full scale, in its standard deviations, for the camera, ISO and channel where it "
+        "is farthest from 0; channels that differ in it have a colour cast." + matrices
     )
+
+
+def _tails(report: dict) -> list[dict[str, str]]:
+    """By share: by source what that share of the values exceeds."""
+    found = []
+    for number in range(len(SHARES)):
+        rows = {name: tails[number] for name, tails in report.get("tails", {}).items()}
+        values = {name: row["absolute"] for name, row in rows.items()}
+        found.append(
+            {
+                name: "none" if values.get(name) is None else f"{values[name]:.2f}"
+                for name in report["correlations"]
+            }
+        )
+    return found
 
 
 def _channel_matrices(report: dict) -> str:
@@ -277,16 +343,16 @@ def _channel_matrices(report: dict) -> str:
     model = report["correlations"][MODEL]["channels"]
     if real is None:
         return f" No channel correlation: {report['correlations']['real']['reason']}."
-    names = ["R", "Gr", "Gb", "B"] if len(real) == 4 else [str(i) for i in range(len(real))]
+    names = channel_names(len(real))
     rows = [
         [
             names[i],
-            *(f"{_signed(r)} / {_signed(m)}" for r, m in zip(real[i], model[i], strict=True)),
+            *(f"{signed(r)} / {signed(m)}" for r, m in zip(real[i], model[i], strict=True)),
         ]
         for i in range(len(real))
     ]
-    table = as_table(["", *names], rows)
-    return f"\n\nCorrelation between channels, captured noise / {_label(MODEL, report)}:\n\n{table}"
+    text = table(["", *names], rows)
+    return f"\n\nCorrelation between channels, captured noise / {_label(MODEL, report)}:\n\n{text}"
 
 
 def _by_camera_iso_table(report: dict) -> str:
@@ -307,7 +373,7 @@ def _by_camera_iso_table(report: dict) -> str:
             if has_floor:
                 row.append(f"{floors[camera, iso][key]:.{digits}f}")
             rows.append(row)
-        sections.append(f"### {title}\n\n{as_table(header, rows)}")
+        sections.append(f"### {title}\n\n{table(header, rows)}")
     return "\n\n".join(sections)
 
 
@@ -317,17 +383,3 @@ def _label(name: str, report: dict) -> str:
 
 def _plus_minus(standard_error: float | None) -> str:
     return "" if standard_error is None else f" ± {standard_error:.4f}"
-
-
-def _signed(value: float | None) -> str:
-    return "none" if value is None else f"{value:+.3f}"
-
-
-def as_table(header: list[str], rows: list[list[str]]) -> str:
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-
-    def line(cells):
-        return "| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
-
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([line(header), rule, *map(line, rows)])

@@ -59,6 +59,9 @@ def write_report(
             "photon_transfer.png": plots.plot_photon_transfer(
                 report["photon_transfer"], place("photon_transfer.png"), model_name=name
             ),
+            "dark_patches.png": plots.plot_dark_patches(
+                report["dark_patches"], place("dark_patches.png"), model_name=name
+            ),
             "training.png": plots.plot_training(history, place("training.png")),
             "beta.png": plots.plot_beta(history, place("beta.png")),
             "gain.png": plots.plot_gain(history, place("gain.png")),

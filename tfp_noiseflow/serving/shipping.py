@@ -22,8 +22,6 @@ from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.reporting.markdown import models_table
 from tfp_noiseflow.serving.export import export_saved_model
 
-CARD = "README.md"
-
 # The report's name of the model, and of the baseline that its card compares it with by camera and
 # ISO: the best that needs no flow.
 MODEL, BASELINE = "noise_flow", "recalibrated_nlf"
@@ -41,7 +39,7 @@ def ship_model(
     """Writes what a repository ships of a trained model.
 
     `NAME/1/` is its export, `NAME_model/` the model directory without what only resuming its
-    training needs, `README.md` its card. What stood there goes when all three are in place.
+    training needs, `NAME.md` its card. What stood there goes when all three are in place.
 
     The version is 1 each time: a repository holds one model under one path, and its history the
     ones before. A model server does not load a number again that it has: it is started anew, or
@@ -79,8 +77,8 @@ def ship_model(
         shutil.copytree(os.path.join(model_dir, best), os.path.join(kept, best))
         for file_name in ("config.json", "baselines.json", HISTORY):
             shutil.copy(os.path.join(model_dir, file_name), kept)
-        write_text(os.path.join(beside, CARD), card)
-        names = (name, f"{name}_model", CARD)
+        write_text(os.path.join(beside, f"{name}.md"), card)
+        names = (name, f"{name}_model", f"{name}.md")
         _move(names, beside, os.fspath(output_dir))
     return [os.path.join(output_dir, each) for each in names]
 
@@ -125,9 +123,9 @@ def model_card(
     data, captures = config["training_data"], report["captures"]
     sections = [
         f"# {name}",
-        f"{config['model']} `{config.get('architecture', '')}`, "
+        f"{_made_of(model)}, "
         f"{report['models'][MODEL]['parameters']} parameters, for images of "
-        f"{config.get('channels', 'any number of')} channels (4: packed Bayer, R, Gr, Gb, B, as "
+        f"{model.channels or 'any number of'} channels (4: packed Bayer, R, Gr, Gb, B, as "
         "fractions of full scale with the black level subtracted).",
         f"- `{name}/1/`: the SavedModel, for TF Serving, C++ and `tf.saved_model.load`\n"
         f'- `{name}_model/`: the model directory: `nf.load_model("saved_models/{name}_model")`, '
@@ -177,6 +175,13 @@ def _strengths(report: dict) -> str:
     )
 
 
+def _made_of(model: NoiseModel) -> str:
+    """Its class and architecture, and how its noise is stored."""
+    flow = model.unstored
+    text = f"{type(flow).__name__} `{getattr(flow, 'architecture', '')}`"
+    return text if model.dequantises else f"{text}, stored as codes (`StoredNoise`)"
+
+
 def _isos(model: NoiseModel) -> str:
     """The ISOs that a model knows, and where it saw some where it knows any."""
     if model.known.iso.known:
@@ -195,16 +200,19 @@ def _limits(model: NoiseModel, report: dict) -> str:
         ]
         * (model.known.iso.is_needed and not model.known.iso.known),
         "Its cameras stand for what the captures above say, not for units that were measured.",
-        "Noise is temporal: no fixed pattern, no dark shading, no defective pixels. It is not "
-        "quantised and `noise` not clipped; `noisy` is clipped to [0, 1].",
-        "It does not reproduce the following: correlation of horizontal neighbours "
-        f"{sampled['horizontal']:.4f} where the captures have {real['horizontal']:.4f}, excess "
-        f"kurtosis at a clean level {sampled['excess_kurtosis_given_clean']:.2f} where they have "
+        "Noise is temporal: no fixed pattern, no dark shading, no defective pixels. "
+        + (
+            "It is not quantised and `noise` not clipped; `noisy` is clipped to [0, 1]."
+            if model.dequantises
+            else "`noisy` is on the codes that a sensor stores, and ends where they end."
+        ),
+        "Correlation of horizontal neighbours in its samples: "
+        f"{sampled['horizontal']:.4f} where the captures have {real['horizontal']:.4f}; excess "
+        f"kurtosis at a clean level: {sampled['excess_kurtosis_given_clean']:.2f} where they have "
         f"{real['excess_kurtosis_given_clean']:.2f}.",
-        "Its layers see the clean level through the noise's scale alone, so that the mean that "
-        "clipping at black gives dark noise is spread over all levels: at levels above a tenth of "
-        f"full scale a channel's noise has a mean of up to {_deviations(sampled)} (another for "
-        f"each channel: a colour cast) where the captures have up to {_deviations(real)}.",
+        "At levels above a tenth of full scale a channel's noise has a mean of up to "
+        f"{_deviations(sampled)} (another for each channel: a colour cast) where the captures "
+        f"have up to {_deviations(real)}.",
         "It is for simulation, augmentation and likelihoods of raw noise; likelihoods say nothing "
         "of a photograph's origin.",
     ]

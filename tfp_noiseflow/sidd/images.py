@@ -6,9 +6,11 @@ as the sensor has them, and are packed to R, Gr, Gb, B by the CFA of their metad
 code of Noise Flow packs the array as stored and ignores the CFA; `interop` knows that order.)
 
 As in the paper NaN becomes 0 and both images are clipped to [0, 1]; an image that is mostly NaN
-or holds infinities is damaged. The patches of an image are the first 2898 tiles of a grid without
-overlap, row by row of the array as stored, that is column by column of the image. `camera` is the
-code of the folder's name, `scene` its scene.
+or holds infinities is damaged. A noisy image keeps its camera's codes: where its metadata tell how
+many there are from black to white, and its pixels are multiples of 1 / of that, its captures have
+this quantization step. Another's is that of the storage. The patches of an image are the first
+2898 tiles of a grid without overlap, row by row of the array as stored, that is column by column
+of the image. `camera` is the code of the folder's name, `scene` its scene.
 
 Abdelhamed, Lin, Brown: A High-Quality Denoising Dataset for Smartphone Cameras, CVPR 2018.
 Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, section 4.
@@ -16,7 +18,7 @@ Abdelhamed, Brubaker, Brown: Noise Flow, ICCV 2019, section 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h5py
 import numpy as np
@@ -37,21 +39,37 @@ PATCHES_PER_IMAGE = 2898  # 63 x 46, what the grid of the smallest of SIDD's ima
 class Storage:
     """How pixels in [0, 1] are kept: multiplied by `white_level`, as `dtype`.
 
-    `quantization_step` is that of the storage. The steps of the cameras' own converters remain in
-    the values as they are; the paper treats both as continuous.
+    Attributes:
+      dtype, white_level: of the file.
+      noisy_step, clean_step: what noisy and clean values are multiples of, in units of the file;
+        0: as they are.
     """
 
     dtype: type
     white_level: float
-    quantization_step: float
+    noisy_step: float
+    clean_step: float
+
+    def of_codes(self, codes: int) -> Storage:
+        """The same for noisy images of so many codes from black to white, which it keeps."""
+        if not self.clean_step:
+            return replace(self, noisy_step=self.white_level / codes)
+        # Several steps of the clean image, the mean of many, to a code.
+        steps = int(self.white_level / self.clean_step) // codes
+        return replace(
+            self, white_level=steps * codes * self.clean_step, noisy_step=steps * self.clean_step
+        )
 
 
 # With 16 bits the noise is wrong by one step, 1.5e-5, at most (half a step in either image), under
 # 1/50 of the smallest standard deviation of noise in the protocol, 1e-3 (beta2 = 1e-6).
 STORAGES = {
-    "uint16": Storage(np.uint16, 65535.0, 1.0),
-    "float32": Storage(np.float32, 1.0, 0.0),
+    "uint16": Storage(np.uint16, 65535.0, 1.0, 1.0),
+    "float32": Storage(np.float32, 1.0, 0.0, 0.0),
 }
+STEPS = ("camera", "storage")
+# Pixels that are no multiples of the camera's step: a sensor's defects may have been filled in.
+LARGEST_SHARE_OFF_CODES = 1e-3
 SAMPLINGS = ("grid", "random")
 
 
@@ -65,9 +83,11 @@ class Patches:
       sampling: "grid", tiles without overlap; "random", anywhere, at even rows and columns.
       storage: "uint16" or "float32".
       seed: of the random positions.
+      steps: "camera", the quantization step is that of the camera's codes where the images have
+        them; "storage": that of the storage, so that values count as continuous as in the paper.
 
     Raises:
-      ValueError: a number below 1, an unknown sampling or storage.
+      ValueError: a number below 1, an unknown sampling, storage or kind of steps.
     """
 
     patch_size: int = 32
@@ -75,15 +95,17 @@ class Patches:
     sampling: str = "grid"
     storage: str = "uint16"
     seed: int = 0
+    steps: str = "camera"
 
     def __post_init__(self):
         for name in ("patch_size", "patches_per_image"):
             if getattr(self, name) < 1:
                 raise ValueError(f"expected {name} >= 1, received {getattr(self, name)}.")
-        for name, known in (("sampling", SAMPLINGS), ("storage", tuple(STORAGES))):
+        choices = {"sampling": SAMPLINGS, "storage": tuple(STORAGES), "steps": STEPS}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(
-                    f"expected a {name} among {list(known)}, received {getattr(self, name)!r}."
+                    f"expected {name} among {list(known)}, received {getattr(self, name)!r}."
                 )
 
     @property
@@ -176,7 +198,8 @@ def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]
       patches: which patches, and how they are stored.
 
     Returns:
-      `noisy`, `clean` [n, S, S, 4], `iso` [n], `camera`, `scene`, `cfa` [n] str, `nlf` [n, 2].
+      `noisy`, `clean` [n, S, S, 4], `iso` [n], `camera`, `scene`, `cfa` [n] str, `nlf` [n, 2],
+      `white_level`, `quantization_step` [n], in units of `noisy`.
 
     Raises:
       ValueError: an image is damaged or not in [0, 1], or too small for a patch.
@@ -194,19 +217,25 @@ def patches_of(checked: CheckedImage, patches: Patches) -> dict[str, np.ndarray]
     # A grid that stops early needs only a part of the image.
     needed = int(corners[:, 0].max()) + side
 
-    def pixels(path: str) -> np.ndarray:
-        mosaic = _in_storage(_read(path, needed), STORAGES[patches.storage])
+    noisy, storage = _read(image.noisy, needed), STORAGES[patches.storage]
+    if patches.steps == "camera" and metadata.codes and _has_codes(noisy, metadata.codes):
+        storage = storage.of_codes(metadata.codes)
+
+    def packed(mosaic: np.ndarray, step: float) -> np.ndarray:
+        mosaic = _in_storage(mosaic, storage, step)
         upright = np.stack([mosaic[x : x + side, y : y + side].T for x, y in corners])
         return pack_bayer(upright, metadata.cfa)
 
     return {
-        "noisy": pixels(image.noisy),
-        "clean": pixels(image.clean),
+        "noisy": packed(noisy, storage.noisy_step),
+        "clean": packed(_read(image.clean, needed), storage.clean_step),
         "iso": np.full(count, image.iso, np.float32),
         "camera": np.full(count, image.camera, object),
         "scene": np.full(count, image.scene, object),
         "cfa": np.full(count, metadata.cfa, object),
         "nlf": np.tile(metadata.nlf, (count, 1)),
+        "white_level": np.full(count, storage.white_level),
+        "quantization_step": np.full(count, storage.noisy_step),
     }
 
 
@@ -235,11 +264,20 @@ def _read(path: str, rows: int) -> np.ndarray:
     return np.clip(values, 0.0, 1.0, out=values)
 
 
-def _in_storage(values: np.ndarray, storage: Storage) -> np.ndarray:
-    """`values`, which are overwritten, as they are stored."""
-    if storage.quantization_step:
-        values *= np.float32(storage.white_level)
+def _has_codes(values: np.ndarray, codes: int) -> bool:
+    """Whether values are multiples of 1 / codes, but for float32's roundings and a few pixels."""
+    tolerance = 4 * codes * np.finfo(np.float32).eps
+    off = values * np.float32(codes)
+    off -= np.rint(off)
+    return np.count_nonzero(np.abs(off) > tolerance) <= LARGEST_SHARE_OFF_CODES * values.size
+
+
+def _in_storage(values: np.ndarray, storage: Storage, step: float) -> np.ndarray:
+    """`values`, which are overwritten, as they are stored, as multiples of a step."""
+    if step:
+        values *= np.float32(storage.white_level / step)
         np.rint(values, out=values)
+        values *= np.float32(step)
     return values.astype(storage.dtype, copy=False)
 
 

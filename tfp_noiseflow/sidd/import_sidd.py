@@ -13,7 +13,6 @@ from tfp_noiseflow.captures.source import SourceImage, SplitPlan
 from tfp_noiseflow.sidd.images import (
     LICENCE,
     ORIGIN,
-    STORAGES,
     CheckedImage,
     Patches,
     check_image,
@@ -53,8 +52,9 @@ class Sidd:
     patches: Patches = PAPER_PATCHES
     compression: str | None = None
 
-    # Images whose beta2 was 0 or less, images left out, instances that are not in the tree.
-    summary_keys = ("floored_nlf", "other_isos", "missing_instances")
+    # Images whose beta2 was 0 or less, whose metadata tell no codes, that were left out; instances
+    # that are not in the tree.
+    summary_keys = ("floored_nlf", "unknown_codes", "other_isos", "missing_instances")
 
     def __post_init__(self):
         _check_disjoint(self.splits)
@@ -114,7 +114,10 @@ class Sidd:
             patches,
             patches * self.patches.bytes_per_patch,
             content=checked,
-            counts={"floored_nlf": int(checked.metadata.is_floored)},
+            counts={
+                "floored_nlf": int(checked.metadata.is_floored),
+                "unknown_codes": int(checked.metadata.codes is None),
+            },
         )
 
     def read(self, image: SourceImage) -> dict[str, np.ndarray]:
@@ -123,7 +126,7 @@ class Sidd:
 
     def writer_options(self, split: str, images: int) -> dict:
         """What a CaptureWriter is given for a split of so many images."""
-        patches, storage = self.patches, STORAGES[self.patches.storage]
+        patches = self.patches
         return {
             "description": (
                 f"SIDD raw, {split} split, {images} images, at most {patches.patches_per_image} "
@@ -132,8 +135,6 @@ class Sidd:
             ),
             "origin": ORIGIN,
             "licence": LICENCE,
-            "white_level": storage.white_level,
-            "quantization_step": storage.quantization_step,
             "compression": self.compression,
         }
 
@@ -166,7 +167,8 @@ def import_sidd(
     Returns:
       The content of import.json: `settings`, `fingerprints` of the images of each split, and for
       each of `files` its `captures`, `images`, `floored_nlf` (images whose beta2 was 0 or less),
-      `other_isos`, `missing_instances` and `bad` (name of the image or its folder to reason).
+      `unknown_codes` (images whose metadata do not tell white minus black), `other_isos`,
+      `missing_instances` and `bad` (name of the image or its folder to reason).
 
     Raises:
       FileNotFoundError: no sidd_root.

@@ -1,4 +1,4 @@
-"""What the METADATA files of SIDD say of an image: camera, ISO, CFA and noise level function.
+"""What the METADATA files of SIDD say of an image: camera, ISO, CFA, noise level function, codes.
 
 They are MATLAB 5 files of one struct, `metadata`, as MATLAB's `imfinfo` gives it for a DNG file.
 Tags that `imfinfo` does not know stand in `UnknownTags`, a struct array of ID, Offset and Value. A
@@ -23,6 +23,7 @@ NOISE_PROFILE = 51041
 
 COLORS = {0: "R", 1: "G", 2: "B"}  # What the numbers of a CFA pattern mean.
 NUMBERS = "uif"  # NumPy's kinds of dtype.
+MOST_CODES = 65535  # A raw value has 16 bits at most.
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class SiddMetadata:
       cfa: "RGGB", "GRBG", "GBRG" or "BGGR", of the image as the sensor has it.
       nlf: (beta1, beta2), in fractions of full scale, the mean over the pixels of a 2x2 block.
       is_floored: beta2 of a colour was 0 or less in the file and is 1e-6 here.
+      codes: from black to white, white level - black level: what the values' steps would be 1 / of;
+        None where the file does not say it, or not one whole number of at most 65535 for all
+        colours.
     """
 
     make: str
@@ -41,6 +45,7 @@ class SiddMetadata:
     cfa: str
     nlf: tuple[float, float]
     is_floored: bool
+    codes: int | None
 
 
 def read_metadata(path: str | os.PathLike) -> SiddMetadata:
@@ -68,9 +73,24 @@ def read_metadata(path: str | os.PathLike) -> SiddMetadata:
             cfa=_cfa(_tag(structs, CFA_PATTERN, "CFA pattern")),
             nlf=nlf,
             is_floored=is_floored,
+            codes=_codes(structs),
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _codes(structs) -> int | None:
+    """White minus black, where both are told and all colours have the same."""
+    try:
+        white, black = (
+            _numbers(_field(structs, name), name).astype(np.float64)
+            for name in ("WhiteLevel", "BlackLevel")
+        )
+    except ValueError:
+        return None  # The file is whole without them.
+    found = np.unique(white[:, None] - black)
+    is_known = len(found) == 1 and 1 <= found[0] <= MOST_CODES and found[0] == np.round(found[0])
+    return int(found[0]) if is_known else None
 
 
 def _load(path: str) -> np.ndarray:

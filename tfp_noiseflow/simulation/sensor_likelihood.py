@@ -3,7 +3,7 @@
 Everything is in code steps, black at 0. A pixel whose clean value is worth a mean of m electrons
 is stored as
 
-    code = clip(rint(electron * Poisson(m) + read * T + offset), 0, levels - 1)
+    code = clip(rint(electron * Poisson(m) + read * T + offset), lowest, highest)
 
 with T a Tukey-lambda number of mean 0 and variance 1, and offset ~ N(0, row^2) shared by the pixels
 of a row. Given the offset pixels are independent and
@@ -11,7 +11,8 @@ of a row. Given the offset pixels are independent and
     P(code | m, offset) = sum over k of Poisson(k; m) * P(lower < electron k + read T + offset
                                                             <= upper),
 
-lower = code - 1/2, upper = code + 1/2; -infinity below the code of black, +infinity above white's.
+lower = code - 1/2, upper = code + 1/2; -infinity below the lowest code, +infinity above the
+highest.
 A row's probability is the integral of the product over its pixels times the offset's density.
 
 The numbers are exact but for rounding and three approximations, each far below 1e-5 nats a pixel:
@@ -47,15 +48,16 @@ POINTS_PER_READ_NOISE = 8
 # Tails of the read noise beyond weigh less than 1e-15.
 READ_NOISE_REACH = 150.0
 
-# Of the Tukey-lambda distribution with shape -0.1 and variance 1: what one pixel says of its
-# offset, in units of 1 / read^2, before shot noise and rounding, which only lessen it.
+# Of the Tukey-lambda distribution with shape -0.1 and variance 1, more than of lighter tails: what
+# one pixel says of its offset, in units of 1 / read^2, before shot noise and rounding, which only
+# lessen it.
 FISHER_INFORMATION = 1.31
 
 # Pixels that are held at once, with some 40 offsets each: 100 MB.
 PIXELS_AT_ONCE = 1 << 18
 PIXELS_PER_GATHER = 1 << 12
 
-_INTERIOR, _BLACK, _WHITE = range(3)
+_INTERIOR, _LOWEST, _HIGHEST = range(3)
 
 
 class SensorLikelihood:
@@ -65,20 +67,29 @@ class SensorLikelihood:
       electron: what one electron adds, in code steps, positive.
       read: standard deviation of the read noise, in code steps, positive.
       row: standard deviation of the row offset, in code steps, positive.
-      shape: of the Tukey-lambda read noise, in (-1/2, 0).
-      levels: number of codes, at least 2.
+      shape: of the Tukey-lambda read noise, in (-1/2, 0.1] and not 0.
+      lowest, highest: where codes end, in steps from black; lowest < highest.
 
     Raises:
       ValueError: a number out of its range.
     """
 
-    def __init__(self, electron: float, read: float, row: float, shape: float, levels: int):
+    def __init__(
+        self,
+        electron: float,
+        read: float,
+        row: float,
+        shape: float,
+        lowest: int,
+        highest: int,
+    ):
         for name, value in (("electron", electron), ("read", read), ("row", row)):
             if not (np.isfinite(value) and value > 0):
                 raise ValueError(f"expected a positive {name}, received {value}.")
-        if levels < 2:
-            raise ValueError(f"expected at least 2 levels, received {levels}.")
-        self.electron, self.read, self.row, self.levels = electron, read, row, levels
+        if not lowest < highest:
+            raise ValueError(f"expected lowest < highest, received {lowest} and {highest}.")
+        self.electron, self.read, self.row = electron, read, row
+        self.lowest, self.highest = lowest, highest
         self._read_noise = TukeyLambdaIntervals(shape)
         self._density = int(np.ceil(POINTS_PER_READ_NOISE / read))  # Lattice points in a step.
         self._read_noise_transforms: dict[int, np.ndarray] = {}
@@ -87,7 +98,7 @@ class SensorLikelihood:
         """Log-probability of each row of codes.
 
         Args:
-          codes: [rows, pixels] integers, 0 for black to levels - 1 for white.
+          codes: [rows, pixels] integers from lowest to highest, black is 0.
           electrons: [rows, pixels], the mean number of electrons of each pixel, not negative.
 
         Returns:
@@ -126,7 +137,9 @@ class SensorLikelihood:
         position = (2 * np.sqrt(electrons + 0.375) - 2 * np.sqrt(0.375)) / MEAN_SPACING
         first = np.maximum(position.astype(np.int64) - (POINTS // 2 - 1), 0)
         weights = _lagrange_weights(position - first)
-        ends = np.select([codes == 0, codes == self.levels - 1], [_BLACK, _WHITE], _INTERIOR)
+        ends = np.select(
+            [codes == self.lowest, codes == self.highest], [_LOWEST, _HIGHEST], _INTERIOR
+        )
         result = np.empty((len(codes), len(points)))
         order = np.argsort(first, kind="stable")
         table = first[order] // MEANS_AT_ONCE
@@ -159,8 +172,8 @@ class SensorLikelihood:
           kinds: which tables.
 
         Returns:
-          [kinds, means, size]: of the bin of a code, of all up to its upper edge (black), of all
-          from its lower edge on (white); NaN where P is too small. And the lattice point of the
+          [kinds, means, size]: of the bin of a code, of all up to its upper edge (lowest), of all
+          from its lower edge on (highest); NaN where P is too small. And the lattice point of the
           first column.
         """
         position = start + np.arange(MEANS_AT_ONCE + POINTS - 1)
@@ -186,9 +199,9 @@ class SensorLikelihood:
         tables = np.full((len(kinds), len(mean), size), np.nan)
         for table, kind in zip(tables, kinds, strict=True):
             probability = bins
-            if kind == _BLACK:
+            if kind == _LOWEST:
                 probability = np.cumsum(bins, axis=1)
-            elif kind == _WHITE:
+            elif kind == _HIGHEST:
                 probability = np.cumsum(bins[:, ::-1], axis=1)[:, ::-1]
             probability = probability.reshape(table.shape)
             np.log(probability, out=table, where=probability >= LEAST_TRANSFORMED)
@@ -212,10 +225,12 @@ class SensorLikelihood:
         count = np.arange(max(0, int(electrons - reach)), int(electrons + reach) + 1)
         weight = special.xlogy(count, electrons) - electrons - special.gammaln(count + 1)
         centre = offset[:, None] + self.electron * count
-        lower = -np.inf if code == 0 else code - 0.5 - centre
-        upper = np.inf if code == self.levels - 1 else code + 0.5 - centre
+        lower = -np.inf if code == self.lowest else code - 0.5 - centre
+        upper = np.inf if code == self.highest else code + 0.5 - centre
         probability = self._read_noise.probability(lower / self.read, upper / self.read)
-        return np.log(probability @ np.exp(weight))
+        # Bounded read noise cannot give every code.
+        with np.errstate(divide="ignore"):
+            return np.log(probability @ np.exp(weight))
 
 
 def _lagrange_weights(position):

@@ -1,7 +1,8 @@
 """Simulated captures: clean photographs and ramps with the noise of a process added.
 
-Three processes: `sensor` (phones' noise, more than Gaussian), `gaussian` (the same phones' laws and
-nothing else) and `reference` (the paper's family, with a known density). A further process is an
+Four processes: `sensor` (phones' noise, more than Gaussian), `second_sensor` (the same of another
+sensor, which no model was chosen by), `gaussian` (the same phones' laws and nothing else) and
+`reference` (the paper's family, with a known density). A further process is an
 object with the attributes of `Process`; one that is known by name is one more row in `PROCESSES`.
 """
 
@@ -17,7 +18,7 @@ from tfp_noiseflow.captures.capture_file import CaptureWriter
 from tfp_noiseflow.simulation.gaussian import GaussianProcess
 from tfp_noiseflow.simulation.photographs import SPLITS, clean_patches
 from tfp_noiseflow.simulation.reference import ReferenceProcess
-from tfp_noiseflow.simulation.sensor import SensorProcess
+from tfp_noiseflow.simulation.sensor import SECOND_SENSOR, SensorProcess
 
 
 class Process(Protocol):
@@ -54,6 +55,7 @@ class Process(Protocol):
 # where they are asked for.
 PROCESSES: dict[str, Callable] = {
     "sensor": lambda rng, *iso_levels: SensorProcess(*iso_levels),
+    "second_sensor": lambda rng, *iso_levels: SensorProcess(*iso_levels, sensor=SECOND_SENSOR),
     "gaussian": lambda rng, *iso_levels: GaussianProcess(*iso_levels),
     "reference": ReferenceProcess.draw,
 }
@@ -75,7 +77,7 @@ def make_process(name: str, seed: int = 0, iso_levels: Sequence[float] | None = 
     """The process that `simulate_captures` uses at a seed, with its truth.
 
     Args:
-      name: "sensor", "gaussian" or "reference".
+      name: of `PROCESSES`.
       seed: from which the reference process draws its truth, the same for all splits.
       iso_levels: ISOs of the captures; None: 100, 400, 800, 1600, 3200.
 
@@ -112,7 +114,7 @@ def simulate_captures(
 
     Args:
       path: where the file goes; an existing one is replaced once the new one is complete.
-      process: "sensor", "gaussian", "reference" or any other process.
+      process: a name of `PROCESSES`, or any other process.
       split: "train", "validation" or "test": which photographs are used.
       patches_per_combination: patches for each camera and ISO.
       patch_size: side in packed pixels.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.simulation.sensor import STEP, SensorProcess
+from tfp_noiseflow.simulation.sensor import SENSORS, SensorProcess
 
 # Captures whose likelihood is computed at once: 16 million values of 32x32x4.
 CAPTURES_AT_ONCE = 4096
@@ -25,26 +25,27 @@ def true_negative_log_likelihood(captures: Captures) -> np.ndarray | None:
     process = _process_of(captures)
     if process is None:
         return None
+    step = process.sensor.step
     position = {name: index for index, name in enumerate(process.cameras)}
     found = []
     for block in captures.dequantised(False).blocks(CAPTURES_AT_ONCE):
         # As float32 shares of full scale codes are right to a ten-thousandth.
-        codes = np.rint(process.black_level + (block.noise + block.clean) / STEP)
+        codes = np.rint(process.black_level + (block.noise + block.clean) / step)
         log_prob = process.log_prob(
             codes.astype(np.int64),
             np.clip(block.clean, 0, 1),
             np.array([position[camera] for camera in block.camera]),
             np.searchsorted(process.iso_levels, block.iso),
         )
-        found.append(-log_prob / block.clean[0].size + np.log(STEP))
+        found.append(-log_prob / block.clean[0].size + np.log(step))
     return np.concatenate(found)
 
 
 def _process_of(captures: Captures) -> SensorProcess | None:
-    """The sensor process, where captures are its own."""
-    if captures.process != SensorProcess.name or captures.nlf_true is None:
+    """A sensor process, where captures are its own."""
+    if captures.process not in SENSORS or captures.nlf_true is None:
         return None
-    process = SensorProcess(captures.iso_levels)
+    process = SensorProcess(captures.iso_levels, SENSORS[captures.process])
     levels = {
         name: (getattr(captures, name), getattr(process, name))
         for name in ("black_level", "white_level", "quantization_step")

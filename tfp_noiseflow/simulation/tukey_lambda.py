@@ -10,6 +10,9 @@ import math
 
 import numpy as np
 
+# Of a bounded distribution: beyond, 1e-21 is left.
+LARGEST_LOGIT = 48.0
+
 
 def tukey_lambda_variance(shape: float) -> float:
     """The variance of the Tukey-lambda distribution before standardising.
@@ -56,36 +59,57 @@ class TukeyLambdaIntervals:
     found by Newton's method on a grid that is uniform in arsinh(x), and interpolated there by
     cubics with the exact slopes. The logit keeps the relative accuracy of both tails.
 
+    For l > 0 the distribution is bounded. Where less than 1e-21 is left there is nothing more.
+
     Args:
-      shape: lambda, in (-1/2, 0): distributions on the whole line.
+      shape: lambda, in (-1/2, 0.1] and not 0: above, the bound is too near for the grid.
 
     Raises:
       ValueError: another shape.
     """
 
-    # 1200 cubics in each unit of arsinh(x) leave 1e-12 of y.
-    _SPACING = 1.0 / 1200.0
+    # So many cubics in each unit of arsinh(x) leave 1e-12 of y.
+    _CELLS = 1200
 
     def __init__(self, shape: float):
-        if not -0.5 < shape < 0:
-            raise ValueError(f"expected a shape in (-1/2, 0), received {shape}.")
+        if not -0.5 < shape <= 0.1 or shape == 0:
+            raise ValueError(f"expected a shape in (-1/2, 0.1] and not 0, received {shape}.")
         power, deviation = -shape, math.sqrt(tukey_lambda_variance(shape))
-        # The grid ends at 1e8 standard deviations, or before the tail is too small for float64.
-        log_end = min(math.log(1e8), 600 * power - math.log(power * deviation))
-        self._farthest = math.asinh(math.exp(log_end))
-        grid = np.arange(0.0, self._farthest + 2 * self._SPACING, self._SPACING)
-        x = np.sinh(grid)
-        # x(y) grows faster than a line, and this start lies above the root: no step overshoots.
-        y = np.log(power * deviation * x + 2.0**power) / power
-        for _ in range(100):
+
+        def quantile(y):
+            """x and its slope at a logit."""
             above, below = (1 + np.exp(y)) ** power, (1 + np.exp(-y)) ** power
             slope = (above / (1 + np.exp(-y)) + below / (1 + np.exp(y))) / deviation
-            change = ((above - below) / (power * deviation) - x) / slope
+            return (above - below) / (power * deviation), slope
+
+        if power > 0:
+            # The grid ends at 1e8 standard deviations, or before the tail is too small for float64.
+            log_end = min(math.log(1e8), 600 * power - math.log(power * deviation))
+            end = math.exp(log_end)
+        else:
+            end, _ = quantile(LARGEST_LOGIT)
+        self._farthest = math.asinh(end)
+        cells = math.ceil(self._farthest * self._CELLS)
+        # A cell more, for what lies at the end.
+        grid = self._farthest / cells * np.arange(cells + 2)
+        self._spacing = grid[1]
+        x = np.sinh(grid)
+        # Newton's steps do not overshoot from a start above the root where x(y) grows faster than a
+        # line, nor from below it where it bends down.
+        if power > 0:
+            y = np.log(power * deviation * x + 2.0**power) / power
+        else:
+            logits = np.linspace(0.0, LARGEST_LOGIT, 1 << 16)
+            y = logits[np.searchsorted(quantile(logits)[0], x, side="right") - 1]
+        for _ in range(100):
+            found, slope = quantile(y)
+            change = (found - x) / slope
             y -= change
             if np.all(np.abs(change) <= 1e-14 * (1 + y)):
                 break
+        slope = quantile(y)[1]
         # dy / d arsinh(x), for one interval of the grid.
-        rise = self._SPACING * np.cosh(grid) / slope
+        rise = self._spacing * np.cosh(grid) / slope
         step = np.diff(y)
         self._cubics = np.stack(
             [
@@ -103,9 +127,10 @@ class TukeyLambdaIntervals:
           x: any shape, not negative.
 
         Returns:
-          The same shape, float64, relative error below 1e-11.
+          The same shape, float64, relative error below 1e-11; for l > 0 below 1e-8 where it is
+          above 1e-12.
         """
-        position = np.minimum(np.arcsinh(x), self._farthest) / self._SPACING
+        position = np.minimum(np.arcsinh(x), self._farthest) / self._spacing
         cell = position.astype(np.int64)
         position -= cell
         c0, c1, c2, c3 = (cubic.take(cell) for cubic in self._cubics)

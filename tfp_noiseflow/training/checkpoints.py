@@ -8,7 +8,11 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.models.model_directory import checkpoint_manager, restore_checkpoint
+from tfp_noiseflow.models.model_directory import (
+    checkpoint_folder,
+    checkpoint_manager,
+    restore_checkpoint,
+)
 
 
 class Checkpoints(tf_keras.callbacks.Callback):
@@ -97,3 +101,9 @@ class Checkpoints(tf_keras.callbacks.Callback):
                 manager.save(checkpoint_number=epoch + 1)
         self._epochs_done.assign(epoch + 1)
         self._last.save(checkpoint_number=epoch + 1)
+
+
+def is_begun(model_dir: str | os.PathLike) -> bool:
+    """Whether a model directory holds a last checkpoint, from which its training goes on."""
+    folder = os.path.join(model_dir, checkpoint_folder(model_dir), "last")
+    return tf.train.latest_checkpoint(folder) is not None

@@ -31,6 +31,7 @@ from tfp_noiseflow.models.new_camera import (
     with_camera_of,
 )
 from tfp_noiseflow.models.noise_flow import NoiseFlow
+from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.training.train_noise_model import Schedule, train_noise_model
 
 # A few numbers, from a start near where they end: 300 steps move them by up to 7. Small batches
@@ -50,13 +51,15 @@ def finetune_camera(
     validation_captures: Captures | None = None,
     schedule: Schedule = SCHEDULE,
     verbose: int = 1,
-) -> NoiseFlow:
+) -> NoiseModel:
     """Adds a camera to a trained flow and trains that camera's parameters alone.
 
-    A flow that takes a camera's law (L, L-Ax4, L-Ax8) starts at the law fitted to the captures
-    (`fit_camera_laws`, which warns of what they do not determine). A beta that they determine at
-    one ISO alone goes on from there as the known cameras' do on average; one that they do not
-    determine is the known cameras' mean. Other flows start at the mean of the known cameras' rows.
+    A model of stored codes gets the captures' quantization step for the camera, and is trained by
+    the likelihood of codes. A flow that takes a camera's law (L, L-Ax4, L-Ax8) starts at the law
+    fitted to the captures (`fit_camera_laws`, which warns of what they do not determine). A beta
+    that they determine at one ISO alone goes on from there as the known cameras' do on average; one
+    that they do not determine is the known cameras' mean. Other flows start at the mean of the
+    known cameras' rows.
 
     Of the flow everything else stays bit-identical. Writes a model directory like
     `train_noise_model`: config.json, the checkpoint and baselines.json, to whose recalibrated NLF
@@ -64,7 +67,8 @@ def finetune_camera(
     it goes on when it was stopped.
 
     Args:
-      model_dir: of a flow that tells cameras apart (CAM, N or L in its architecture).
+      model_dir: of a flow that tells cameras apart (CAM, N or L in its architecture), or of what
+        a sensor stores of one.
       captures: of the new camera, at ISOs that the flow knows; captures of other cameras are left
         out. Where the flow has numbers for each camera and ISO (`N`), those of an ISO that they
         lack stay the mean of the known cameras; a warning names the ISO.
@@ -76,19 +80,22 @@ def finetune_camera(
       verbose: Keras's.
 
     Returns:
-      The flow of all cameras, the new one last.
+      The model of all cameras, the new one last.
 
     Raises:
       ValueError: the model does not tell cameras apart or knows the camera; no captures of it, or
-        at unknown ISOs; output_model_dir holds another model.
+        at unknown ISOs, or of a model of codes without them; output_model_dir holds another model.
     """
-    flow = load_model(model_dir)
+    model = load_model(model_dir)
+    flow = model.unstored
     alone = flow_of_new_camera(flow, camera)
     captures = _of_camera(captures, camera)
     _warn_of_untrained(alone, captures, camera)
     alone.known.check_captures(captures)
+    code_steps = None if model.dequantises else captures.code_steps()
     if takes_law(flow):
-        estimate = fit_camera_laws(captures)[camera]
+        codes = model.storing(alone, code_steps).sample_codes(captures)
+        estimate = fit_camera_laws(captures, codes)[camera]
         law = estimate.completed_by(functools.partial(mean_law, flow))
         alone = flow_of_camera_law(flow, law)
     validation = captures
@@ -101,8 +108,8 @@ def finetune_camera(
     if schedule.epochs is None:
         epochs = max(1, round(STEPS / epoch_steps(captures, schedule.batch_size)))
         schedule = replace(schedule, epochs=epochs)
-    alone = train_noise_model(
-        alone,
+    trained = train_noise_model(
+        model.storing(alone, code_steps),
         captures,
         validation,
         training_dir,
@@ -110,7 +117,7 @@ def finetune_camera(
         trained_variables=camera_variables(alone),
         verbose=verbose,
     )
-    joined = with_camera_of(flow, alone)
+    joined = model.storing(with_camera_of(flow, trained.unstored), code_steps)
     training_data = _training_data(
         read_config(model_dir)["training_data"], captures, validation, camera, schedule
     )
@@ -121,7 +128,9 @@ def finetune_camera(
     baselines = load_baselines(model_dir)
     if "recalibrated_nlf" in baselines:
         new = load_baselines(training_dir)["recalibrated_nlf"]
-        baselines["recalibrated_nlf"] = baselines["recalibrated_nlf"].with_cameras_of(new)
+        known = baselines["recalibrated_nlf"]
+        both = known.unstored.with_cameras_of(new.unstored)
+        baselines["recalibrated_nlf"] = known.storing(both, code_steps)
         write_baselines(output_model_dir, baselines)
     return joined
 

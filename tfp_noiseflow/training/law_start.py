@@ -5,12 +5,10 @@ from __future__ import annotations
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.laws import LawEstimate, fit_camera_laws
 from tfp_noiseflow.models.noise_flow import NoiseFlow
-from tfp_noiseflow.models.stored_noise import StoredNoise
+from tfp_noiseflow.models.noise_model import NoiseModel
 
 
-def start_at_fitted_laws(
-    model: NoiseFlow | StoredNoise, captures: Captures
-) -> dict[str, LawEstimate]:
+def start_at_fitted_laws(model: NoiseModel, captures: Captures) -> dict[str, LawEstimate]:
     """Sets the laws of an L to those of captures (`fit_camera_laws`).
 
     Args:
@@ -25,17 +23,13 @@ def start_at_fitted_laws(
     Raises:
       ValueError: as `fit_camera_laws`.
     """
-    flow, codes = model, None
-    if isinstance(model, StoredNoise):
-        flow = model.unstored
+    flow = model.unstored
     if not isinstance(flow, NoiseFlow):
         return {}
     if flow.options.get("laws") or flow.cameras is None or {*flow.cameras} != {*captures.cameras}:
         return {}
     if not flow.has_laws:
         return {}
-    if isinstance(model, StoredNoise):
-        codes = model.sample_codes(captures)
-    estimates = fit_camera_laws(captures, codes)
+    estimates = fit_camera_laws(captures, model.sample_codes(captures))
     flow.start_at_laws([estimate.law for estimate in estimates.values()])
     return estimates

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import tensorflow as tf
 import tf_keras
 
+from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.dataset import training_dataset
-from tfp_noiseflow.laws import LawEstimate
+from tfp_noiseflow.laws import LawEstimate, PolynomialLaw
+from tfp_noiseflow.models.letters import FIRST_ROW_SHARE
+from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
-from tfp_noiseflow.models.stored_noise import StoredNoise
 from tfp_noiseflow.training.law_start import start_at_fitted_laws
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 
 # From b2 = 0, noise of full scale, log beta2 has some 12 to go: at a rate of 1e-1 in 200 steps.
 STEPS = 300
-BATCH_SIZE = 64
 LEARNING_RATE = 1e-1
+# Where laws are fitted already, the shape's numbers have at most 1 to go.
+STEPS_OF_SHAPE = 100
+LEARNING_RATE_OF_SHAPE = 3e-2
+BATCH_SIZE = 64
 
 
 def start_at_pixelwise_fit(
@@ -23,13 +31,14 @@ def start_at_pixelwise_fit(
 ) -> dict[str, LawEstimate]:
     """Fits what acts on each pixel by itself, before all of a model is trained.
 
-    The laws of an L are fitted at once (`start_at_fitted_laws`). Of another model of stored codes,
-    the pixel-wise layers are trained for some steps by their exact likelihood of codes, flow steps
-    left out. Else a bound would train them, which is loose as long as they are far off, because it
-    draws from them.
+    The laws of an L are fitted at once (`start_at_fitted_laws`). Of a model of stored codes, the
+    pixel-wise layers are trained for some steps by their exact likelihood of codes, what mixes
+    values left out, where there is more of them than fitted laws. Else a bound would train them,
+    which is loose as long as they are far off, because it draws from them. Then rows start as a
+    small share of the read noise.
 
     Args:
-      model: any; nothing is done with one that has no L and takes dequantised noise.
+      model: any; nothing is done with one that has neither L nor R and takes dequantised noise.
       captures: to train on.
       seed: of the order of the captures.
 
@@ -40,19 +49,44 @@ def start_at_pixelwise_fit(
       ValueError: as `fit_camera_laws`.
     """
     estimates = start_at_fitted_laws(model, captures)
-    if estimates or not isinstance(model, StoredNoise):
-        return estimates
-    part = model.bijector.pixelwise_part
-    if part is None or not part.trainable_variables:
-        return estimates
-    trainer = _PixelwiseTrainer(model, trained_variables=part.trainable_variables)
-    rate = tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATE, STEPS)
+    if not model.dequantises:
+        part = model.bijector.pixelwise_part
+        variables = () if part is None else part.trainable_variables
+        if not estimates:
+            _train_pixelwise(model, captures, variables, STEPS, LEARNING_RATE, seed)
+        elif len(variables) > len(_noise_of(model).trainable_variables):
+            _train_pixelwise(
+                model, captures, variables, STEPS_OF_SHAPE, LEARNING_RATE_OF_SHAPE, seed
+            )
+    for layer in model.submodules:
+        if isinstance(layer, RowNoise) and isinstance(layer.log_variance, PolynomialLaw):
+            layer.log_variance.follow(layer.noise.log_beta2, FIRST_ROW_SHARE)
+    return estimates
+
+
+def _noise_of(model: NoiseModel) -> tf.Module:
+    """The layer of the fitted laws."""
+    flow: NoiseFlow = model.unstored
+    return flow.layers["signal_dependent"]
+
+
+def _train_pixelwise(
+    model: NoiseModel,
+    captures: Captures,
+    variables: Sequence[tf.Variable],
+    steps: int,
+    learning_rate: float,
+    seed: int,
+) -> None:
+    if not variables:
+        return
+    trainer = _PixelwiseTrainer(model, trained_variables=variables)
+    rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     trainer.compile(tf_keras.optimizers.Adam(rate, global_clipnorm=10.0))
     dataset = training_dataset(
         captures.dequantised(False), cameras=model.cameras, batch_size=BATCH_SIZE, seed=seed
     )
-    trainer.fit(dataset, steps_per_epoch=STEPS, verbose=0)
-    return estimates
+    trainer.fit(dataset, steps_per_epoch=steps, verbose=0)
 
 
 class _PixelwiseTrainer(LikelihoodTrainer):

@@ -25,7 +25,6 @@ from tfp_noiseflow.models.model_directory import (
     write_config,
 )
 from tfp_noiseflow.models.noise_model import NoiseModel
-from tfp_noiseflow.models.stored_noise import StoredNoise
 from tfp_noiseflow.training.checkpoints import Checkpoints
 from tfp_noiseflow.training.history import History
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
@@ -168,11 +167,8 @@ def _baselines(
     model: NoiseModel, captures: Captures, statistics: NoiseStatistics
 ) -> dict[str, NoiseModel]:
     """The Gaussian, and the recalibrated NLF, of stored codes where the model is."""
-    gaussian = GaussianNoise.fit(statistics)
-    if not isinstance(model, StoredNoise):
-        return {"gaussian": gaussian, "recalibrated_nlf": CameraNLF.fit(statistics)}
     nlf = CameraNLF.fit(statistics, model.sample_codes(captures))
-    return {"gaussian": gaussian, "recalibrated_nlf": model.storing(nlf)}
+    return {"gaussian": GaussianNoise.fit(statistics), "recalibrated_nlf": model.storing(nlf)}
 
 
 def _check_channels(captures: Captures, model: NoiseModel) -> None:

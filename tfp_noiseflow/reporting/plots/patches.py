@@ -7,13 +7,19 @@ import textwrap
 import numpy as np
 
 from tfp_noiseflow.evaluation.measurement import Examples
+from tfp_noiseflow.evaluation.report_content import MODEL
+from tfp_noiseflow.reporting.baselines import named_beside
 from tfp_noiseflow.reporting.plots.canvas import new_figure, save_figure
 from tfp_noiseflow.reporting.plots.looks import label
+
+# Of the models that were named beside the evaluated one: more columns would be too narrow.
+MOST_BESIDE = 3
 
 
 def plot_patches(examples: Examples, path: str, *, model_name: str | None = None) -> bool:
     """Real noise patches beside sampled ones (figure 5), one row a camera and ISO."""
-    order = ("real", "noise_flow", "recalibrated_nlf", "camera_nlf", "gaussian")
+    beside = named_beside(examples.noise)[:MOST_BESIDE]
+    order = ("real", MODEL, *beside, "recalibrated_nlf", "camera_nlf", "gaussian")
     names = [name for name in order if name in examples.noise]
     rows, columns = len(examples.conditions), len(names) + 1
     figure, grid = new_figure(1.75 * columns + 0.9, 1.85 * rows + 0.5, rows=rows, columns=columns)
