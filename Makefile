@@ -42,7 +42,7 @@ demo: $(READY)
 	  --architecture=S-Ax4-G-Ax4-CAM --seed=$(SEED) --verbose=2
 	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
 	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/sensor_model \
-	  --architecture=L-R-T --stored --seed=$(SEED) --verbose=2
+	  --architecture=L-R-T --stored --epochs=5 --seed=$(SEED) --verbose=2
 	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --compare=L-R-T=$(DEMO)/sensor_model \
 	  --captures=$(DEMO)/captures/test.h5 --output_dir=$(DEMO)/report
 	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
