@@ -87,11 +87,14 @@ def main(argv: list[str]) -> None:
     write_contact_sheet(rows, os.path.join(FLAGS.output_dir, "contact_sheet.png"))
     print(f"Wrote noise.png and contact_sheet.png in {FLAGS.output_dir}.")
     if captures.process in SENSORS:
-        _write_dark_frame(captures, compared, cameras[-1], max(isos))
+        _write_dark_frame(captures, compared, cameras, max(isos))
 
 
-def _write_dark_frame(captures: nf.Captures, models, camera: str, iso: float) -> None:
+def _write_dark_frame(captures: nf.Captures, models, cameras, iso: float) -> None:
+    """Of the camera with the most read noise."""
     process = SensorProcess((iso,), SENSORS[captures.process])
+    beta2 = dict(zip(process.cameras, process.true_nlf[:, 0, 1], strict=True))
+    camera = max(cameras, key=beta2.get)
     index = np.array([process.cameras.index(camera)])
 
     def observe(clean: np.ndarray) -> np.ndarray:
