@@ -17,10 +17,13 @@ from tfp_noiseflow.augmentation import AddCameraNoise
 from tfp_noiseflow.captures import (
     Captures,
     CaptureWriter,
+    FixedPattern,
     read_captures,
+    read_fixed_pattern,
     training_dataset,
     validation_dataset,
     write_captures,
+    write_fixed_pattern,
 )
 from tfp_noiseflow.evaluation import evaluate
 from tfp_noiseflow.interop import load_released_checkpoint
@@ -36,6 +39,7 @@ from tfp_noiseflow.laws import (
 )
 from tfp_noiseflow.models import (
     CameraNLF,
+    DarkFrameNoise,
     GaussianNoise,
     NoiseDistribution,
     NoiseFlow,
@@ -65,6 +69,8 @@ __all__ = [
     "CameraTable",
     "CaptureWriter",
     "Captures",
+    "DarkFrameNoise",
+    "FixedPattern",
     "GaussianNoise",
     "LikelihoodTrainer",
     "NoiseDistribution",
@@ -85,6 +91,7 @@ __all__ = [
     "noise_profile",
     "read_camera_tables",
     "read_captures",
+    "read_fixed_pattern",
     "read_noise_profiles",
     "register_layer",
     "register_noise_model",
@@ -96,4 +103,5 @@ __all__ = [
     "with_camera_law",
     "write_camera_tables",
     "write_captures",
+    "write_fixed_pattern",
 ]
