@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 import tfp_noiseflow as nf
+from tests.serving.graphs import check_ops
+from tfp_noiseflow.evaluation import measure
+from tfp_noiseflow.evaluation.likelihood import negative_log_likelihood
 from tfp_noiseflow.images.crops import random_crop
+from tfp_noiseflow.reporting import write_report
+from tfp_noiseflow.reporting.markdown import models_table
 
 BLACK, WHITE = 64.0, 1023.0
 SIGMA = {("A", 800.0): 0.01, ("A", 1600.0): 0.02, ("B", 800.0): 0.005}
@@ -262,3 +267,71 @@ def test_files_that_end_at_black_are_told(tmp_path):
     )  # fmt: skip
     with pytest.warns(UserWarning, match="% of the dark values of 'A' at ISO 800 are the lowest"):
         nf.DarkFrameNoise.from_captures(tmp_path / "darks.h5")
+
+
+def test_an_export_draws_what_the_model_draws(model, tmp_path):
+    path = nf.export_saved_model(model, tmp_path / "served")
+    check_ops(path)
+    served = tf.saved_model.load(path).signatures
+    assert "log_prob" not in served
+    clean = np.random.default_rng(0).random((3, 6, 8, 4), np.float32)
+    given = {"iso": np.float32([800, 1600, 800]), "camera": np.array(["A", "A", "B"])}
+    seeds = np.int32([[0, 1], [2, 3], [4, 5]])
+    noise = served["sample_noise"](
+        clean=tf.constant(clean),
+        seed=tf.constant(seeds),
+        temperature=tf.ones([3]),
+        **{name: tf.constant(value) for name, value in given.items()},
+    )["noise"]
+    np.testing.assert_allclose(
+        noise, nf.sample_noise(model, clean, **given, seeds=seeds), atol=1e-7
+    )
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    """Captures of the process whose dark frames are the bank: half of the frames are not in it."""
+    generator = np.random.default_rng(9)
+    clean = generator.uniform(0, 0.3, (24, 16, 16, 4))
+    iso = np.tile([800, 1600], 12)
+    sd = np.where(iso == 800, 0.01, 0.02)[:, None, None, None]
+    photons = generator.poisson(clean / BETA1["A"]) * BETA1["A"] - clean
+    noise = sd * (generator.normal(size=clean.shape) + 0.2 * generator.normal(size=(24, 16, 1, 1)))
+    path = tmp_path_factory.mktemp("captures") / "captures.h5"
+    nf.write_captures(path, clean + photons + noise, clean, iso, "A")
+    return path
+
+
+def test_it_is_scored_without_a_likelihood(model, captures, tmp_path):
+    nlf = nf.CameraNLF(["A"], [800, 1600], [[1e-3, 1e-3]], [[1e-4, 4e-4]])
+    measurement = measure(model, captures, baselines={"recalibrated_nlf": nlf})
+    entry = measurement.report["models"]["noise_flow"]
+    assert entry["nll"] is None and "no density" in entry["reason"]
+    # 24,576 real values in 130 bins have a floor of some 130 / 2 / 12,288 = 0.005; noise of half
+    # the variance scores 0.1.
+    assert entry["kl"] < 0.015
+    assert measurement.report["models"]["recalibrated_nlf"]["nll"] is not None
+    assert measurement.report["differences"] == []
+    paths = write_report(measurement, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "no NLL, the model has no density" in text
+    assert any(path.endswith(".png") for path in paths)
+
+
+def test_a_model_that_is_compared_may_have_no_likelihood(model, captures):
+    nlf = nf.CameraNLF(["A"], [800, 1600], [[1e-3, 1e-3]], [[1e-4, 4e-4]])
+    report = nf.evaluate(nlf, captures, baselines={"darks": model})
+    assert report["models"]["darks"]["kl"] < 0.015
+    assert report["models"]["darks"]["nll"] is None
+    assert "no NLL" in models_table(report)
+
+
+def test_what_needs_a_likelihood_says_so(model, captures, tmp_path):
+    with nf.read_captures(captures) as opened:
+        with pytest.raises(ValueError, match="with a density for training by likelihood"):
+            nf.train_noise_model(model, opened, opened, tmp_path / "trained")
+        with pytest.raises(ValueError, match="with a density for a likelihood"):
+            negative_log_likelihood(model, opened)
+        nf.save_model(model, tmp_path / "model", {"file": "darks.h5"})
+        with pytest.raises(ValueError, match=r"expected .*received .*DarkFrameNoise"):
+            nf.finetune_camera(tmp_path / "model", opened, "C", tmp_path / "tuned")

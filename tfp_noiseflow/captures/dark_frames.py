@@ -86,7 +86,7 @@ def read_dark_frames(
             own -= own.mean(axis=0, dtype=np.float64).astype(np.float32)
             own /= np.float32(np.sqrt(1 - 1 / count))
         else:
-            pattern = pattern_of(fixed_patterns, camera, iso)
+            pattern = pattern_of(fixed_patterns, camera)
             own -= pattern.image(iso, captures.image_shape)
     beta1 = np.full(len(conditions), np.nan)
     if captures.nlf is not None:

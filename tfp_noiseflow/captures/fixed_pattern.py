@@ -190,11 +190,11 @@ class FixedPattern:
         return image
 
 
-def pattern_of(patterns: Sequence[FixedPattern], camera: str | None, iso: float) -> FixedPattern:
-    """The pattern of a camera that has an ISO.
+def pattern_of(patterns: Sequence[FixedPattern], camera: str | None) -> FixedPattern:
+    """The pattern of a camera.
 
     Raises:
-      ValueError: there is none of the camera, or several; it does not have the ISO.
+      ValueError: there is none, or several.
     """
     found = [pattern for pattern in patterns if pattern.camera == camera]
     if len(found) != 1:
@@ -202,7 +202,6 @@ def pattern_of(patterns: Sequence[FixedPattern], camera: str | None, iso: float)
             f"expected one fixed pattern of the camera {camera!r}, received those of "
             f"{[pattern.camera for pattern in patterns]}."
         )
-    found[0].mosaic(iso)
     return found[0]
 
 

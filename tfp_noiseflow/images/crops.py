@@ -59,23 +59,28 @@ def random_crop(
     return crop
 
 
-def require_room(frames: tf.Tensor | tf.Variable, size: tf.Tensor, what: str) -> None:
-    """Raises where crops of a size do not fit frames.
+def size_with_room(frames: tf.Tensor | tf.Variable, size: tf.Tensor, what: str) -> tf.Tensor:
+    """The size of crops, which fit frames.
 
     Args:
       frames: [F, H, W, C].
       size: int [2], rows and columns.
       what: the frames, for messages.
 
+    Returns:
+      `size`; in a graph only once it is known to fit.
+
     Raises:
-      ValueError: they do not; InvalidArgumentError where only the graph knows.
+      ValueError: it does not; InvalidArgumentError where only the graph knows.
     """
-    known = frames.shape[1:3]
-    require(
+    rows, columns = frames.shape[1:3]
+    check = require(
         tf.reduce_all(size <= tf.shape(frames)[1:3]),
-        f"images of at most {known[0]} rows and {known[1]} columns, as {what} has",
+        f"images of at most {rows} rows and {columns} columns, as {what} has",
         size,
     )
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.identity(size)
 
 
 def _drawn(uniform: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability.python.internal import reparameterization
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.images.crops import ALGORITHM, random_crop, require_room
+from tfp_noiseflow.images.crops import ALGORITHM, random_crop, size_with_room
 from tfp_noiseflow.models.batch_conditions import BatchConditions
 
 tfd = tfp.distributions
@@ -60,7 +60,9 @@ class DarkFrameDistribution(tfd.Distribution):
             self._frames, self._has_flips = frames, has_flips
             self._first, self._count, self._beta1 = first, count, beta1
             self._conditions = conditions
-            require_room(frames, conditions.image_shape[:2], "the bank of dark frames")
+            self._size = size_with_room(
+                frames, conditions.image_shape[:2], "the bank of dark frames"
+            )
             super().__init__(
                 dtype=frames.dtype,
                 reparameterization_type=reparameterization.NOT_REPARAMETERIZED,
@@ -120,7 +122,7 @@ class DarkFrameDistribution(tfd.Distribution):
         seeds = tf.random.stateless_uniform([n, rows, 2], seed, None, None, tf.int32, alg=ALGORITHM)
         flat = self._rows()
         noise = tf.map_fn(
-            lambda own: _draw_rows(self._frames, flat, own, self._has_flips),
+            lambda own: self._draw_rows(flat, own),
             seeds,
             fn_output_signature=self.dtype,
         )
@@ -140,7 +142,7 @@ class DarkFrameDistribution(tfd.Distribution):
         Returns:
           [B, H, W, C].
         """
-        noise = _draw_rows(self._frames, self._rows(), seeds, self._has_flips)
+        noise = self._draw_rows(self._rows(), seeds)
         noise.set_shape([*self.batch_shape, *self.event_shape])
         return tf.convert_to_tensor(temperature, self.dtype)[..., None, None, None] * noise
 
@@ -154,22 +156,21 @@ class DarkFrameDistribution(tfd.Distribution):
             tf.reshape(self._beta1, [-1, self._beta1.shape[-1]]),
         )
 
+    def _draw_rows(self, rows: tuple[tf.Tensor, ...], seeds: tf.Tensor) -> tf.Tensor:
+        """[B, H, W, C] of `_rows` and seeds [B, 2]."""
 
-def _draw_rows(frames, rows: tuple[tf.Tensor, ...], seeds: tf.Tensor, has_flips: bool) -> tf.Tensor:
-    """[B, H, W, C] of clean [B, H, W, C], first, count [B], beta1 [B, C or 1] and seeds [B, 2]."""
+        def draw(row):
+            (clean, first, count, beta1), seed = row
+            crop_seed, photon_seed = tf.unstack(tf.random.split(seed, 2, alg=ALGORITHM))
+            # Below black there is no light.
+            light = tf.maximum(clean, 0)
+            photons = tf.random.stateless_poisson(
+                tf.shape(light), photon_seed, light / beta1, light.dtype
+            )
+            crop = random_crop(
+                self._frames, first, count, self._size, crop_seed, has_flips=self._has_flips
+            )
+            return beta1 * photons - light + crop
 
-    def draw(row):
-        (clean, first, count, beta1), seed = row
-        crop_seed, photon_seed = tf.unstack(tf.random.split(seed, 2, alg=ALGORITHM))
-        # Below black there is no light.
-        light = tf.maximum(clean, 0)
-        photons = tf.random.stateless_poisson(
-            tf.shape(light), photon_seed, light / beta1, light.dtype
-        )
-        crop = random_crop(
-            frames, first, count, tf.shape(clean)[:2], crop_seed, has_flips=has_flips
-        )
-        return beta1 * photons - light + crop
-
-    signature = tf.TensorSpec([None, None, frames.shape[-1]], frames.dtype)
-    return tf.map_fn(draw, (rows, tf.cast(seeds, tf.int64)), fn_output_signature=signature)
+        signature = tf.TensorSpec([None, None, self._frames.shape[-1]], self.dtype)
+        return tf.map_fn(draw, (rows, tf.cast(seeds, tf.int64)), fn_output_signature=signature)
