@@ -10,12 +10,15 @@ RUN := TF_CPP_MIN_LOG_LEVEL=2 $(ENVIRONMENT)/bin/python
 DEMO ?= demo
 SEED ?= 0
 
+CALIBRATE_DEMO ?= calibrate_demo
+
 GALLERY_CAPTURES := $(DEMO)/gallery_captures
 
-.PHONY: help environment demo gallery ship test test-all lint format
+.PHONY: help environment demo calibrate-demo gallery ship test test-all lint format
 
 help:
 	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
+	@echo "make calibrate-demo  a simulated camera's raw frames, its noise model and report (minutes)"
 	@echo "make gallery   the README's pictures from the demo's model, in gallery/"
 	@echo "make ship      the demo's models into saved_models/"
 	@echo "make test      lint and the tests (minutes)"
@@ -39,13 +42,22 @@ demo: $(READY)
 	  --architecture=S-Ax4-G-Ax4-CAM --seed=$(SEED) --verbose=2
 	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
 	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/sensor_model \
-	  --architecture=L-R-T --stored --seed=$(SEED) --verbose=2
+	  --architecture=L-R-T --stored --epochs=5 --seed=$(SEED) --verbose=2
 	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --compare=L-R-T=$(DEMO)/sensor_model \
 	  --captures=$(DEMO)/captures/test.h5 --output_dir=$(DEMO)/report
 	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
 	$(RUN) -m train.export --model_dir=$(DEMO)/sensor_model \
 	  --output_dir=$(DEMO)/saved_models/sensor_noise
 	@echo "Read $(DEMO)/report/report.md."
+
+# A camera whose noise is known: compare $(CALIBRATE_DEMO)/frames/truth.json.
+calibrate-demo: $(READY)
+	$(RUN) -m train.simulate_raw_folder --output_dir=$(CALIBRATE_DEMO)/frames --seed=$(SEED)
+	$(RUN) -m train.calibrate --input_dir=$(CALIBRATE_DEMO)/frames --camera=Mine \
+	  --output_model_dir=$(CALIBRATE_DEMO)/model --report_dir=$(CALIBRATE_DEMO)/report
+	$(RUN) -m train.export --model_dir=$(CALIBRATE_DEMO)/model \
+	  --output_dir=$(CALIBRATE_DEMO)/saved_models/mine
+	@echo "Read $(CALIBRATE_DEMO)/report/report.md."
 
 # After `make demo`: the paper's flow and the recommended model.
 ship: $(READY)

@@ -14,6 +14,7 @@ noise.sample(seed=(0, 1))
 
 from tfp_noiseflow import bijectors
 from tfp_noiseflow.augmentation import AddCameraNoise
+from tfp_noiseflow.calibration import calibrate
 from tfp_noiseflow.captures import (
     Captures,
     CaptureWriter,
@@ -81,6 +82,7 @@ __all__ = [
     "StoredNoise",
     "__version__",
     "bijectors",
+    "calibrate",
     "evaluate",
     "export_saved_model",
     "finetune_camera",

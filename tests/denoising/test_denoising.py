@@ -168,6 +168,20 @@ def test_sources_train_and_are_resumed_not_repeated(captures, tmp_path, sources)
         experiment(captures, tmp_path / "other", loss="psnr").denoiser("real", 0)
 
 
+def test_a_model_of_any_iso_adds_noise_at_the_isos_of_the_captures(captures, tmp_path):
+    train, test = captures
+    laws = [nf.CameraLaw((1e-4, 0), (0, 0, 1e-5), camera=name) for name in train.cameras]
+    model = nf.StoredNoise(nf.NoiseFlow("L-R-T", train.cameras, laws=laws, seed=0), 1 / 255)
+    trial = experiment((train, test), tmp_path, noise_flow=model)
+    clean = np.full((8, 8, 8, 4), 0.5, np.float32)
+    noisy, same = trial._add_noise("noise_flow", 0)(tf.constant(0, tf.int64), clean)
+    np.testing.assert_array_equal(same, clean)
+    codes = noisy.numpy() * 255
+    # On codes, to a few roundings; and noise of the ISOs there is, of 1 % of full scale or so.
+    np.testing.assert_allclose(codes, np.rint(codes), atol=1e-4)
+    assert 0.003 < np.std(noisy - clean) < 0.1
+
+
 def test_losses_are_of_each_image():
     clean = tf.zeros([2, 4, 4, 3])
     denoised = tf.constant([0.1, 0.01])[:, None, None, None] * tf.ones([2, 4, 4, 3])
@@ -204,6 +218,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow  # Four trainings.
 def test_a_killed_training_ends_as_one_that_was_not(captures, tmp_path, monkeypatch):
     whole = experiment(captures, tmp_path / "whole").denoiser("recalibrated_nlf", 1, verbose=0)
     trial = experiment(captures, tmp_path / "killed")

@@ -93,3 +93,15 @@ def test_the_numbers_are_those_of_the_table_and_of_the_best_form(shared_data):
     likelihood = {form: values.mean() for form, values in fitted.likelihoods.items()}
     assert max(likelihood, key=likelihood.get) == ("relative to the gain", 0.5)
     assert "| relative to the gain | 50% | -10.75 | 0.00 +- 0.00 |" in str(fitted)
+
+
+def test_beta1_at_an_iso_tells_what_to_expect_of_the_rest():
+    for phone in PHONES:
+        beta1, beta2 = phone.true(400)
+        law, factor = population.expected_law(400, beta1)
+        found1, found2 = law(400)
+        assert found1 == pytest.approx(beta1, rel=1e-6)
+        # Its read noise is that of the population: within two standard deviations of the five.
+        assert found2 / factor**2 < beta2 < found2 * factor**2
+        assert 1.5 < factor < 10
+        assert law(1600)[0] > 2 * found1

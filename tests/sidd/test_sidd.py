@@ -389,6 +389,7 @@ def test_only_the_files_and_the_record_remain(imported):
     assert sorted(os.listdir(imported)) == ["import.json", "test.h5", "train.h5"]
 
 
+@pytest.mark.slow  # Each process imports TensorFlow.
 def test_processes_write_the_same(tree, imported, tmp_path):
     import_sidd(tree, tmp_path / "out", patches=SMALL, processes=2)
     assert_equal_files(files_of(imported), files_of(tmp_path / "out"))

@@ -14,6 +14,7 @@ from tests.scripts import ROOT, run, run_process
 from tests.sheets import cells
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.models.model_directory import write_baselines
+from tfp_noiseflow.simulation.raw_folder import RawCamera, RawShoot
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_report_has_the_schema_and_its_pictures(demo):
     assert len(rows) == 25 * len(report["models"])
     text = (folder / "report" / "report.md").read_text()
     pictures = sorted(path.name for path in (folder / "report").glob("*.png"))
-    assert len(pictures) == 6
+    assert len(pictures) == 7
     for picture in pictures:
         assert f"]({picture})" in text
 
@@ -191,8 +192,14 @@ def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     # The one that needs a server is run in tests/serving.
     examples = [example for example in examples if "NoiseClient" not in example]
-    assert len(examples) == 8
+    assert len(examples) == 10
     names = {"tfd": tfp.distributions}
+    # What a calibration leaves, and two frames of a camera.
+    law = nf.CameraLaw((1.4e-4, 2e-6), (4e-8, 4e-8, 1.2e-6), camera="Mine")
+    nf.save_model(nf.StoredNoise(nf.NoiseFlow.from_laws(law), 1 / 959), "model", {})
+    camera = RawCamera("Pixel", RawShoot(iso_levels=(800,), shape=(128, 192)))
+    rng = np.random.default_rng(0)
+    names |= {name: camera.shoot_frame(camera.scene(0), 800, rng) for name in ("a", "b")}
     for example in examples:
         for long, short in SHORTER:
             example = example.replace(long, short)
@@ -240,7 +247,8 @@ def test_paper_experiment_writes_tables_and_figures_and_resumes(demo, tmp_path):
         assert done.returncode != 0 and "NAME=MODEL_DIR" in done.stderr
 
 
-@pytest.mark.parametrize("is_folder", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow  # Two trainings and their figures.
+@pytest.mark.parametrize("is_folder", [False, True])
 def test_paper_experiment_takes_captures_without_scenes(tmp_path, is_folder):
     rng = np.random.default_rng(0)
     clean = rng.uniform(0, 0.5, (40, 8, 8, 4)).astype(np.float32)

@@ -150,7 +150,9 @@ class Experiment:
         if source == "gaussian":
             return AddGaussianNoise(seed=seed, **self._sensor).map_function
         model = self._noise_model(source)
-        layer = AddCameraNoise(model, returns_pairs=True, seed=seed, **self._sensor)
+        # A model that takes any ISO names none to draw from.
+        iso = self._train_captures.iso_levels if model.iso_levels is None else None
+        layer = AddCameraNoise(model, iso=iso, returns_pairs=True, seed=seed, **self._sensor)
         return layer.map_function
 
     def _noise_model(self, source: str) -> NoiseModel:

@@ -9,16 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfp_noiseflow.atomic_write import written_beside
-from tfp_noiseflow.imaging.damage import damage_named
 from tfp_noiseflow.imaging.inverse_isp import CameraColors, draw_camera_colors, unprocess
 from tfp_noiseflow.imaging.isp import process
 from tfp_noiseflow.imaging.metering import meter
 from tfp_noiseflow.imaging.picture import FORMATS, check_is_file, read_picture
+from tfp_noiseflow.imaging.raw_file import CAMERA_FORMATS, NPZ, read_raw_file
 
-RAW_FORMATS = (".npz", ".dng")
+RAW_FORMATS = (NPZ, *CAMERA_FORMATS)
 UINT16 = np.dtype(np.uint16)
-# LibRaw's `flip` as quarter turns counterclockwise.
-QUARTER_TURNS = {0: 0, 3: 2, 5: 1, 6: 3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +162,8 @@ def read_raw(
     Args:
       path: .npz with `raw` [H, W], `black`, `white` and `cfa` (and, where they are known,
         `white_balance`, the gains of red and blue, `srgb_to_camera`, `exposure` and
-        `quarter_turns`, as `frame_of_codes` takes them), or .dng with the extra `dng`.
+        `quarter_turns`, as `frame_of_codes` takes them), or .dng and cameras' other formats with
+        the extra `dng`.
       exposure, white_balance: instead of the file's; None: the file's, or metered.
 
     Raises:
@@ -174,10 +173,15 @@ def read_raw(
     """
     path = os.fspath(path)
     check_is_file(path, RAW_FORMATS)
-    read = _read_dng if path.lower().endswith(".dng") else _read_npz
+    file = read_raw_file(path)
+    values = {"black": file.black_level, "white": file.white_level, "cfa": file.cfa}
+    missing = sorted(name for name, value in values.items() if value is None)
+    if missing:
+        raise ValueError(f"{path}: expected raw, black, white and cfa, missing {missing}.")
     asked = {"exposure": exposure, "white_balance": white_balance}
+    looks = file.looks | {name: value for name, value in asked.items() if value is not None}
     try:
-        return frame_of_codes(**read(path) | {k: v for k, v in asked.items() if v is not None})
+        return frame_of_codes(file.codes, file.cfa, file.black_level, file.white_level, **looks)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -192,7 +196,7 @@ def read_frame(
     """A raw file's frame, or one that a photograph could have been made from.
 
     Args:
-      path: .npz, .dng, .png, .jpg, .tif.
+      path: a raw file as `read_raw` takes it, or .png, .jpg, .tif.
       exposure: None: 1 for a photograph, else the file's, or metered.
       white_balance: None: drawn for a photograph, else the file's, or metered.
       seed: for photographs, see `frame_of_photograph`.
@@ -236,23 +240,6 @@ def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
         )
 
 
-def _read_npz(path: str) -> dict:
-    """The arguments of `frame_of_codes`."""
-    with damage_named("expected a whole .npz file"), np.load(path) as file:
-        values = {name: file[name] for name in file.files}
-    missing = sorted({"raw", "black", "white", "cfa"} - set(values))
-    if missing:
-        raise ValueError(f"expected raw, black, white and cfa, missing {missing}.")
-    about = ("white_balance", "srgb_to_camera", "exposure", "quarter_turns")
-    return {
-        "codes": values["raw"],
-        "cfa": str(values["cfa"]),
-        "black_level": values["black"],
-        "white_level": values["white"],
-        **{name: values[name] for name in about if name in values},
-    }
-
-
 def with_white_balance(colors: CameraColors, red_gain: float, blue_gain: float) -> CameraColors:
     """The same colour matrix with other gains, both > 0."""
     _check_gains(red_gain, blue_gain)
@@ -264,45 +251,6 @@ def with_white_balance(colors: CameraColors, red_gain: float, blue_gain: float) 
 def _check_gains(red_gain: float, blue_gain: float) -> None:
     if not (0 < red_gain < np.inf and 0 < blue_gain < np.inf):
         raise ValueError(f"expected gains above 0, received {red_gain} and {blue_gain}.")
-
-
-def _read_dng(path: str) -> dict:
-    """The arguments of `frame_of_codes`."""
-    try:
-        import rawpy
-    except ImportError as error:
-        raise ImportError(
-            f"{path}: expected rawpy to read DNG files: pip install tfp_noiseflow[dng]."
-        ) from error
-    try:
-        with rawpy.imread(path) as raw:
-            pattern, names = raw.raw_pattern, raw.color_desc.decode()
-            if pattern is None or pattern.shape != (2, 2):
-                raise ValueError("expected a Bayer mosaic, received another pattern.")
-            codes = raw.raw_image_visible.copy()
-            black = np.array(raw.black_level_per_channel, np.float64)[pattern]
-            white = raw.white_level
-            balance = np.array(raw.camera_whitebalance, np.float64)[:3]
-            # Camera RGB -> sRGB from the file's ColorMatrix, for white-balanced images.
-            matrix = np.array(raw.color_matrix, np.float64)[:, :3]
-            flip = raw.sizes.flip
-    except rawpy.LibRawError as error:
-        raise ValueError(
-            f"expected a DNG file, but it cannot be read; it is damaged or of another format "
-            f"({error})."
-        ) from error
-    if flip not in QUARTER_TURNS:
-        raise ValueError("expected a frame that is at most turned, received a mirrored one.")
-    has_matrix, has_balance = np.linalg.matrix_rank(matrix) == 3, np.all(balance > 0)
-    return {
-        "codes": codes,
-        "cfa": "".join(names[position] for position in pattern.ravel()),
-        "black_level": black,
-        "white_level": white,
-        "srgb_to_camera": np.linalg.inv(matrix) if has_matrix else None,
-        "white_balance": balance[[0, 2]] / balance[1] if has_balance else None,
-        "quarter_turns": QUARTER_TURNS[flip],
-    }
 
 
 def _numbers(name: str, values, shapes: tuple[tuple[int, ...], ...]) -> np.ndarray:

@@ -65,6 +65,11 @@ class LawEstimate:
     unseen: frozenset[str] = frozenset()
     seen_at_one_iso: frozenset[str] = frozenset()
 
+    @property
+    def serious_warnings(self) -> tuple[str, ...]:
+        """The warnings but for those of numbers that are 0 within their standard error."""
+        return tuple(text for text in self.warnings if not text.endswith(_WITHIN))
+
     def completed_by(self, other: Callable[[float], CameraLaw]) -> CameraLaw:
         """The law, with another's numbers for what captures do not determine.
 
@@ -136,9 +141,8 @@ def fit_camera_laws(
         for camera, sums in by_camera.items()
     }
     for camera, estimate in estimates.items():
-        serious = [text for text in estimate.warnings if not text.endswith(_WITHIN)]
-        if serious:
-            warnings.warn(f"{camera}: {'; '.join(serious)}", stacklevel=2)
+        if estimate.serious_warnings:
+            warnings.warn(f"{camera}: {'; '.join(estimate.serious_warnings)}", stacklevel=2)
     return estimates
 
 
@@ -185,6 +189,21 @@ def fit_law(
         frozenset(unclear.unseen()),
         frozenset(unclear.seen_at_one_iso()),
     )
+
+
+def fit_numbers(sums_by_iso: dict[float, np.ndarray], camera: str = "") -> np.ndarray:
+    """p, q, r, s, t as `fit_law` finds them but for its last digits, and ten times as fast.
+
+    Args:
+      sums_by_iso, camera: as for `fit_law`.
+
+    Returns:
+      [5] float64.
+    """
+    bins = _Bins(sums_by_iso, camera)
+    lowest = bins.least_numbers()
+    fitted = [term for term in _fitted_terms(len(sums_by_iso)) if bins.terms[:, term].any()]
+    return _with_zeros(_least_squares(bins, fitted, lowest), lowest)
 
 
 def log_likelihood(law: CameraLaw, sums_by_iso: dict[float, np.ndarray]) -> float:

@@ -55,6 +55,35 @@ LIMITS = np.array(
 )
 
 
+def expected_law(iso: float, beta1: float) -> tuple[CameraLaw, float]:
+    """What the population says of a camera of which beta1 at one ISO is known.
+
+    Args:
+      iso: > 0. beta1: there, a fraction of full scale, > 0.
+
+    Returns:
+      The law of the conditional mean of the five logarithms, right for beta1 at that ISO, and by
+      what factor beta2 there is higher or lower than the law's, as a standard deviation: 1.8 for
+      instance.
+    """
+    weight = COVARIANCE[1:, 0] / COVARIANCE[0, 0]
+    rest = COVARIANCE[1:, 1:] - np.outer(weight, COVARIANCE[0, 1:])
+    gain = iso / 100
+    a = np.log(beta1 / gain)
+    for _ in range(50):  # q, which is a part of beta1, depends on a: a contraction.
+        others = MEAN[1:] + weight * (a - MEAN[0])
+        a = np.log(beta1 / (gain + np.exp(others[0])))
+    root = np.linalg.cholesky(rest)
+    draws = others + np.random.default_rng(0).standard_normal((2000, 4)) @ root.T
+    logs = np.linalg.solve(RELATIVE, np.column_stack([np.full(len(draws), a), draws]).T)
+    beta2 = np.exp(logs[2]) * gain**2 + np.exp(logs[3]) * gain + np.exp(logs[4])
+    law = CameraLaw.from_five_numbers(
+        np.linalg.solve(RELATIVE, np.concatenate([[a], others])),
+        origin=f"expected of a camera whose beta1 is {beta1:.4g} at ISO {iso:g}",
+    )
+    return law, float(np.exp(np.std(np.log(beta2))))
+
+
 def generic_cameras(seed: int, n: int) -> tuple[CameraLaw, ...]:
     """Laws of plausible cameras.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
+from tfp_noiseflow.captures.clean_noise import clean_noise
 from tfp_noiseflow.captures.code_sample import CodePixels
 from tfp_noiseflow.captures.noise_statistics import NoiseStatistics, noise_statistics
 from tfp_noiseflow.composition.conditional_chain import ConditionalChain
@@ -19,6 +21,10 @@ from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.laws import ConditionTable
 from tfp_noiseflow.laws.code_likelihood import code_nll
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.photon_transfer import PairEstimate, estimate_pair
+
+# What an estimate of 0 stands for in a table, which holds logarithms: far below any camera's.
+SMALLEST_ESTIMATE = 1e-12
 
 
 class CameraNLF(NoiseModel):
@@ -31,6 +37,10 @@ class CameraNLF(NoiseModel):
         (beta1) and its square (beta2). NaN in either where a camera at an ISO is unknown, which a
         call for it then says. Values <= 0 become 1e-6, with a warning.
       dtype: float32 or float64 (or its name).
+
+    Attributes:
+      quality: (camera, ISO) to how well it fits what it was fitted to: an `NlfQuality` of `fit`,
+        a `PairEstimate` of `from_pairs`. Not stored; empty where nothing was fitted.
 
     Raises:
       ValueError: tables of another shape.
@@ -87,6 +97,7 @@ class CameraNLF(NoiseModel):
             name="camera_nlf",
         )
         self._tables = layer
+        self.quality: dict[tuple[str, float], NlfQuality | PairEstimate] = {}
 
     @classmethod
     def from_reported(cls, captures: Captures) -> CameraNLF:
@@ -107,6 +118,55 @@ class CameraNLF(NoiseModel):
         return cls._from_captures(captures, "nlf_true")
 
     @classmethod
+    def from_pairs(
+        cls,
+        a,
+        b,
+        *,
+        black_level,
+        white_level: float,
+        cfa: str | None,
+        iso: float,
+        camera: str = "camera",
+    ) -> CameraNLF:
+        """The NLF of two frames of a static scene at one ISO: the shortest way to a camera's noise.
+
+        ```python
+        nlf = nf.CameraNLF.from_pairs(a, b, black_level=64, white_level=1023, cfa="RGGB", iso=800)
+        estimate = nlf.quality["camera", 800.0]  # a PairEstimate: intervals, share of pixels used
+        ```
+
+        By channel and robust: edges, texture and a shift of a pixel do not count as noise, nor do
+        pixels at an end of the codes. Python warnings say what is not as it should be.
+
+        Args:
+          a, b: [H, W] codes of the mosaics, or of planes with cfa=None.
+          black_level: a number, or [2, 2] by position in the CFA's cell. white_level: a number.
+          cfa: "RGGB", "GRBG", "GBRG", "BGGR", or None. iso: > 0.
+          camera: its name.
+
+        Returns:
+          CameraNLF of one camera and ISO, with numbers for R, Gr, Gb, B, or one for all.
+
+        Raises:
+          ValueError: as `estimate_pair`.
+        """
+        estimate = estimate_pair(
+            a, b, black_level=black_level, white_level=white_level, cfa=cfa, iso=iso
+        )
+        for text in estimate.warnings:
+            warnings.warn(f"{camera}, ISO {iso:g}: {text}", stacklevel=2)
+        betas = [
+            np.array([getattr(channel, name) for channel in estimate.channels])
+            for name in ("beta1", "beta2")
+        ]
+        # 0 is what an estimate gives at best; a table holds logarithms.
+        betas = [np.maximum(beta, SMALLEST_ESTIMATE)[None, None] for beta in betas]
+        nlf = cls([camera], [iso], *(beta if cfa else beta[..., 0] for beta in betas))
+        nlf.quality[camera, float(iso)] = estimate
+        return nlf
+
+    @classmethod
     def _from_captures(cls, captures: Captures, data_set: str) -> CameraNLF:
         nlf = getattr(captures, data_set)
         if nlf is None:
@@ -125,18 +185,26 @@ class CameraNLF(NoiseModel):
           captures: at any ISOs, or their statistics.
           codes: (camera, ISO) to pixels of the captures as codes (`sample_codes`), by whose
             likelihood it is fitted, for `StoredNoise`.
+
+        Returns:
+          CameraNLF, whose `quality` says how far the noise is from a line. A Python warning says
+          where clean images hold noise of their own, or of the noisy ones.
         """
-        fitted = {
-            condition: fit_nlf(*sums)
-            for condition, sums in noise_statistics(captures).by_condition.items()
-        }
+        if isinstance(captures, Captures):
+            for text in clean_noise(captures):
+                warnings.warn(f"{captures.path}: {text}", stacklevel=2)
+        by_condition = noise_statistics(captures).by_condition
+        fitted = {condition: fit_nlf(*sums) for condition, sums in by_condition.items()}
         if codes is not None:
             fitted = {key: fit_nlf_to_codes(codes[key], nlf) for key, nlf in fitted.items()}
         cameras, iso_levels = (sorted(set(values)) for values in zip(*fitted, strict=True))
         table = np.full((2, len(cameras), len(iso_levels)), np.nan)
         for (camera, iso), nlf in fitted.items():
             table[:, cameras.index(camera), iso_levels.index(iso)] = nlf
-        return cls(cameras, iso_levels, *table)
+        nlf = cls(cameras, iso_levels, *table)
+        for condition, sums in by_condition.items():
+            nlf.quality[condition] = nlf_quality(*sums, *fitted[condition])
+        return nlf
 
     @classmethod
     def _from_cells(cls, captures: Captures, nlf_of) -> CameraNLF:
@@ -196,6 +264,45 @@ class CameraNLF(NoiseModel):
             "beta2": as_lists(self.beta2.numpy()),
             "dtype": self.dtype.name,
         }
+
+
+@dataclass(frozen=True)
+class NlfQuality:
+    """How well a line fits the variance of noise at different clean levels.
+
+    Attributes:
+      pixels: values of noise. levels: groups of the clean level that were compared.
+      residual: the root mean square of the variance's relative misses of the line, without those
+        that Gaussian noise would have by chance; 0.1: the line is wrong by a tenth.
+      worst: the level with the most significant miss, a fraction of full scale, and the miss.
+    """
+
+    pixels: int
+    levels: int
+    residual: float
+    worst: tuple[float, float]
+
+
+def nlf_quality(counts, clean_sums, square_sums, beta1: float, beta2: float) -> NlfQuality:
+    """The quality of a line for the sums that `fit_nlf` takes."""
+    # Some 32 groups of levels, so that each holds many pixels.
+    groups = [
+        np.add.reduceat(values, np.arange(0, len(values), max(1, len(values) // 32)))
+        for values in (counts, clean_sums, square_sums)
+    ]
+    pixels = int(counts.sum())
+    counts, clean_sums, square_sums = (values[groups[0] > 1] for values in groups)
+    clean = clean_sums / counts
+    miss = square_sums / counts / (beta1 * clean + beta2) - 1
+    error = np.sqrt(2 / counts)
+    excess = np.sum(counts * (miss**2 - error**2)) / counts.sum()
+    worst = np.argmax(np.abs(miss) / error)
+    return NlfQuality(
+        pixels,
+        len(counts),
+        float(np.sqrt(max(excess, 0.0))),
+        (float(clean[worst]), float(miss[worst])),
+    )
 
 
 def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray):

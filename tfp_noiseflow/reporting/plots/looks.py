@@ -15,10 +15,11 @@ STYLES = {
     "recalibrated_nlf": {"label": "recalibrated NLF", "color": "#009E73", "linestyle": ":"},
     "true_nlf": {"label": "true NLF", "color": "#CC79A7", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
 }
-# The paper's flows that a report sets beside its own.
+# The flows of the paper and of this library that a report sets beside its own.
 STYLES |= {
     name: {"label": name, "color": color, "linestyle": "--"}
     for name, color in (
+        ("L-R-T", "#B2182B"),
         ("S-G", "#56B4E9"),
         ("S-G-CAM", "#8C6BB1"),
         ("S-Ax1-G-Ax1-CAM", "#7F7F7F"),

@@ -1,0 +1,204 @@
+"""What a raw file holds: codes, their levels, and what the camera says of the shot."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfp_noiseflow.imaging.damage import damage_named
+from tfp_noiseflow.imaging.picture import check_is_file
+
+NPZ = ".npz"
+# Of cameras, as LibRaw reads them.
+CAMERA_FORMATS = (
+    ".dng", ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef",
+    ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf",
+    ".srw",
+)  # fmt: skip
+# Codes alone.
+MOSAIC_FORMATS = (".npy", ".tif", ".tiff", ".png")
+# LibRaw's `flip` as quarter turns counterclockwise.
+QUARTER_TURNS = {0: 0, 3: 2, 5: 1, 6: 3}
+MAKE, MODEL, UNIQUE_CAMERA_MODEL = 271, 272, 50708
+_LOOKS = ("white_balance", "srgb_to_camera", "exposure", "quarter_turns")
+
+
+@dataclass(frozen=True, eq=False)
+class RawFile:
+    """The content of a raw file; None: it does not say.
+
+    Attributes:
+      codes: [H, W] as they are stored; None where they were not read.
+      cfa: four letters such as "RGGB". black_level: a number or [2, 2]. white_level: a number.
+      iso, exposure_time: of the shot, seconds.
+      camera: its name, or "".
+      looks: what a picture is made with, as `frame_of_codes` takes it.
+    """
+
+    codes: np.ndarray | None
+    cfa: str | None = None
+    black_level: np.ndarray | None = None
+    white_level: np.ndarray | float | None = None
+    iso: float | None = None
+    exposure_time: float | None = None
+    camera: str = ""
+    looks: dict = field(default_factory=dict)
+
+
+def read_raw_file(path: str | os.PathLike, *, has_codes: bool = True) -> RawFile:
+    """Reads a raw file.
+
+    Args:
+      path: .npz with `raw` [H, W] and, where they are known, `black`, `white`, `cfa`, `iso`,
+        `exposure_time`, `camera` and what `frame_of_codes` takes; a camera's file, with the extra
+        `dng`; a mosaic of 16 bits as .png or .tif, or of any integers as .npy.
+      has_codes: False leaves them out, which takes most of the time.
+
+    Raises:
+      FileNotFoundError: no such file.
+      ValueError: a file that is damaged, of another form, or of 8 bits or colours, which is no raw
+        file; names it.
+      ImportError: a camera's file without rawpy, a TIFF without tifffile.
+    """
+    path = os.fspath(path)
+    check_is_file(path, (NPZ, *CAMERA_FORMATS, *MOSAIC_FORMATS))
+    extension = os.path.splitext(path)[1].lower()
+    if extension == NPZ:
+        return _read_npz(path, has_codes)
+    if extension in CAMERA_FORMATS:
+        return _read_with_libraw(path, has_codes)
+    if not has_codes:
+        return RawFile(None)
+    return RawFile(_checked_mosaic(path, _read_mosaic(path, extension)))
+
+
+def _read_npz(path: str, has_codes: bool) -> RawFile:
+    with damage_named(f"{path}: expected a whole .npz file"), np.load(path) as file:
+        names = file.files
+        values = {name: file[name] for name in names if has_codes or name != "raw"}
+    if "raw" not in names:
+        raise ValueError(f"{path}: expected raw, the file holds {sorted(names)}.")
+    numbers = {}
+    for name in ("iso", "exposure_time"):
+        value = values.get(name)
+        if value is not None and (value.dtype.kind not in "uif" or value.size != 1):
+            raise ValueError(
+                f"{path}: expected one number in {name}, received {value.dtype} of shape "
+                f"{value.shape}."
+            )
+        numbers[name] = None if value is None else float(value.reshape(()))
+    return RawFile(
+        values.get("raw"),
+        str(values["cfa"]) if "cfa" in values else None,
+        values.get("black"),
+        values.get("white"),
+        numbers["iso"],
+        numbers["exposure_time"],
+        str(values.get("camera", "")),
+        {name: values[name] for name in _LOOKS if name in values},
+    )
+
+
+def _read_with_libraw(path: str, has_codes: bool) -> RawFile:
+    try:
+        import rawpy
+    except ImportError as error:
+        raise ImportError(
+            f"{path}: expected rawpy to read DNG files and others of cameras: "
+            "pip install tfp_noiseflow[dng]."
+        ) from error
+    try:
+        with rawpy.imread(path) as raw:
+            pattern, names = raw.raw_pattern, raw.color_desc.decode()
+            if pattern is None or pattern.shape != (2, 2):
+                raise ValueError(f"{path}: expected a Bayer mosaic, received another pattern.")
+            codes = raw.raw_image_visible.copy() if has_codes else None
+            black = np.array(raw.black_level_per_channel, np.float64)[pattern]
+            white = raw.white_level
+            balance = np.array(raw.camera_whitebalance, np.float64)[:3]
+            # Camera RGB -> sRGB from the file's ColorMatrix, for white-balanced images.
+            matrix = np.array(raw.color_matrix, np.float64)[:, :3]
+            flip = raw.sizes.flip
+            shot = getattr(raw, "other", None)
+    except rawpy.LibRawError as error:
+        raise ValueError(
+            f"{path}: expected a DNG file or another of a camera, but it cannot be read; it is "
+            f"damaged or of another format ({error})."
+        ) from error
+    if flip not in QUARTER_TURNS:
+        raise ValueError(f"{path}: expected a frame that is at most turned, received a mirror.")
+    has_matrix, has_balance = np.linalg.matrix_rank(matrix) == 3, np.all(balance > 0)
+    return RawFile(
+        codes,
+        "".join(names[position] for position in pattern.ravel()),
+        black,
+        white,
+        getattr(shot, "iso_speed", None) or None,
+        getattr(shot, "shutter_speed", None) or None,
+        _camera_of_tiff(path),
+        {
+            "srgb_to_camera": np.linalg.inv(matrix) if has_matrix else None,
+            "white_balance": balance[[0, 2]] / balance[1] if has_balance else None,
+            "quarter_turns": QUARTER_TURNS[flip],
+        },
+    )
+
+
+def _camera_of_tiff(path: str) -> str:
+    """The model that DNG, NEF, ARW and others state as TIFF tags; "" where it cannot be read."""
+    try:
+        import tifffile
+
+        with tifffile.TiffFile(path) as file:
+            tags = file.pages[0].tags
+            unique = tags.get(UNIQUE_CAMERA_MODEL)
+            found = [unique] if unique else [tags.get(MAKE), tags.get(MODEL)]
+            return " ".join(str(tag.value).strip() for tag in found if tag is not None)
+    except Exception:  # tifffile has many errors for what is no TIFF.
+        return ""
+
+
+def _read_mosaic(path: str, extension: str) -> np.ndarray:
+    if extension == ".npy":
+        with damage_named(f"{path}: expected a whole .npy file"):
+            return np.load(path)
+    if extension == ".png":
+        # Here: reading other formats needs no TensorFlow.
+        import tensorflow as tf
+
+        with open(path, "rb") as file:
+            content = file.read()
+        if content[24:25] == b"\x08":
+            raise ValueError(f"{path}: expected codes of 16 bits, received a PNG of 8.")
+        with damage_named(f"{path}: expected a whole PNG file"):
+            return tf.io.decode_png(content, dtype=tf.uint16).numpy()
+    try:
+        import tifffile
+    except ImportError as error:
+        raise ImportError(
+            f"{path}: expected tifffile to read this format: "
+            "pip install tfp_noiseflow[photographs]."
+        ) from error
+    with damage_named(f"{path}: expected a whole TIFF file"):
+        pixels = tifffile.imread(path)
+        if not pixels.size:
+            raise ValueError("no image in it")
+        return pixels
+
+
+def _checked_mosaic(path: str, codes: np.ndarray) -> np.ndarray:
+    if codes.ndim == 3 and codes.shape[2] == 1:
+        codes = codes[..., 0]
+    if codes.ndim != 2:
+        raise ValueError(
+            f"{path}: expected a mosaic [H, W], received shape {list(codes.shape)}: a processed "
+            "picture in colours is no raw file."
+        )
+    if codes.dtype.kind not in "uif" or codes.dtype.itemsize < 2:
+        raise ValueError(
+            f"{path}: expected codes of 16 bits, received {codes.dtype}: pictures of 8 bits are "
+            "processed, and their noise is not the sensor's."
+        )
+    return codes
