@@ -18,10 +18,13 @@ from tfp_noiseflow.calibration import calibrate
 from tfp_noiseflow.captures import (
     Captures,
     CaptureWriter,
+    FixedPattern,
     read_captures,
+    read_fixed_pattern,
     training_dataset,
     validation_dataset,
     write_captures,
+    write_fixed_pattern,
 )
 from tfp_noiseflow.evaluation import evaluate
 from tfp_noiseflow.interop import load_released_checkpoint
@@ -37,6 +40,7 @@ from tfp_noiseflow.laws import (
 )
 from tfp_noiseflow.models import (
     CameraNLF,
+    DarkFrameNoise,
     GaussianNoise,
     NoiseDistribution,
     NoiseFlow,
@@ -66,6 +70,8 @@ __all__ = [
     "CameraTable",
     "CaptureWriter",
     "Captures",
+    "DarkFrameNoise",
+    "FixedPattern",
     "GaussianNoise",
     "LikelihoodTrainer",
     "NoiseDistribution",
@@ -87,6 +93,7 @@ __all__ = [
     "noise_profile",
     "read_camera_tables",
     "read_captures",
+    "read_fixed_pattern",
     "read_noise_profiles",
     "register_layer",
     "register_noise_model",
@@ -98,4 +105,5 @@ __all__ = [
     "with_camera_law",
     "write_camera_tables",
     "write_captures",
+    "write_fixed_pattern",
 ]

@@ -16,6 +16,7 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.captures.fixed_pattern import pattern_of
 from tfp_noiseflow.imaging.contact_sheet import as_uint8, cropped, write_contact_sheet
 from tfp_noiseflow.imaging.picture import write_png
 from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame, write_raw
@@ -42,6 +43,17 @@ flags.DEFINE_list(
 )
 flags.DEFINE_integer("crop", 192, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
 flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the frame's middle.")
+
+flags.DEFINE_list(
+    "fixed_pattern", [], "Cameras' fixed patterns, of the frame's size and at its ISOs: files."
+)
+flags.DEFINE_float(
+    "digital_gain",
+    1.0,
+    "By which the cameras multiply what they read; --iso is the analogue ISO, and the frame as it "
+    "is after the gain.",
+    lower_bound=1.0,
+)
 
 for flag in ("white_balance", "crop_at"):
     flags.register_validator(
@@ -71,6 +83,10 @@ def main(argv: list[str]) -> None:
     isos = [float(iso) for iso in FLAGS.iso or model.known.isos_to_show]
     # All of them now: a wrong one shall not be found when half of the files are written.
     model.known.require_each(cameras, isos)
+    patterns = [nf.read_fixed_pattern(path) for path in FLAGS.fixed_pattern]
+    pattern_by_camera = {
+        camera: pattern_of(patterns, camera) if patterns else None for camera in cameras
+    }
     labels = file_labels(cameras)
     name = os.path.splitext(os.path.basename(FLAGS.input))[0]
     middle = FLAGS.crop_at and tuple(map(int, FLAGS.crop_at))
@@ -79,7 +95,15 @@ def main(argv: list[str]) -> None:
     for camera, label in zip(cameras, labels, strict=True):
         pictures = {"clean": clean}
         for iso in isos:
-            noisy = noisy_frame(model, frame, camera, iso, seed=FLAGS.seed)
+            noisy = noisy_frame(
+                model,
+                frame,
+                camera,
+                iso,
+                fixed_pattern=pattern_by_camera[camera],
+                digital_gain=FLAGS.digital_gain,
+                seed=FLAGS.seed,
+            )
             picture = as_uint8(noisy.picture())
             path = os.path.join(FLAGS.output_dir, f"{name}_{label}_ISO{iso:g}")
             write_png(picture, f"{path}.png")

@@ -71,8 +71,8 @@ def test_a_large_frame_is_one_call_and_has_no_seams(flow, monkeypatch):
         shapes.append(tuple(clean.shape))
         return original(model, clean, *arguments, **options)
 
-    original = module.sample_noise
-    monkeypatch.setattr(module, "sample_noise", recorded)
+    original = module.camera_output
+    monkeypatch.setattr(module, "camera_output", recorded)
     clean = frame_of_codes(np.full((768, 1024), 4000), "RGGB", 1000, 16000)
     noise = noisy_frame(flow, clean, "Pixel", 800, seed=1).mosaic - clean.mosaic
     assert shapes == [(1, 384, 512, 4)]

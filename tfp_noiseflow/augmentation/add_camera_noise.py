@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_noiseflow.augmentation.camera_output import camera_output
+from tfp_noiseflow.augmentation.pattern_crops import PatternCrops
+from tfp_noiseflow.captures.fixed_pattern import FixedPattern
 from tfp_noiseflow.conditions.conditions import CleanImage
 from tfp_noiseflow.images.stored_codes import as_stored
 from tfp_noiseflow.models.noise_model import NoiseModel
@@ -25,7 +30,8 @@ class AddCameraNoise(tf_keras.layers.Layer):
     ```
 
     Images are the tensor itself, [.., H, W, C] in [0, 1] of full scale, or a dict with `clean` and
-    optionally `iso` and `camera` (names or indices) of the batch shape, which then are not drawn.
+    optionally `iso`, `camera` (names or indices) and `digital_gain` of the batch shape, which then
+    are not drawn.
 
     Reproducible: the noise of the layer's call number k on replica r depends on (seed, k, r), that
     of the map function on (seed, the element's index); the number of parallel calls changes
@@ -49,6 +55,12 @@ class AddCameraNoise(tf_keras.layers.Layer):
       quantization_step: codes' distance as a fraction of full scale, to which noisy images are
         rounded; 0: not rounded.
       clips: whether noisy images are clipped to [0, 1], after rounding.
+      digital_gain: by which the camera multiplies its values, at least 1 (`camera_output`): a
+        number, or (lowest, highest) between which it is drawn log-uniformly. Clean images are as
+        they are after it, `iso` is the analogue ISO.
+      fixed_patterns: of each camera of the model: crops of them at random positions, in the phase
+        of the mosaic, are added before codes are made. Where the model takes any number of
+        channels, images are packed.
       returns_pairs: (noisy, clean) instead of noisy.
       only_in_training: as Keras's own noise layers: with training=False images pass unchanged.
         Training is the default of a call outside of `fit`, `evaluate` and `predict`.
@@ -56,7 +68,8 @@ class AddCameraNoise(tf_keras.layers.Layer):
       name: of the layer.
 
     Raises:
-      ValueError: conditions that the model does not know; a quantization_step below 0; a call as
+      ValueError: conditions that the model does not know; a quantization_step below 0; a digital
+        gain below 1, fixed patterns of other cameras, ISOs or smaller than an image; a call as
         the noise model's call; InvalidArgumentError where only the graph knows.
     """
 
@@ -69,6 +82,8 @@ class AddCameraNoise(tf_keras.layers.Layer):
         iso_range: tuple[float, float] | None = None,
         quantization_step: float = 0.0,
         clips: bool = False,
+        digital_gain: float | tuple[float, float] = 1.0,
+        fixed_patterns: Sequence[FixedPattern] = (),
         returns_pairs: bool = False,
         only_in_training: bool = True,
         seed: int = 0,
@@ -77,6 +92,18 @@ class AddCameraNoise(tf_keras.layers.Layer):
         super().__init__(name=name, trainable=False, dtype=noise_model.dtype.name)
         if not 0 <= quantization_step < 1:
             raise ValueError(f"expected 0 <= quantization_step < 1, received {quantization_step}.")
+        gains = np.broadcast_to(np.asarray(digital_gain, np.float64), [2])
+        if not 1 <= gains[0] <= gains[1] < np.inf:
+            raise ValueError(
+                "expected a digital gain of at least 1, or (lowest, highest) of them, received "
+                f"{digital_gain}."
+            )
+        self.digital_gain = (float(gains[0]), float(gains[1]))
+        self._pattern_crops = None
+        if fixed_patterns:
+            self._pattern_crops = PatternCrops(
+                fixed_patterns, noise_model.known, noise_model.channels or 4, noise_model.dtype
+            )
         self._draw_conditions = noise_model.known.drawing(camera, iso, iso_range)
         self.noise_model = noise_model
         self.quantization_step = quantization_step
@@ -153,12 +180,35 @@ class AddCameraNoise(tf_keras.layers.Layer):
         if iso is not None:
             iso = tf.cast(iso, self.noise_model.dtype)
         iso, camera = self._draw_conditions(clean, condition_seed, iso, camera)
-        noisy = clean + self.noise_model(clean, iso=iso, camera=camera).sample(seed=noise_seed)
+        # Of other numbers than what follows is drawn with.
+        gain_seed, pattern_seed = (tf.random.fold_in(condition_seed, number) for number in (1, 2))
+        pattern = None
+        if self._pattern_crops is not None:
+            pattern = functools.partial(self._pattern_crops, seed=pattern_seed)
+        noisy = camera_output(
+            self.noise_model,
+            clean,
+            iso,
+            camera,
+            draw=lambda unstored: unstored.sample(seed=noise_seed),
+            pattern=pattern,
+            digital_gain=self._gain(clean, gain_seed, features.get("digital_gain")),
+        )
         clips = {"clips_black": self.clips, "clips_white": self.clips}
         noisy = as_stored(noisy, self.quantization_step, **clips)
         # The first term is zero and has clean's gradient; the second stays exactly on its code.
         noisy = (clean - tf.stop_gradient(clean)) + tf.stop_gradient(noisy)
         return (noisy, clean) if self.returns_pairs else noisy
+
+    def _gain(self, clean: tf.Tensor, seed: tf.Tensor, given) -> tf.Tensor:
+        """The digital gain, of each image where it is given or drawn."""
+        if given is not None:
+            return tf.cast(given, clean.dtype)
+        low, high = np.log(self.digital_gain)
+        if low == high:
+            return tf.constant(self.digital_gain[0], clean.dtype)
+        drawn = tf.random.stateless_uniform(tf.shape(clean)[:-3], seed, low, high, clean.dtype)
+        return tf.ensure_shape(tf.maximum(tf.exp(drawn), 1), clean.shape[:-3])
 
     def get_config(self):
         """Refuses: Keras's model formats know no variables outside Keras layers.
@@ -187,11 +237,11 @@ def _is_index(index) -> bool:
 
 def _features(inputs) -> Mapping:
     features = inputs if isinstance(inputs, Mapping) else {"clean": inputs}
-    unknown = sorted(set(features) - {"clean", "iso", "camera"})
+    unknown = sorted(set(features) - {"clean", "iso", "camera", "digital_gain"})
     if "clean" not in features or unknown:
         raise ValueError(
-            "expected clean images, or a dict with clean and optionally iso and camera, received "
-            f"a dict with {sorted(features)}."
+            "expected clean images, or a dict with clean and optionally iso, camera and "
+            f"digital_gain, received a dict with {sorted(features)}."
         )
     clean = tf.convert_to_tensor(features["clean"])
     return {**features, "clean": clean}

@@ -158,7 +158,7 @@ def read_folder(
             )
             continue
         try:
-            frames.append(_frame(path, name, kind, given))
+            frames.append(frame_of(path, name, kind, given))
         except FAULTS as fault:
             if not skip_bad:
                 raise ValueError(
@@ -205,7 +205,16 @@ def _folders(name: str) -> list[str]:
     return os.path.dirname(name).lower().replace("-", "_").split(os.sep)
 
 
-def _frame(folder: str, name: str, kind: str, given: Given) -> Frame:
+def frame_of(folder: str, name: str, kind: str, given: Given) -> Frame:
+    """A frame of a folder, of its file, its folders' names and what is given.
+
+    Args:
+      folder: all frames' folder. name: the file's path in it. kind: of the frame.
+      given: what the file does not say.
+
+    Raises:
+      FileNotFoundError, ValueError: as `read_raw_file`; an ISO, a CFA or levels that nothing says.
+    """
     path = os.path.join(folder, name)
     file = read_raw_file(path, has_codes=False)
     iso = given.iso or file.iso or _matched(name, _iso_of)

@@ -8,6 +8,11 @@ from tfp_noiseflow.captures.capture_file import (
     write_captures,
 )
 from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
+from tfp_noiseflow.captures.fixed_pattern import (
+    FixedPattern,
+    read_fixed_pattern,
+    write_fixed_pattern,
+)
 from tfp_noiseflow.captures.import_captures import import_captures
 from tfp_noiseflow.captures.source import Source, SourceImage, SplitPlan, fingerprint_of
 
@@ -15,6 +20,7 @@ __all__ = [
     "CaptureBlock",
     "CaptureWriter",
     "Captures",
+    "FixedPattern",
     "Source",
     "SourceImage",
     "SplitPlan",
@@ -22,7 +28,9 @@ __all__ = [
     "fingerprint_of",
     "import_captures",
     "read_captures",
+    "read_fixed_pattern",
     "training_dataset",
     "validation_dataset",
     "write_captures",
+    "write_fixed_pattern",
 ]

@@ -19,7 +19,9 @@ def known_in_python(value):
     return tf.init_scope()
 
 
-def require(holds: tf.Tensor, expected: str, received: tf.Tensor | Callable[[], tf.Tensor]) -> None:
+def require(
+    holds: tf.Tensor, expected: str, received: tf.Tensor | Callable[[], tf.Tensor]
+) -> tf.Operation | None:
     """Raises unless `holds`: ValueError where that is known in Python, else an op of the graph.
 
     Args:
@@ -27,6 +29,10 @@ def require(holds: tf.Tensor, expected: str, received: tf.Tensor | Callable[[], 
       expected: what was expected, in words.
       received: a tensor that shows what came, or a function that gives it, which is called only
         where `holds` is false.
+
+    Returns:
+      Of a graph the op that checks a `received` tensor: what must not run before it can depend on
+      it. Else None.
 
     Raises:
       ValueError: eagerly; InvalidArgumentError when the graph runs.
@@ -41,11 +47,12 @@ def require(holds: tf.Tensor, expected: str, received: tf.Tensor | Callable[[], 
         # What tf.debugging.Assert makes too, but for `received` within the branch.
         tf.cond(holds, tf.no_op, fail, name="AssertGuard")
     elif known is None:
-        tf.debugging.Assert(holds, [message, received], summarize=16)
+        return tf.debugging.Assert(holds, [message, received], summarize=16)
     elif not known:
         received = received() if callable(received) else received
         value = tf.get_static_value(received)
         raise ValueError(f"{message} {received if value is None else value}.")
+    return None
 
 
 def as_float(name: str, value, dtype: tf.DType) -> tf.Tensor:

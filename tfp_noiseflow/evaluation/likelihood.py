@@ -28,8 +28,10 @@ def negative_log_likelihood(
       [N] float64, nats per dimension: -log_prob / (H W C), in the order of the file.
 
     Raises:
-      ValueError: the model does not know a camera or an ISO of the captures.
+      ValueError: the model has no density, or does not know a camera or an ISO of the captures.
     """
+    if not has_density(model):
+        model.require_density("a likelihood")
     known_by(model).check_captures(captures)
     compute = compile_negative_log_likelihood(model, captures.image_shape, num_draws)
     blocks = []
@@ -79,8 +81,15 @@ def dequantises(model) -> bool:
     return getattr(model, "dequantises", True)
 
 
-def kind(model) -> str:
-    """What a model's NLL is of: "dequantised" noise, "codes", or a "bound of codes"."""
+def has_density(model) -> bool:
+    """Whether there is a likelihood: a model that does not say has one."""
+    return getattr(model, "has_density", True)
+
+
+def kind(model) -> str | None:
+    """What a model's NLL is of: "dequantised" noise, "codes", or a "bound of codes"; None: none."""
+    if not has_density(model):
+        return None
     if dequantises(model):
         return "dequantised"
     return "codes" if model.is_exact else "bound of codes"

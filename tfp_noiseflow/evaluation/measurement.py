@@ -88,7 +88,8 @@ def evaluate(
           `nll_paper` (of the stored values as they are, taken as continuous, as the paper's code
           takes them; None for a model of codes), `kl`, `kl_paper` (nats; see `histograms`),
           `parameters`, `name` (its architecture, or its class where it has none) and `in_words`;
-          for a model that cannot be compared, these are None and `reason` says why.
+          of a model without a density the likelihoods are None and `reason` says so; of a model
+          that cannot be compared all are None and `reason` says why.
         differences: model, baseline, `nll` (mean of model - baseline: negative where the model is
           better), `paired_standard_error`, `relative_improvement` (exp(-nll) - 1).
         by_camera_iso: camera, iso, model, `nll`, `kl`, `kl_paper`, `patches`.
@@ -175,8 +176,9 @@ def measure(
             add("floor", block.noise_repeat, _counts(block.noise_repeat, group, survey))
         for name, drawer in drawers.items():
             noise = noise_by_kind[drawer.dequantises]
-            sources[name].nll.append(_finite_nll(name, drawer, block, noise))
-            if drawer.dequantises and takes_stored:
+            if drawer.has_density:
+                sources[name].nll.append(_finite_nll(name, drawer, block, noise))
+            if drawer.has_density and drawer.dequantises and takes_stored:
                 sources[name].nll_paper.append(drawer.nll(block, noise_by_kind[False]))
             add(name, *drawer.draw(block.clean, block.iso, block.camera, group, number))
         if on_progress is not None:
@@ -234,7 +236,10 @@ class _Drawer:
         self._known = likelihood.known_by(model)
         self._seed = seed
         self.dequantises = likelihood.dequantises(model)
-        self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
+        self.has_density = likelihood.has_density(model)
+        self._nll = None
+        if self.has_density:
+            self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
         batch_values = min(batch_size, len(captures)) * int(np.prod(captures.image_shape))
         # A divisor of the draws, so that one compiled function serves all calls.
         self._draws_per_call = max(

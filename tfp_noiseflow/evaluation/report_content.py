@@ -17,6 +17,7 @@ from tfp_noiseflow.evaluation.tails import TailCounts
 MODEL = "noise_flow"
 KL_DRAWS = 16
 NO_REPEAT = "captures hold no noisy_repeat data set"
+NO_DENSITY = "the model has no density, only samples of it are known"
 ONE_CHANNEL = "the images have one channel"
 
 
@@ -63,7 +64,7 @@ def report_content(
       dark: the dark patches.
       seed: of the dequantisation and of the draws.
     """
-    nll = {name: np.concatenate(sources[name].nll) for name in models}
+    nll = {name: np.concatenate(sources[name].nll) for name in models if sources[name].nll}
     kl = {
         name: histograms.kl_smoothed(sources["real"].counts, sources[name].counts)
         for name in sources
@@ -72,7 +73,9 @@ def report_content(
 
     entries = {}
     for name, model in models.items():
-        mean, standard_error = likelihood.mean_and_standard_error(nll[name])
+        mean = standard_error = None
+        if name in nll:
+            mean, standard_error = likelihood.mean_and_standard_error(nll[name])
         entries[name] = {
             "nll": mean,
             "nll_standard_error": standard_error,
@@ -83,13 +86,14 @@ def report_content(
             "likelihood": likelihood.kind(model),
             "name": model_name(model),
             "in_words": getattr(model, "in_words", type(model).__name__),
+            **({} if name in nll else {"reason": NO_DENSITY}),
         }
     for name, reason in reasons.items():
         entries[name] = {**dict.fromkeys(entries[MODEL]), "reason": reason}
 
     by_camera_iso = []
     for name in models:
-        nll_by_group = np.bincount(survey.group, nll[name]) / patches
+        nll_by_group = np.bincount(survey.group, nll[name]) / patches if name in nll else None
         kl_paper_by_group = sources[name].kl_paper_by_group()
         for g, (camera, iso) in enumerate(survey.conditions):
             by_camera_iso.append(
@@ -97,7 +101,7 @@ def report_content(
                     "camera": camera,
                     "iso": iso,
                     "model": name,
-                    "nll": float(nll_by_group[g]),
+                    "nll": None if nll_by_group is None else float(nll_by_group[g]),
                     "kl": float(kl[name][g]),
                     "kl_paper": float(kl_paper_by_group[g]),
                     "patches": int(patches[g]),
@@ -115,8 +119,8 @@ def report_content(
                 "baseline": name,
                 **likelihood.paired_difference(nll[MODEL], nll[name]),
             }
-            for name in models
-            if name != MODEL
+            for name in nll
+            if name != MODEL and MODEL in nll
         ],
         "by_camera_iso": by_camera_iso,
         "floor": _floor(captures, survey, sources, kl, truth),
@@ -136,9 +140,9 @@ def model_name(model) -> str:
     return getattr(model, "architecture", None) or type(model).__name__
 
 
-def _nll_paper(model, scores: Scores, nll: float) -> float | None:
+def _nll_paper(model, scores: Scores, nll: float | None) -> float | None:
     """NLL of what is stored as if it were continuous; of a model of codes there is none."""
-    if not likelihood.dequantises(model):
+    if nll is None or not likelihood.dequantises(model):
         return None
     if not scores.nll_paper:
         return nll  # Continuous captures.

@@ -34,6 +34,7 @@ class RawFile:
       cfa: four letters such as "RGGB". black_level: a number or [2, 2]. white_level: a number.
       iso, exposure_time: of the shot, seconds.
       camera: its name, or "".
+      margins: rows and columns of the sensor above and left of the codes that are not among them.
       looks: what a picture is made with, as `frame_of_codes` takes it.
     """
 
@@ -45,6 +46,7 @@ class RawFile:
     exposure_time: float | None = None
     camera: str = ""
     looks: dict = field(default_factory=dict)
+    margins: tuple[int, int] = (0, 0)
 
 
 def read_raw_file(path: str | os.PathLike, *, has_codes: bool = True) -> RawFile:
@@ -121,6 +123,7 @@ def _read_with_libraw(path: str, has_codes: bool) -> RawFile:
             # Camera RGB -> sRGB from the file's ColorMatrix, for white-balanced images.
             matrix = np.array(raw.color_matrix, np.float64)[:, :3]
             flip = raw.sizes.flip
+            margins = (raw.sizes.top_margin, raw.sizes.left_margin)
             shot = getattr(raw, "other", None)
     except rawpy.LibRawError as error:
         raise ValueError(
@@ -143,6 +146,7 @@ def _read_with_libraw(path: str, has_codes: bool) -> RawFile:
             "white_balance": balance[[0, 2]] / balance[1] if has_balance else None,
             "quarter_turns": QUARTER_TURNS[flip],
         },
+        margins,
     )
 
 

@@ -2,6 +2,8 @@
 
 from tfp_noiseflow.models.architecture import register_layer
 from tfp_noiseflow.models.camera_nlf import CameraNLF
+from tfp_noiseflow.models.dark_frame_distribution import DarkFrameDistribution
+from tfp_noiseflow.models.dark_frame_noise import DarkFrameNoise
 from tfp_noiseflow.models.gaussian_noise import GaussianNoise
 from tfp_noiseflow.models.model_directory import (
     load_baselines,
@@ -21,6 +23,8 @@ from tfp_noiseflow.models.stored_noise import StoredNoise
 
 __all__ = [
     "CameraNLF",
+    "DarkFrameDistribution",
+    "DarkFrameNoise",
     "GaussianNoise",
     "NoiseDistribution",
     "NoiseFlow",

@@ -11,8 +11,9 @@ from tfp_noiseflow.composition.bound import Bound
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.conditions.checks import require
-from tfp_noiseflow.conditions.conditions import CleanImage, Condition, checked
+from tfp_noiseflow.conditions.conditions import Condition
 from tfp_noiseflow.images.image import IMAGE_NDIMS
+from tfp_noiseflow.models.batch_conditions import BatchConditions
 from tfp_noiseflow.models.standard_normal import StandardNormal
 
 tfd = tfp.distributions
@@ -59,23 +60,13 @@ class NoiseDistribution(tfd.TransformedDistribution):
         name: str = "noise",
     ):
         parameters = dict(locals())
-        dtype = bijector.dtype
-        conditions = {"clean": CleanImage(), **bijector.conditions, **(declared or {})}
-        tensors = {
-            k: conditions[k].as_tensor(k, v, dtype) if k in conditions else v
-            for k, v in given.items()
-            if v is not None
-        }
-        _check_images(tensors.get("clean"), given)
-        batch_shape, static_batch_shape = _batch_shape(tensors)
-        clean = tensors["clean"]
-        # An image of the shape that the conditions go with: only its shape is looked at.
-        like = tf.broadcast_to(clean, tf.concat([batch_shape, tf.shape(clean)[-3:]], axis=0))
-        like.set_shape(static_batch_shape.concatenate(clean.shape[-3:]))
-        values = checked(owner or bijector.name, conditions, tensors, dtype, clean, cameras)
-        self._conditions_given = values
-        self._like = like
+        conditions = {**bijector.conditions, **(declared or {})}
+        batch = BatchConditions(
+            given, conditions, bijector.dtype, cameras=cameras, owner=owner or bijector.name
+        )
+        self._batch = batch
         self._slicing = {"declared": declared, "cameras": cameras, "owner": owner, "name": name}
+        batch_shape, static_batch_shape = batch.batch_shape, batch.static_batch_shape
         own = bijector.experimental_batch_shape(x_event_ndims=IMAGE_NDIMS)
         if own.rank:
             own_tensor = bijector.experimental_batch_shape_tensor(x_event_ndims=IMAGE_NDIMS)
@@ -91,14 +82,13 @@ class NoiseDistribution(tfd.TransformedDistribution):
         self._own_batch_rank = own.rank
         base = StandardNormal(
             batch_shape,
-            tf.shape(clean)[-3:],
+            batch.image_shape,
             static_batch_shape=static_batch_shape,
-            static_image_shape=clean.shape[-3:],
-            dtype=dtype,
+            static_image_shape=batch.static_image_shape,
+            dtype=bijector.dtype,
         )
-        super().__init__(
-            base, Bound(bijector, values, like, is_checked=True), parameters=parameters, name=name
-        )
+        bound = Bound(bijector, batch.values, batch.like, is_checked=True)
+        super().__init__(base, bound, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
@@ -122,32 +112,32 @@ class NoiseDistribution(tfd.TransformedDistribution):
                 "expected a bijector whose parameters have no batch dimensions of their own; slice "
                 "the parameters and the conditions."
             )
-        slices = slices if isinstance(slices, tuple) else (slices,)
-        batch_shape = self.batch_shape_tensor()
-        # TFP's slicing leaves the event alone: an ellipsis stands for what is left of the batch.
-        if not any(item is Ellipsis for item in slices):
-            slices = (*slices, Ellipsis)
-
-        def sliced(name, value):
-            if name != "clean":
-                return tf.broadcast_to(value, batch_shape)[slices]
-            shape = tf.concat([batch_shape, tf.shape(value)[-IMAGE_NDIMS:]], axis=0)
-            value = tf.broadcast_to(value, shape)
-            value.set_shape(self.batch_shape.concatenate(self.event_shape))
-            return value[(*slices, *[slice(None)] * IMAGE_NDIMS)]
-
-        given = {name: sliced(name, value) for name, value in self._conditions_given.items()}
+        given = self._batch.sliced(slices)
         return NoiseDistribution(self.bijector.bijector, given, **self._slicing)
 
     @property
     def given(self) -> Mapping[str, tf.Tensor]:
         """The conditions that it is bound to, by name: clean, iso, camera (indices)."""
-        return self._conditions_given
+        return self._batch.values
 
     @property
     def is_exact(self) -> bool:
         """Whether `log_prob` is the log-density, not a bound of it."""
         return True
+
+    @property
+    def is_pixelwise(self) -> bool:
+        """Whether the noise is independent from value to value."""
+        return self.bijector.is_pixelwise
+
+    @property
+    def unstored(self) -> NoiseDistribution:
+        """The distribution of the noise before a sensor stores it: this one, it is continuous."""
+        return self
+
+    def as_stored(self, noisy: tf.Tensor) -> tf.Tensor:
+        """Noisy images as they are stored: as they are, where noise is continuous."""
+        return noisy
 
     def pixelwise_part(self) -> ConditionalBijector:
         """What is left of the bijector without layers that mix values, bound to the conditions.
@@ -157,7 +147,7 @@ class NoiseDistribution(tfd.TransformedDistribution):
         """
         bijector = self.bijector.bijector
         part = bijector.pixelwise_part or ConditionalChain([], dtype=bijector.dtype)
-        return Bound(part, self._conditions_given, self._like, is_checked=True, name="pixelwise")
+        return Bound(part, self.given, self._batch.like, is_checked=True, name="pixelwise")
 
     @tf.autograph.experimental.do_not_convert
     def _log_prob(self, y, seed=None, num_draws=1):
@@ -212,39 +202,3 @@ class NoiseDistribution(tfd.TransformedDistribution):
                 f"expected a bijector that only scales (such as that of GaussianNoise, CameraNLF "
                 f"or S-G) for a {what} without sampling; {self.bijector.bijector.name} does more."
             )
-
-
-def _check_images(clean: tf.Tensor | None, given: Mapping) -> None:
-    if clean is None:
-        raise ValueError(f"expected clean (the clean image), received {sorted(given)}.")
-    if clean.shape.rank is not None and clean.shape.rank < IMAGE_NDIMS:
-        raise ValueError(f"expected clean (the clean image) [.., H, W, C], received {clean.shape}.")
-    if clean.shape.rank is not None and 0 in clean.shape[-IMAGE_NDIMS:].as_list():
-        raise ValueError(f"expected clean (the clean image) with pixels, received {clean.shape}.")
-
-
-def _batch_shape(conditions: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.TensorShape]:
-    """The batch shape of clean, iso and camera together, dynamic and static.
-
-    iso and camera are scalars or of clean's batch shape (any, where clean is one image). Another
-    number of dimensions would broadcast: [B, 1] with B images to a batch of B x B.
-    """
-    clean = conditions["clean"]
-    dynamic, static = tf.shape(clean)[:-3], clean.shape[:-3]
-    for name in ("iso", "camera"):
-        if name not in conditions:
-            continue
-        value = conditions[name]
-        message = (
-            f"expected {name} to be a scalar or of the batch shape {clean.shape[:-3]} of clean, "
-            f"received shape {value.shape}."
-        )
-        ranks = (value.shape.rank, clean.shape[:-3].rank)
-        if None not in ranks and 0 not in ranks and ranks[0] != ranks[1]:
-            raise ValueError(message)
-        try:
-            static = tf.broadcast_static_shape(value.shape, static)
-        except ValueError as error:
-            raise ValueError(message) from error
-        dynamic = tf.broadcast_dynamic_shape(tf.shape(value), dynamic)
-    return dynamic, static

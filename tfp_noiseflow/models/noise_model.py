@@ -13,7 +13,7 @@ from tfp_noiseflow.captures.code_sample import CodePixels
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.checks import as_float, require
-from tfp_noiseflow.conditions.conditions import CleanImage
+from tfp_noiseflow.conditions.conditions import CleanImage, Condition
 from tfp_noiseflow.conditions.known import Known
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
@@ -31,14 +31,17 @@ class NoiseModel(tf.Module, abc.ABC):
     Training, evaluation, export and everything else know a model by this call alone.
 
     Args:
-      bijector: base -> noise; its conditions are those of the model.
+      bijector: base -> noise; its conditions are those of the model. None for noise that is no
+        bijector's, which has no density: such a model defines `_distribution`.
       cameras: what the indices of its `camera` stand for; None where it has none.
       channels: of the images; None where it takes any number.
+      known: the cameras and ISOs that it knows; None: what follows from the bijector and cameras.
+      dtype: float32 or float64; None: the bijector's.
       name: of the module.
 
     Attributes:
       bijector: the conditional `tfb.Bijector`, with clean=, iso=, camera= (indices) as keyword
-        arguments.
+        arguments; None where the noise is no bijector's.
       known: the cameras and ISOs that the model knows, one answer for all who ask. A camera or ISO
         that it does not know is an error also where the noise does not depend on it.
       cameras, iso_levels: of `known`. channels: as given. dtype: of noise and clean images.
@@ -46,6 +49,8 @@ class NoiseModel(tf.Module, abc.ABC):
         tell them.
       trained_iso_range: the lowest and the highest ISO that it was trained on or made from; None:
         not known. A model that knows any ISO takes those outside too, where nothing was seen.
+      has_density: whether its distributions have a `log_prob`. One without can neither be trained
+        nor scored by likelihood; it draws noise.
       dequantises: whether its noise is continuous, so that stored codes are dequantised before
         their likelihood is computed; not where the likelihood is that of codes.
       quantization_step: of the codes that clean + noise is on, a fraction of full scale, or one for
@@ -59,6 +64,7 @@ class NoiseModel(tf.Module, abc.ABC):
     licence: str | None = None
     origin: str | None = None
     trained_iso_range: tuple[float, float] | None = None
+    has_density: bool = True
     dequantises: bool = True
     quantization_step: float | tuple[float, ...] | None = None
     clips_black: bool = False
@@ -66,17 +72,19 @@ class NoiseModel(tf.Module, abc.ABC):
 
     def __init__(
         self,
-        bijector: ConditionalBijector,
+        bijector: ConditionalBijector | None,
         *,
         cameras: tuple[str, ...] | None = None,
         channels: int | None = None,
+        known: Known | None = None,
+        dtype: tf.DType | None = None,
         name: str,
     ):
         super().__init__(name=name)
         self.bijector = bijector
-        self.known = Known.of(bijector.conditions, checked_cameras(cameras))
+        self.known = known or Known.of(bijector.conditions, checked_cameras(cameras))
         self.channels = channels
-        self.dtype = bijector.dtype
+        self.dtype = dtype or bijector.dtype
 
     @property
     def in_words(self) -> str:
@@ -119,8 +127,28 @@ class NoiseModel(tf.Module, abc.ABC):
                     f"{clean.shape}."
                 )
             declared, given = self.known.given(clean, iso, camera)
-            return NoiseDistribution(
-                self.bijector, given, declared=declared, cameras=self.cameras, owner=self.name
+            return self._distribution(given, declared)
+
+    def _distribution(
+        self, given: Mapping[str, tf.Tensor], declared: Mapping[str, Condition]
+    ) -> NoiseDistribution:
+        """The distribution for the conditions of a call.
+
+        Args:
+          given: by name: clean, iso, camera (indices).
+          declared: what must hold of them beside what the bijector declares.
+        """
+        return NoiseDistribution(
+            self.bijector, given, declared=declared, cameras=self.cameras, owner=self.name
+        )
+
+    def require_density(self, purpose: str) -> None:
+        """Raises ValueError, which says what for, for a model without a density."""
+        if not self.has_density:
+            raise ValueError(
+                f"expected a noise model with a density for {purpose}, such as a NoiseFlow or a "
+                f"CameraNLF, received {type(self).__name__}: {self.in_words}, of which only "
+                "samples are known."
             )
 
     @property

@@ -11,8 +11,8 @@ from tensorflow_probability.python.internal import reparameterization
 
 from tfp_noiseflow.composition.one_call import one_call
 from tfp_noiseflow.conditions.checks import require
+from tfp_noiseflow.images import stored_codes
 from tfp_noiseflow.images.image import over_image
-from tfp_noiseflow.images.stored_codes import as_stored
 from tfp_noiseflow.models.code_bins import CodeBins
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 
@@ -122,15 +122,17 @@ class StoredDistribution(tfd.Distribution):
     @property
     def is_exact(self) -> bool:
         """Whether `log_prob` is the log-probability, not a bound of it."""
-        return self.unstored.bijector.is_pixelwise
+        return self.unstored.is_pixelwise
 
     def stored(self, noise: tf.Tensor) -> tf.Tensor:
         """Noise [.., H, W, C] of continuous values as it becomes where codes are stored."""
         clean = self.unstored.given["clean"]
-        return self._as_stored(clean + noise) - clean
+        return self.as_stored(clean + noise) - clean
 
-    def _as_stored(self, noisy):
-        return as_stored(noisy, 0.0 if self._step is None else self._step, **self._clips)
+    def as_stored(self, noisy: tf.Tensor) -> tf.Tensor:
+        """Noisy images [.., H, W, C] of continuous values as they are stored."""
+        step = 0.0 if self._step is None else self._step
+        return stored_codes.as_stored(noisy, step, **self._clips)
 
     def _sample_n(self, n, seed=None):
         return self.stored(self.unstored.sample(n, seed=seed))
@@ -181,7 +183,7 @@ class StoredDistribution(tfd.Distribution):
     def _is_on_codes(self, noise) -> tf.Tensor:
         """Whether each image is; not one with NaN. Eagerly an error says how far it is off."""
         noisy = self.unstored.given["clean"] + noise
-        off = tf.reduce_max(tf.abs(self._as_stored(noisy) - noisy), axis=[-3, -2, -1])
+        off = tf.reduce_max(tf.abs(self.as_stored(noisy) - noisy), axis=[-3, -2, -1])
         rounding = 4 * np.finfo(self.dtype.as_numpy_dtype).eps
         allowed = CODE_TOLERANCE * self.quantization_step + rounding
         if tf.executing_eagerly():

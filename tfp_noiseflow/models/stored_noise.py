@@ -61,12 +61,13 @@ class StoredNoise(NoiseModel):
     ):
         super().__init__(
             unstored.bijector,
-            cameras=unstored.cameras,
             channels=unstored.channels,
+            known=unstored.known,
+            dtype=unstored.dtype,
             name="stored_noise",
         )
         self._unstored = unstored
-        self.known = unstored.known
+        self.has_density = unstored.has_density
         self.licence, self.origin = unstored.licence, unstored.origin
         self.trained_iso_range = unstored.trained_iso_range
         self.clips_black, self.clips_white = clips_black, clips_white
@@ -137,7 +138,7 @@ class StoredNoise(NoiseModel):
     @property
     def is_exact(self) -> bool:
         """Whether `log_prob` is the log-probability, not a bound of it."""
-        return self.bijector.is_pixelwise
+        return self.bijector is not None and self.bijector.is_pixelwise
 
     @property
     def architecture(self) -> str:

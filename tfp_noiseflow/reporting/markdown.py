@@ -92,23 +92,24 @@ def models_table(report: dict) -> str:
     Below it stand the models that were not compared, with the reasons.
     """
     models = report["models"].items()
-    compared = [(name, entry) for name, entry in models if entry["nll"] is not None]
+    compared = [(name, entry) for name, entry in models if entry["kl"] is not None]
     floor = report["floor"]
     truth = floor.get("nll")
-    has_codes = any(entry.get("likelihood", DEQUANTISED) != DEQUANTISED for _, entry in compared)
+    kinds = {entry.get("likelihood", DEQUANTISED) for _, entry in compared}
+    has_codes = bool(kinds - {None, DEQUANTISED})
     has_paper = _has_nll_paper(report)
     rows = [
         [
             _label(name, report),
-            f"{entry['nll']:.4f}" + _plus_minus(entry["nll_standard_error"]),
-            *([f"{entry['nll'] - truth:.4f}"] if truth is not None else []),
-            *([entry["likelihood"]] if has_codes else []),
+            _number(entry["nll"]) + _plus_minus(entry["nll_standard_error"]),
+            *([_number(_minus(entry["nll"], truth))] if truth is not None else []),
+            *([entry["likelihood"] or ""] if has_codes else []),
             *([_number(entry["nll_paper"])] if has_paper else []),
             f"{entry['kl']:.4f}",
             f"{entry['kl_paper']:.4f}",
             str(entry["parameters"]),
         ]
-        for name, entry in sorted(compared, key=lambda item: item[1]["nll"])
+        for name, entry in sorted(compared, key=lambda item: _last_if_none(item[1]["nll"]))
     ]
     if truth is not None or floor["kl"] is not None:
         nll = [""]
@@ -120,7 +121,8 @@ def models_table(report: dict) -> str:
             kl = [f"{floor[name]:.4f}" for name in ("kl", "kl_paper")]
         rows.append([FLOOR, *nll, *kl, ""])
     remarks = [
-        f"{_label(name, report)}: not compared, {entry['reason']}."
+        f"{_label(name, report)}: {'not compared' if entry['kl'] is None else 'no NLL'}, "
+        f"{entry['reason']}."
         for name, entry in models
         if entry["nll"] is None
     ]
@@ -137,6 +139,15 @@ def _has_nll_paper(report: dict) -> bool:
     return bool(np.any(report["captures"].get("quantization_step", 0))) and any(
         entry.get("nll_paper") is not None for entry in report["models"].values()
     )
+
+
+def _minus(value: float | None, other: float) -> float | None:
+    return None if value is None else value - other
+
+
+def _last_if_none(value: float | None) -> tuple[bool, float]:
+    """A key by which numbers are in order, and what has none behind them."""
+    return value is None, value or 0.0
 
 
 def _number(value: float | None) -> str:
@@ -188,12 +199,12 @@ def _definitions(report: dict) -> str:
             f"- **{_label(name, report)}**: a model that was named beside it"
             f"{_in_words(models[name], _label(name, report))}."
             for name in named_beside(models)
-            if models[name]["nll"] is not None
+            if models[name]["kl"] is not None
         ),
         *(
             f"- **{_label(name, report)}**: {BASELINES[name]}."
             for name in models
-            if name in BASELINES and models[name]["nll"] is not None
+            if name in BASELINES and models[name]["kl"] is not None
         ),
     ]
     lines += [
@@ -246,6 +257,8 @@ def _in_words(entry: dict, shown: str | None = None) -> str:
 
 def _differences_table(report: dict) -> str:
     if not report["differences"]:
+        if report["models"][MODEL]["nll"] is None:
+            return "Likelihoods are not compared: the model has none."
         return "There was no baseline to compare with."
     rows = []
     for row in report["differences"]:
@@ -356,7 +369,7 @@ def _channel_matrices(report: dict) -> str:
 
 
 def _by_camera_iso_table(report: dict) -> str:
-    names = [name for name, entry in report["models"].items() if entry["nll"] is not None]
+    names = [name for name, entry in report["models"].items() if entry["kl"] is not None]
     cells = {(row["camera"], row["iso"], row["model"]): row for row in report["by_camera_iso"]}
     conditions = list(dict.fromkeys((row["camera"], row["iso"]) for row in report["by_camera_iso"]))
     floors = {(row["camera"], row["iso"]): row for row in report["floor"]["by_camera_iso"]}
@@ -369,7 +382,7 @@ def _by_camera_iso_table(report: dict) -> str:
         for camera, iso in conditions:
             values = [cells[camera, iso, name] for name in names]
             row = [camera, f"{iso:g}", str(values[0]["patches"])]
-            row += [f"{value[key]:.{digits}f}" for value in values]
+            row += ["" if v[key] is None else f"{v[key]:.{digits}f}" for v in values]
             if has_floor:
                 row.append(f"{floors[camera, iso][key]:.{digits}f}")
             rows.append(row)

@@ -27,8 +27,9 @@ def export_saved_model(
 ) -> str:
     """Exports a noise model for TF Serving and for every language that loads SavedModels.
 
-    The signatures are those of `ServedNoiseModel`. With the extra `serving` the export has warm-up
-    requests for a model server; without it, a warning says that it has none.
+    The signatures are those of `ServedNoiseModel`; a model without a density has no `log_prob`.
+    With the extra `serving` the export has warm-up requests for a model server; without it, a
+    warning says that it has none.
 
     Args:
       model: any noise model.

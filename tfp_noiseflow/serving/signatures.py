@@ -31,7 +31,7 @@ class ServedNoiseModel(tf.Module):
       [B, 2] int32, temperature [B] -> noisy [B, H, W, C], clipped to [0, 1], and noise.
     - `sample_noise`: the same inputs -> noise [B, H, W, C], not clipped.
     - `log_prob`: noise, clean [B, H, W, C], iso [B], camera [B] -> log_prob [B] in nats and
-      nll_per_dim [B] in nats per dimension.
+      nll_per_dim [B] in nats per dimension. Not of a model without a density.
     - `describe`: dummy [B] -> cameras [B, M] and iso_levels [B, K] that are known (no columns
       where the model takes any), trained_iso_range [B, 2], the lowest and the highest ISO that it
       was trained on (no columns where that is not known), quantization_step [B, 1], or [B, M] of
@@ -117,13 +117,15 @@ class ServedNoiseModel(tf.Module):
 
         self.serving_default = add_noise
         self.sample_noise = sample
-        self.log_prob = log_prob
+        if noise_model.has_density:
+            self.log_prob = log_prob
         self.describe = describe
 
     @property
     def signatures(self) -> dict:
         """Signature name -> function, as `tf.saved_model.save` takes them."""
-        return {name: getattr(self, name) for name in SIGNATURES}
+        names = [n for n in SIGNATURES if n != "log_prob" or self.noise_model.has_density]
+        return {name: getattr(self, name) for name in names}
 
     def _sample_noise(self, **inputs):
         given, is_valid = self._required(self._of_fitting_shapes(inputs))

@@ -68,5 +68,6 @@ def _usual_requests(model: NoiseModel, channels: int):
         draws = {"seed": (0, tf.int32, [rows, 2]), "temperature": (1.0, tf.float32, [rows])}
         yield "serving_default", {**conditions, **draws}
         yield "sample_noise", {**conditions, **draws}
-        yield "log_prob", {**conditions, "noise": (0.01, tf.float32, images)}
+        if model.has_density:
+            yield "log_prob", {**conditions, "noise": (0.01, tf.float32, images)}
         yield "describe", {"dummy": (0.0, tf.float32, [rows])}

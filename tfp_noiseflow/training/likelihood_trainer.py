@@ -27,6 +27,9 @@ class LikelihoodTrainer(tf_keras.Model):
       noise_model: any noise model; training moves its variables.
       trained_variables: those of them that training moves; None: all that are trainable.
       seed: of the draws of a model whose likelihood takes some: other ones each step.
+
+    Raises:
+      ValueError: a model without a density.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class LikelihoodTrainer(tf_keras.Model):
         trained_variables: Sequence[tf.Variable] | None = None,
         seed: int = 0,
     ):
+        noise_model.require_density("training by likelihood")
         super().__init__(name="likelihood_trainer", dtype=noise_model.dtype.name)
         self.noise_model = noise_model
         self._seed = seed

@@ -107,10 +107,11 @@ def train_noise_model(
       The model of the best checkpoint.
 
     Raises:
-      ValueError: unknown cameras or ISOs, pixels that are not finite, clean images above full
-        scale, a model directory of another model, data or schedule (more epochs are fine), or a
-        loss that is not finite (the last checkpoint is from before it).
+      ValueError: a model without a density, unknown cameras or ISOs, pixels that are not finite,
+        clean images above full scale, a model directory of another model, data or schedule (more
+        epochs are fine), or a loss that is not finite (the last checkpoint is from before it).
     """
+    model.require_density("training by likelihood")
     for captures in (train_captures, validation_captures):
         model.known.check_captures(captures)
         _check_channels(captures, model)

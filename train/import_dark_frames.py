@@ -1,0 +1,72 @@
+"""Writes dark frames as a bank, dark_frames.h5, with the fixed pattern of each camera.
+
+python -m train.import_dark_frames --layout=folder --input_dir=D --output_dir=O
+
+Layouts: folder (dark frames anywhere below it), aim2025 (the AIM 2025 challenge). Goes on where it
+was stopped. With --model_dir also the noise model of the bank, for train.add_noise, train.export
+and train.evaluate; its photons' size is the layout's, or that of --camera_tables.
+"""
+
+from __future__ import annotations
+
+from absl import app, flags
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.calibration.dark_bank import LAYOUTS, DarkBank, import_dark_frames
+from tfp_noiseflow.captures.about import about_captures
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_enum("layout", "folder", LAYOUTS, "How frames lie in the folder.")
+flags.DEFINE_string("input_dir", None, "The folder of dark frames.", required=True)
+flags.DEFINE_string("output_dir", None, "Where the files go.", required=True)
+flags.DEFINE_string("model_dir", None, "Where the bank's noise model goes. Default: none.")
+flags.DEFINE_string("camera_tables", None, "beta1 by ISO of the cameras: .csv, .json.")
+flags.DEFINE_bool("flips", False, "Whether the noise model mirrors its crops at random.")
+flags.DEFINE_string("camera", "", "In place of what files or folders say.")
+flags.DEFINE_list("window", None, "Rows and columns about the middle. Default: whole frames.")
+flags.DEFINE_integer("frames_per_iso", None, "The most of a camera and ISO.", lower_bound=2)
+flags.DEFINE_float("black_level", None, "In codes, in place of what the files say.")
+flags.DEFINE_float("white_level", None, "In codes, in place of what the files say.")
+flags.DEFINE_enum("cfa", None, ["RGGB", "GRBG", "GBRG", "BGGR"], "In place of the files'.")
+flags.DEFINE_float("iso", None, "Of all frames, in place of what the files say.")
+flags.DEFINE_string("licence", "", "Of the frames.")
+flags.DEFINE_enum("on_bad_file", "stop", ["stop", "skip"], "Either way bad files are named.")
+flags.DEFINE_integer("processes", None, "Frames at a time.", lower_bound=1)
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    bank = DarkBank(
+        FLAGS.input_dir,
+        FLAGS.layout,
+        camera=FLAGS.camera,
+        window=FLAGS.window and tuple(int(side) for side in FLAGS.window),
+        frames_per_iso=FLAGS.frames_per_iso,
+        black_level=FLAGS.black_level,
+        white_level=FLAGS.white_level,
+        cfa=FLAGS.cfa,
+        iso=FLAGS.iso,
+        licence=FLAGS.licence,
+    )
+    paths = import_dark_frames(
+        bank,
+        FLAGS.output_dir,
+        skip_bad=FLAGS.on_bad_file == "skip",
+        processes=FLAGS.processes,
+        on_progress=lambda split, done, total: print(f"{split}: {done} of {total} frames"),
+    )
+    print(f"Wrote {', '.join(paths)}.")
+    if FLAGS.model_dir is None:
+        return
+    laws = None
+    if FLAGS.camera_tables is not None:
+        laws = [table.fit().law for table in nf.read_camera_tables(FLAGS.camera_tables)]
+    with nf.read_captures(paths[0]) as captures:
+        model = nf.DarkFrameNoise.from_captures(captures, laws, has_flips=FLAGS.flips)
+        nf.save_model(model, FLAGS.model_dir, about_captures(captures))
+    print(f"Wrote {FLAGS.model_dir}: {model.in_words}.")
+
+
+if __name__ == "__main__":
+    app.run(main)
