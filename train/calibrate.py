@@ -13,18 +13,15 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.calibration.report import overall
+from train import _raw_frame_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_raw_frame_flags)
 
 flags.DEFINE_string("input_dir", None, "Raw frames in folders flats, darks, scenes.", required=True)
 flags.DEFINE_string("camera", None, "The camera's name in the model.", required=True)
 flags.DEFINE_string("output_model_dir", None, "Where the model goes.", required=True)
 flags.DEFINE_string("report_dir", None, "Where the report and the numbers go.", required=True)
-flags.DEFINE_float("black_level", None, "In codes, in place of what the files say.")
-flags.DEFINE_float("white_level", None, "In codes, in place of what the files say.")
-flags.DEFINE_enum("cfa", None, ["RGGB", "GRBG", "GBRG", "BGGR"], "In place of the files'.")
-flags.DEFINE_float("iso", None, "Of all frames, in place of what files and folders say.")
-flags.DEFINE_enum("on_bad_file", "stop", ["stop", "skip"], "Either way bad files are named.")
 flags.DEFINE_bool("captures", True, "Whether captures are made of the bursts.")
 flags.DEFINE_string("licence", "", "Of the numbers; the model and its exports tell it.")
 flags.DEFINE_integer("seed", 0, "Of intervals and samples.")
@@ -41,11 +38,8 @@ def main(argv: list[str]) -> None:
         FLAGS.camera,
         FLAGS.report_dir,
         FLAGS.output_model_dir,
-        black_level=FLAGS.black_level,
-        white_level=FLAGS.white_level,
-        cfa=FLAGS.cfa,
-        iso=FLAGS.iso,
-        skip_bad=FLAGS.on_bad_file == "skip",
+        **_raw_frame_flags.given(),
+        skip_bad=_raw_frame_flags.skips_bad(),
         captures=FLAGS.captures,
         licence=FLAGS.licence,
         seed=FLAGS.seed,

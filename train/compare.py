@@ -20,9 +20,11 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import ArchitectureComparison, Splits, read_splits
 from tfp_noiseflow.models import load_named_models
-from train._stored_flags import clips
+from train import _schedule_flags, _stored_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_schedule_flags)
+flags.adopt_module_key_flags(_stored_flags)
 
 flags.DEFINE_string("captures", None, "A capture file, or a folder of some.", required=True)
 flags.DEFINE_string("output_dir", None, "Models, table, picture.", required=True)
@@ -37,10 +39,6 @@ flags.DEFINE_string("train_captures", None, "Capture file to train on, with the 
 flags.DEFINE_string("validation_captures", None, "Capture file that picks the best checkpoints.")
 flags.DEFINE_list("compare", [], "Trained models beside them: NAME=MODEL_DIR.")
 flags.DEFINE_list("seeds", ["0"], "Of the initial weights and of the order of the data.")
-flags.DEFINE_integer("epochs", None, "As in train.noise_flow.", lower_bound=1)
-flags.DEFINE_integer("batch_size", 138, "As in train.noise_flow.", lower_bound=1)
-flags.DEFINE_float("learning_rate", 3e-2, "As in train.noise_flow.")
-flags.DEFINE_enum("decay", "cosine", ["cosine", "constant"], "As in train.noise_flow.")
 flags.DEFINE_integer("verbose", 2, "0: silent, 1: progress bar, 2: a line an epoch.")
 
 
@@ -64,14 +62,9 @@ def main(argv: list[str]) -> None:
     comparison = ArchitectureComparison(
         splits(),
         FLAGS.output_dir,
-        nf.Schedule(
-            epochs=FLAGS.epochs,
-            batch_size=FLAGS.batch_size,
-            learning_rate=FLAGS.learning_rate,
-            decay=FLAGS.decay,
-        ),
+        _schedule_flags.schedule(),
         architectures=FLAGS.architectures,
-        clips=clips(),
+        clips=_stored_flags.clips(),
         compared=load_named_models(FLAGS.compare),
         verbose=FLAGS.verbose,
     )

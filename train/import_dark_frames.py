@@ -14,8 +14,10 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.calibration.dark_bank import LAYOUTS, DarkBank, import_dark_frames
 from tfp_noiseflow.captures.about import about_captures
+from train import _raw_frame_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_raw_frame_flags)
 
 flags.DEFINE_enum("layout", "folder", LAYOUTS, "How frames lie in the folder.")
 flags.DEFINE_string("input_dir", None, "The folder of dark frames.", required=True)
@@ -26,12 +28,7 @@ flags.DEFINE_bool("flips", False, "Whether the noise model mirrors its crops at 
 flags.DEFINE_string("camera", "", "In place of what files or folders say.")
 flags.DEFINE_list("window", None, "Rows and columns about the middle. Default: whole frames.")
 flags.DEFINE_integer("frames_per_iso", None, "The most of a camera and ISO.", lower_bound=2)
-flags.DEFINE_float("black_level", None, "In codes, in place of what the files say.")
-flags.DEFINE_float("white_level", None, "In codes, in place of what the files say.")
-flags.DEFINE_enum("cfa", None, ["RGGB", "GRBG", "GBRG", "BGGR"], "In place of the files'.")
-flags.DEFINE_float("iso", None, "Of all frames, in place of what the files say.")
 flags.DEFINE_string("licence", "", "Of the frames.")
-flags.DEFINE_enum("on_bad_file", "stop", ["stop", "skip"], "Either way bad files are named.")
 flags.DEFINE_integer("processes", None, "Frames at a time.", lower_bound=1)
 
 
@@ -43,16 +40,13 @@ def main(argv: list[str]) -> None:
         camera=FLAGS.camera,
         window=FLAGS.window and tuple(int(side) for side in FLAGS.window),
         frames_per_iso=FLAGS.frames_per_iso,
-        black_level=FLAGS.black_level,
-        white_level=FLAGS.white_level,
-        cfa=FLAGS.cfa,
-        iso=FLAGS.iso,
+        **_raw_frame_flags.given(),
         licence=FLAGS.licence,
     )
     paths = import_dark_frames(
         bank,
         FLAGS.output_dir,
-        skip_bad=FLAGS.on_bad_file == "skip",
+        skip_bad=_raw_frame_flags.skips_bad(),
         processes=FLAGS.processes,
         on_progress=lambda split, done, total: print(f"{split}: {done} of {total} frames"),
     )

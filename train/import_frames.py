@@ -12,21 +12,18 @@ import os
 from absl import app, flags
 
 from tfp_noiseflow.calibration.frame_pairs import LAYOUTS, FramePairs, import_frames
+from train import _raw_frame_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_raw_frame_flags)
 
 flags.DEFINE_enum("layout", "folder", LAYOUTS, "How frames lie in the folder.")
 flags.DEFINE_string("input_dir", None, "The data set's folder.", required=True)
 flags.DEFINE_string("output_dir", None, "Where the capture files go.", required=True)
 flags.DEFINE_string("camera", "", "Where neither files nor folders name one.")
 flags.DEFINE_float("test_share", 0.2, "Of the scenes; no scene is in both files.")
-flags.DEFINE_float("black_level", None, "In codes, in place of what the files say.")
-flags.DEFINE_float("white_level", None, "In codes, in place of what the files say.")
-flags.DEFINE_enum("cfa", None, ["RGGB", "GRBG", "GBRG", "BGGR"], "In place of the files'.")
-flags.DEFINE_float("iso", None, "Of all frames, in place of what the files say.")
 flags.DEFINE_integer("patch_size", 32, "Side of a patch, in packed pixels.", lower_bound=1)
 flags.DEFINE_integer("patches_per_frame", 256, "The most of a frame.", lower_bound=1)
-flags.DEFINE_enum("on_bad_file", "stop", ["stop", "skip"], "Either way bad files are named.")
 flags.DEFINE_integer("processes", None, "Frames at a time.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of splits and patches.")
 
@@ -38,10 +35,7 @@ def main(argv: list[str]) -> None:
         FLAGS.layout,
         camera=FLAGS.camera,
         test_share=FLAGS.test_share,
-        black_level=FLAGS.black_level,
-        white_level=FLAGS.white_level,
-        cfa=FLAGS.cfa,
-        iso=FLAGS.iso,
+        **_raw_frame_flags.given(),
         patch_size=FLAGS.patch_size,
         patches_per_frame=FLAGS.patches_per_frame,
         seed=FLAGS.seed,
@@ -49,7 +43,7 @@ def main(argv: list[str]) -> None:
     record = import_frames(
         source,
         FLAGS.output_dir,
-        skip_bad=FLAGS.on_bad_file == "skip",
+        skip_bad=_raw_frame_flags.skips_bad(),
         processes=FLAGS.processes,
         on_progress=lambda split, done, total: print(f"{split}: {done} of {total} frames"),
     )

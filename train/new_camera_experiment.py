@@ -16,9 +16,10 @@ from absl import app, flags
 import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import NewCameraExperiment
 from tfp_noiseflow.experiments.new_camera import PATCHES
-from train._stored_flags import clips
+from train import _stored_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_stored_flags)
 
 flags.DEFINE_string("train_captures", None, "Capture file of all cameras.", required=True)
 flags.DEFINE_string("validation_captures", None, "Picks the best checkpoints.", required=True)
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> None:
         FLAGS.output_dir,
         model_dir=FLAGS.model_dir,
         architecture=FLAGS.architecture,
-        clips=clips(),
+        clips=_stored_flags.clips(),
         patches=[int(count) for count in FLAGS.patches],
         epochs=FLAGS.epochs,
         seed=FLAGS.seed,

@@ -15,10 +15,13 @@ import tfp_noiseflow as nf
 from tfp_noiseflow.models import model_of_captures
 from tfp_noiseflow.models.architecture import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.models.model_directory import read_config
+from tfp_noiseflow.training.checkpoints import is_begun
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
-from train._stored_flags import clips
+from train import _schedule_flags, _stored_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_schedule_flags)
+flags.adopt_module_key_flags(_stored_flags)
 
 flags.DEFINE_string("train_captures", None, "Capture file to train on.", required=True)
 flags.DEFINE_string(
@@ -28,9 +31,9 @@ flags.DEFINE_string("model_dir", None, "Where the model goes; resumed if there."
 flags.DEFINE_string(
     "architecture",
     RECOMMENDED_ARCHITECTURE,
-    "Layers in density order, as in the paper's table 2, or L-Ax8, whose cameras' laws start at "
-    "those fitted to the training captures; or a model directory, for a flow of the "
-    "same layers, cameras and ISOs, trained anew.",
+    "Layers in density order: the recommended ones, or as in the paper's table 2, or others; where "
+    "there is an L, cameras' laws start at those fitted to the training captures. Or a model "
+    "directory, for a flow of the same layers, cameras and ISOs, trained anew.",
 )
 flags.DEFINE_list("cameras", None, "Camera names. Default: those of the training captures.")
 flags.DEFINE_list("iso_levels", None, "ISOs. Default: those of the training captures.")
@@ -45,17 +48,6 @@ flags.DEFINE_multi_string(
     [],
     "NAME=VALUE, an option of nf.NoiseFlow, as often as there are options: hidden_channels=8, "
     "has_border_indicator=true. Values are JSON.",
-)
-flags.DEFINE_integer(
-    "epochs",
-    None,
-    "Passes over the captures. Default: as many as give about 1000 steps.",
-    lower_bound=1,
-)
-flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
-flags.DEFINE_float("learning_rate", 3e-2, "Adam's, at its highest. The paper's is 1e-4.")
-flags.DEFINE_enum(
-    "decay", "cosine", ["cosine", "constant"], "Of the learning rate. The paper's is constant."
 )
 flags.DEFINE_integer("seed", 0, "Of the initial weights, the order and the dequantisation.")
 flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
@@ -85,7 +77,7 @@ def main(argv: list[str]) -> None:
         train_captures,
         cameras=FLAGS.cameras,
         iso_levels=FLAGS.iso_levels,
-        clips=clips(),
+        clips=_stored_flags.clips(),
         seed=FLAGS.seed,
         **parsed_options(FLAGS.option),
     )
@@ -95,7 +87,8 @@ def main(argv: list[str]) -> None:
         start = nf.load_model(FLAGS.start_from)
         taken = model.unstored.start_layers_from(start.unstored)
         print(f"Layers of {FLAGS.start_from}: {', '.join(taken)}")
-    else:
+    elif not is_begun(FLAGS.model_dir):
+        # Else what was trained would take its place.
         estimates = start_at_pixelwise_fit(model, train_captures, seed=FLAGS.seed)
         for estimate in estimates.values():
             print(f"Starts at the law of {estimate}")
@@ -105,13 +98,7 @@ def main(argv: list[str]) -> None:
         train_captures,
         nf.read_captures(FLAGS.validation_captures),
         FLAGS.model_dir,
-        nf.Schedule(
-            epochs=FLAGS.epochs,
-            batch_size=FLAGS.batch_size,
-            learning_rate=FLAGS.learning_rate,
-            decay=FLAGS.decay,
-            seed=FLAGS.seed,
-        ),
+        _schedule_flags.schedule(seed=FLAGS.seed),
         started_from=started_from,
         verbose=FLAGS.verbose,
     )

@@ -17,13 +17,14 @@ import os
 
 from absl import app, flags
 
-import tfp_noiseflow as nf
 from tfp_noiseflow.experiments import PaperExperiment, read_splits
 from tfp_noiseflow.experiments.paper import ARCHITECTURES
 from tfp_noiseflow.models import load_named_models
-from train._stored_flags import clips
+from train import _schedule_flags, _stored_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_schedule_flags)
+flags.adopt_module_key_flags(_stored_flags)
 
 flags.DEFINE_string("captures", None, "A folder of capture files or one file.", required=True)
 flags.DEFINE_string("output_dir", None, "Models, reports, tables.", required=True)
@@ -35,15 +36,6 @@ flags.DEFINE_list(
 )
 flags.DEFINE_list("compare", [], "Trained models beside them: NAME=MODEL_DIR.")
 flags.DEFINE_list("seeds", ["0", "1"], "Of the initial weights and of the order of the data.")
-flags.DEFINE_integer(
-    "epochs",
-    None,
-    "As in train.noise_flow, but by default at least 10: the figures' points.",
-    lower_bound=1,
-)
-flags.DEFINE_integer("batch_size", 138, "As in train.noise_flow.")
-flags.DEFINE_float("learning_rate", 3e-2, "As in train.noise_flow.")
-flags.DEFINE_enum("decay", "cosine", ["cosine", "constant"], "As in train.noise_flow.")
 flags.DEFINE_bool(
     "validate_on_test",
     False,
@@ -57,15 +49,10 @@ def main(argv: list[str]) -> None:
     experiment = PaperExperiment(
         read_splits(FLAGS.captures, validates_on_test=FLAGS.validate_on_test),
         FLAGS.output_dir,
-        nf.Schedule(
-            epochs=FLAGS.epochs,
-            batch_size=FLAGS.batch_size,
-            learning_rate=FLAGS.learning_rate,
-            decay=FLAGS.decay,
-        ),
+        _schedule_flags.schedule(),
         architectures=FLAGS.architectures,
         compared=load_named_models(FLAGS.compare),
-        clips=clips(),
+        clips=_stored_flags.clips(),
     )
     text = experiment.run([int(seed) for seed in FLAGS.seeds])
     path = os.path.join(FLAGS.output_dir, "tables.md")
