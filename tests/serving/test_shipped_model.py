@@ -78,6 +78,32 @@ def test_the_recommended_model_is_of_codes_and_served_as_it_is_loaded():
     check_ops(SAVED_MODELS / "sensor_noise" / "1")
 
 
+@pytest.mark.slow  # Many values.
+def test_none_of_a_hundred_million_samples_is_off_the_codes():
+    model = nf.load_model(SAVED_MODELS / "sensor_noise_model")
+    generator = np.random.default_rng(0)
+    shape = (64, 64, 64, 4)
+    count = 0
+
+    @tf.function
+    def sample(clean, iso, camera, seed):
+        return model(clean, iso=iso, camera=camera).sample(seed=seed)
+
+    while count < 1e8:
+        # All levels, and a tenth of the images black.
+        clean = generator.uniform(0, 1, shape) * (generator.random((64, 1, 1, 1)) < 0.9)
+        clean = clean.astype(np.float32)
+        iso = generator.choice([100, 400, 3200], 64).astype(np.float32)
+        camera = generator.integers(0, 5, 64).astype(np.int32)
+        noise = sample(*map(tf.constant, (clean, iso, camera, (count, 0)))).numpy()
+        codes = (clean + noise) / np.float32(model.quantization_step)
+        rounded = np.rint(codes)
+        # A rounding of float32 at code 959 is 6e-5 of a step.
+        np.testing.assert_allclose(codes, rounded, rtol=0, atol=2e-4)
+        assert rounded.min() == 0 and rounded.max() == 959
+        count += codes.size
+
+
 def test_graph_has_no_python_no_state_of_chance_and_no_custom_op():
     check_ops(SAVED_MODELS / "noise_flow" / "1")
 
