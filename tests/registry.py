@@ -146,6 +146,16 @@ LAYERS: dict[str, tuple[Callable, int]] = {
         ),
         4,
     ),
+    "power_tailed_shape": (lambda dtype: nb.PowerTailedShape(_law(LAWS, dtype), dtype=dtype), 4),
+    "power_tailed_shape_by_camera": (
+        lambda dtype: nb.PowerTailedShape(
+            _amplified(dtype),
+            photon_skew=_by_camera("photon_skew", dtype),
+            log_read_tail=_by_camera("log_read_tail", dtype),
+            dtype=dtype,
+        ),
+        4,
+    ),
     "row_noise": (
         lambda dtype: nb.RowNoise(
             _law(LAWS_BY_CHANNEL, dtype, channels=4),
@@ -209,8 +219,8 @@ CONTINUOUS_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
         4,
     ),
     "L of planes": (_flow("L", channels=1), 1),
-    "L-R-T": (_flow("L-R-T", laws=LAWS), 4),
-    "L-R-T-Ax1 of planes": (_flow("L-R-T-Ax1", channels=1), 1),
+    "L-R-P": (_flow("L-R-P", laws=LAWS), 4),
+    "L-R-P-Ax1 of planes": (_flow("L-R-P-Ax1", channels=1), 1),
     "S-Ax1-R-G-T-CAM by camera": (_flow("S-Ax1-R-G-T-CAM", has_shape_by_camera=True), 4),
     "S-Ax1-G-CAM at any ISO": (_flow("S-Ax1-G-CAM", interpolates_gain=True), 4),
     "N-Ax1 at any ISO": (_flow("N-Ax1", interpolates_gain=True), 4),
@@ -261,8 +271,8 @@ STORED_MODELS: dict[str, tuple[Callable[..., NoiseModel], int]] = {
     "stored camera NLF": _stored(
         "camera NLF", {"Alpha": 1 / 255, "Beta": 1 / 1023, "Gamma": 1 / 959}
     ),
-    "stored L-R-T": _stored("L-R-T", 1 / 255),
-    "stored L-R-T-Ax1 of planes": _stored("L-R-T-Ax1 of planes", 1 / 255),
+    "stored L-R-P": _stored("L-R-P", 1 / 255),
+    "stored L-R-P-Ax1 of planes": _stored("L-R-P-Ax1 of planes", 1 / 255),
     "stored S-Ax1-G-Ax1-CAM": _stored("S-Ax1-G-Ax1-CAM", 1 / 255),
     "stored S-Ax1-G-CAM of planes": _stored("S-Ax1-G-CAM of planes", 1 / 255),
 }

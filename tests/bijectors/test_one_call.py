@@ -22,7 +22,7 @@ def counted(monkeypatch):
 
 
 def test_l_r_and_t_share_one_evaluation(monkeypatch):
-    flow = nf.NoiseFlow("L-R-T", CAMERAS, laws=LAWS, dtype=tf.float64)
+    flow = nf.NoiseFlow("L-R-P", CAMERAS, laws=LAWS, dtype=tf.float64)
     noise = tf.constant(images(CLEAN.shape, scale=0.02))
     distribution = flow(CLEAN, iso=400, camera=0)
     calls = counted(monkeypatch)
@@ -37,7 +37,7 @@ def test_l_r_and_t_share_one_evaluation(monkeypatch):
 
 
 def test_the_next_call_sees_a_change_of_a_variable():
-    flow = nf.NoiseFlow("L-R-T", CAMERAS, laws=LAWS, dtype=tf.float64)
+    flow = nf.NoiseFlow("L-R-P", CAMERAS, laws=LAWS, dtype=tf.float64)
     noise = tf.constant(images(CLEAN.shape, scale=0.02))
     distribution = flow(CLEAN, iso=400, camera=0)
     before = distribution.log_prob(noise)

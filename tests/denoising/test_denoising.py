@@ -171,7 +171,7 @@ def test_sources_train_and_are_resumed_not_repeated(captures, tmp_path, sources)
 def test_a_model_of_any_iso_adds_noise_at_the_isos_of_the_captures(captures, tmp_path):
     train, test = captures
     laws = [nf.CameraLaw((1e-4, 0), (0, 0, 1e-5), camera=name) for name in train.cameras]
-    model = nf.StoredNoise(nf.NoiseFlow("L-R-T", train.cameras, laws=laws, seed=0), 1 / 255)
+    model = nf.StoredNoise(nf.NoiseFlow("L-R-P", train.cameras, laws=laws, seed=0), 1 / 255)
     trial = experiment((train, test), tmp_path, noise_flow=model)
     clean = np.full((8, 8, 8, 4), 0.5, np.float32)
     noisy, same = trial._add_noise("noise_flow", 0)(tf.constant(0, tf.int64), clean)

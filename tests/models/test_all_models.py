@@ -33,9 +33,9 @@ ALSO_WALKED = (
     "Ax2",
     "L",
     "L of planes",
-    "L-R-T-Ax1 of planes",
+    "L-R-P-Ax1 of planes",
     "S-Ax1-R-G-T-CAM by camera",
-    "stored L-R-T-Ax1 of planes",
+    "stored L-R-P-Ax1 of planes",
     "S-Ax1-G-CAM at any ISO",
     "N-Ax1 at any ISO",
     "camera NLF by channel",
@@ -49,9 +49,9 @@ EXPORTED = (
     "L-Ax1 from laws by channel with knots",
     "S-Ax1-G-CAM of planes",
     "S-Ax1-G of another arrangement",
-    "stored L-R-T",
+    "stored L-R-P",
 )
-TRACED = ("S-G-CAM", "S-Ax1-G-Ax1-CAM", "L-R-T")
+TRACED = ("S-G-CAM", "S-Ax1-G-Ax1-CAM", "L-R-P")
 
 
 def every(names, also_walked=()):

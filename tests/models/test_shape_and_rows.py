@@ -24,6 +24,8 @@ def flow(architecture="L-R-T", **options):
         ("S-T-G", "expected T behind G, where noise is standardised, received S-T-G"),
         ("L-R-R", "expected at most one R"),
         ("L-T-Ax1-T", "expected at most one T"),
+        ("S-P-G", "expected P behind G, where noise is standardised, received S-P-G"),
+        ("L-R-T-P", "expected at most one"),
     ],
 )
 def test_an_order_that_means_nothing_is_refused(architecture, message):
@@ -37,12 +39,21 @@ def test_layers_that_see_rows_as_columns_have_no_row_noise():
     flow("L-T", is_transposed=True)
 
 
-@pytest.mark.parametrize("architecture", ["L-R-T", "S-R-G-T-CAM", "N-R-T-C"])
-def test_the_noise_level_function_is_one_set_of_variables(architecture):
-    with_both, without = flow(architecture), flow(architecture.replace("-R", "").replace("-T", ""))
+@pytest.mark.parametrize(
+    ("architecture", "shape"),
+    [
+        ("L-R-T", "marginal_shape"),
+        ("L-R-P", "power_tailed_shape"),
+        ("S-R-G-T-CAM", "marginal_shape"),
+        ("N-R-P-C", "power_tailed_shape"),
+    ],
+)
+def test_the_noise_level_function_is_one_set_of_variables(architecture, shape):
+    letters = [letter for letter in architecture.split("-") if letter not in ("R", "T", "P")]
+    with_both, without = flow(architecture), flow("-".join(letters))
     layers = with_both.layers
     assert layers["row_noise"].noise is layers["signal_dependent"]
-    assert layers["marginal_shape"].noise is layers["signal_dependent"]
+    assert layers[shape].noise is layers["signal_dependent"]
     # Three numbers of rows by camera and six of the shape.
     assert with_both.number_of_parameters == without.number_of_parameters + 3 * len(CAMERAS) + 6
 

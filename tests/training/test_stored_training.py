@@ -116,7 +116,7 @@ def test_the_shape_is_fitted_with_the_laws_and_rows_start_as_a_share_of_them(fol
         step = captures.code_steps()["Pixel"]
         law, both = (
             nf.StoredNoise(nf.NoiseFlow(architecture, captures.cameras, seed=0), step)
-            for architecture in ("L", "L-R-T")
+            for architecture in ("L", "L-R-P")
         )
         estimates = start_at_pixelwise_fit(law, captures)
         assert start_at_pixelwise_fit(both, captures).keys() == estimates.keys()

@@ -7,6 +7,7 @@ from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
 from tfp_noiseflow.bijectors.marginal_shape import MarginalShape
 from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.bijectors.pixel_noise_conditioner import PixelNoiseConditioner
+from tfp_noiseflow.bijectors.power_tailed_shape import PowerTailedShape
 from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.bound import Bound
@@ -40,6 +41,7 @@ __all__ = [
     "PixelNoise",
     "PixelNoiseConditioner",
     "PolynomialLaw",
+    "PowerTailedShape",
     "Rearranged",
     "Reordered",
     "RowNoise",

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import tensorflow as tf
-from tensorflow_probability.python.internal import parameter_properties
 
-from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
+from tfp_noiseflow.bijectors.pixel_shape import PixelShape, skew_of
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.bijectors.sinh_arcsinh import LARGEST_LOG_TAIL, StandardSinhArcsinh
-from tfp_noiseflow.composition.layer import Layer
-from tfp_noiseflow.composition.one_call import evaluated_once
-from tfp_noiseflow.conditions.conditions import merged
-from tfp_noiseflow.images.image import Image
-from tfp_noiseflow.images.plain import PlainImage
-from tfp_noiseflow.laws import Law, as_law
-
-NUMBERS = (
-    "skew",
-    "photon_skew",
-    "read_skew",
-    "log_tail",
-    "photon_log_tail",
-    "read_log_tail",
-)
+from tfp_noiseflow.laws import Law
 
 
-class MarginalShape(Layer):
+class MarginalShape(PixelShape):
     """Gives standardised noise the skew and the tails of counted photons and of read noise.
 
     ```none
@@ -42,14 +25,14 @@ class MarginalShape(Layer):
     and f^2 times that of the read noise: e and log t go by these. `skew` and `log_tail` are there
     for what does not go by the pixel's brightness.
 
+    Tails may be lighter than a Gaussian's (t < 1) or heavier; however heavy, they are thinner than
+    a power law (`PowerTailedShape`).
+
     m and s give y the mean 0 and the variance 1 of x (`sinh_arcsinh`), so that the noise level
     function keeps its meaning, and skew shifts no colours. log t is limited smoothly, by a
     hyperbolic tangent. All numbers start at 0, where the layer is the identity.
 
-    The layer belongs behind the noise level function, on noise that is divided by its deviation;
-    with a gain that amplifies the noise, behind that too.
-
-    Conditions: those of `noise`, and of the laws.
+    Where it belongs and its conditions: `PixelShape`.
 
     Args:
       noise: the noise level function of the noise, sharing its variables.
@@ -66,6 +49,15 @@ class MarginalShape(Layer):
     [1]: Jones, Pewsey. Sinh-arcsinh distributions. Biometrika 2009.
     """
 
+    first_numbers = {
+        "skew": 0.0,
+        "photon_skew": 0.0,
+        "read_skew": 0.0,
+        "log_tail": 0.0,
+        "photon_log_tail": 0.0,
+        "read_log_tail": 0.0,
+    }
+
     def __init__(
         self,
         noise: SignalDependent,
@@ -81,79 +73,11 @@ class MarginalShape(Layer):
     ):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
-            super().__init__(dtype=dtype, parameters=parameters, name=name)
-            self.noise = noise
-            self.skew = as_law(skew, 0.0, dtype=dtype, name="skew")
-            self.photon_skew = as_law(photon_skew, 0.0, dtype=dtype, name="photon_skew")
-            self.read_skew = as_law(read_skew, 0.0, dtype=dtype, name="read_skew")
-            self.log_tail = as_law(log_tail, 0.0, dtype=dtype, name="log_tail")
-            self.photon_log_tail = as_law(photon_log_tail, 0.0, dtype=dtype, name="photon_log_tail")
-            self.read_log_tail = as_law(read_log_tail, 0.0, dtype=dtype, name="read_log_tail")
-            if any(law.channels is not None for law in self._laws.values()):
-                raise ValueError(
-                    f"{self.name}: expected laws for all channels, received one by channel."
-                )
+            super().__init__(noise, parameters, dtype=dtype, parameters=parameters, name=name)
 
-    @classmethod
-    def _parameter_properties(cls, dtype):
-        laws = {name: parameter_properties.ParameterProperties(event_ndims=0) for name in NUMBERS}
-        return {
-            "noise": parameter_properties.BatchedComponentProperties(
-                event_ndims=lambda self, ndims: ndims
-            ),
-            **laws,
-        }
-
-    @property
-    def _laws(self) -> dict[str, Law]:
-        return {name: getattr(self, name) for name in NUMBERS}
-
-    @property
-    def conditions(self):
-        return merged(self.noise.conditions, *(law.conditions for law in self._laws.values()))
-
-    @property
-    def is_pixelwise(self):
-        return True
-
-    @property
-    def can_fold(self):
-        is_single = all(law.batch_shape.rank == 0 for law in self._laws.values())
-        return is_single and self.noise.can_fold
-
-    def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
-        """The six numbers by name, by all that they depend on."""
-        return {
-            f"{name}{label}": value
-            for name, law in self._laws.items()
-            for label, value in law.shown_values(lambda number, given: number, cameras).items()
-        }
-
-    def forward_image(self, x, *, clean, **conditions):
-        y, log_slope = self._shape(x, clean, **conditions).forward(x.values)
-        return x.with_values(y), x.with_values(log_slope).summed()
-
-    def inverse_image(self, y, *, clean, **conditions):
-        x, log_slope = self._shape(y, clean, **conditions).inverse(y.values)
-        return y.with_values(x), y.with_values(log_slope).summed()
-
-    def _inverse_interval(self, middle, half_width, *, clean, **conditions):
-        shape = self._shape(PlainImage(middle), PlainImage(clean), **conditions)
-        return shape.inverse_interval(middle, half_width)
-
-    def _shape(self, like: Image, clean: Image, **conditions) -> StandardSinhArcsinh:
-        """Of each value of an image, in its form and order."""
-        clean = like.mapped(lambda _, clean: clean, clean)
-        noise = self.noise.pixel_noise(clean, **conditions)
-        return evaluated_once(self, (noise,), lambda: self._shape_of(like, noise, conditions))
-
-    def _shape_of(self, like: Image, noise: PixelNoise, conditions: Mapping):
-        number = {k: like.spread(law.at(**conditions)) for k, law in self._laws.items()}
+    def _transformation(self, noise, numbers):
         f, r = noise.read_share.values, noise.electron.values
-        of_photons = (1 - f) * r
-        skew = number["skew"] + number["photon_skew"] * of_photons
-        skew += number["read_skew"] * f * tf.sqrt(f)
-        log_tail = number["log_tail"] + number["photon_log_tail"] * of_photons * r
-        log_tail += number["read_log_tail"] * tf.square(f)
+        log_tail = numbers["log_tail"] + numbers["photon_log_tail"] * ((1 - f) * r * r)
+        log_tail += numbers["read_log_tail"] * tf.square(f)
         limited = LARGEST_LOG_TAIL * tf.tanh(log_tail / LARGEST_LOG_TAIL)
-        return StandardSinhArcsinh(skew, limited)
+        return StandardSinhArcsinh(skew_of(noise, numbers), limited)

@@ -10,8 +10,10 @@ from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
 from tfp_noiseflow.bijectors.conditioner import Conditioner
 from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.invertible_conv1x1 import InvertibleConv1x1
-from tfp_noiseflow.bijectors.marginal_shape import NUMBERS, MarginalShape
+from tfp_noiseflow.bijectors.marginal_shape import MarginalShape
 from tfp_noiseflow.bijectors.pixel_noise_conditioner import PixelNoiseConditioner
+from tfp_noiseflow.bijectors.pixel_shape import PixelShape
+from tfp_noiseflow.bijectors.power_tailed_shape import PowerTailedShape
 from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.unconditional import Unconditional
@@ -152,22 +154,22 @@ def _row_noise(context: Context):
     return [RowNoise(noise, law, mosaic_rows=rows, dtype=context.dtype)]
 
 
-def _marginal_shape(context: Context):
-    noise = _noise(context, "T")
-    if "G" in context.letters[context.letters.index("T") :]:
+def _shape(context: Context, letter: str, kind: type[PixelShape]):
+    noise = _noise(context, letter)
+    if "G" in context.letters[context.letters.index(letter) :]:
         raise ValueError(
-            "expected T behind G, where noise is standardised, received "
+            f"expected {letter} behind G, where noise is standardised, received "
             f"{'-'.join(context.letters)}."
         )
     laws = {}
     if context.options["has_shape_by_camera"]:
         laws = {
             number: ConditionTable(
-                0.0, num_cameras=context.num_cameras, dtype=context.dtype, name=number
+                first, num_cameras=context.num_cameras, dtype=context.dtype, name=number
             )
-            for number in NUMBERS
+            for number, first in kind.first_numbers.items()
         }
-    return [MarginalShape(noise, **laws, dtype=context.dtype)]
+    return [kind(noise, **laws, dtype=context.dtype)]
 
 
 def _constant_gain(context: Context):
@@ -241,9 +243,16 @@ register_layer(
 register_layer("R", "rows: what the pixels of a row share", _row_noise, once_among="R")
 register_layer(
     "T",
-    "shape: skew and tails",
-    _marginal_shape,
-    once_among="T",
+    "shape: skew and tails, heavier or lighter than a Gaussian's",
+    lambda context: _shape(context, "T", MarginalShape),
+    once_among="TP",
+    options={"has_shape_by_camera": False},
+)
+register_layer(
+    "P",
+    "shape: skew and power-law tails",
+    lambda context: _shape(context, "P", PowerTailedShape),
+    once_among="TP",
     options={"has_shape_by_camera": False},
 )
 register_layer(
