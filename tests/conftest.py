@@ -31,3 +31,8 @@ def program(tmp_path_factory, testrun_uid) -> pathlib.Path:
         if not built.exists():
             built.write_text(str(native.build(folder)))
     return pathlib.Path(built.read_text())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first: one that starts last would run alone while a worker waits."""
+    items.sort(key=lambda item: item.path.name != "test_targets.py")

@@ -166,8 +166,9 @@ def test_round_trips_in_float64(name):
 def test_round_trips_in_float32(name):
     # Eight couplings with random networks amplify a rounding by what they stretch: at 0.05 a
     # hundredfold and more in the latent, at 0.1 up to 100,000-fold. A trained flow is far tamer.
+    # How much of it comes back in the noise is the order in which a processor adds: 1e-5 to 2.3e-5.
     of_noise, of_latent = round_trip_errors(name, tf.float32, by=0.05)
-    assert of_noise < 2e-5
+    assert of_noise < 5e-5
     assert of_latent < 1e-3
 
 
