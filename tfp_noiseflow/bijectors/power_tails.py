@@ -128,9 +128,11 @@ class StandardPowerTails:
         # q' is 1 - c + c e^u, e^u not growing beyond the farthest u: its mean between the edges.
         start = tf.minimum(near_u, FARTHEST)
         apart = tf.maximum(tf.minimum(far_u, FARTHEST) - start, 0)
-        share = (apart + SMALLEST) / (tf.maximum(far_u - near_u, 0) + SMALLEST)
         mean = tf.exp(start) * (tf.math.expm1(apart) + SMALLEST) / (apart + SMALLEST)
-        mean = share * mean + (1 - share) * math.exp(FARTHEST)
+        share = (apart + SMALLEST) / (tf.maximum(far_u - near_u, 0) + SMALLEST)
+        beyond = share * mean + (1 - share) * math.exp(FARTHEST)
+        # Not by the share alone: e^30 would magnify its rounding where it is 1.
+        mean = tf.where(far_u > FARTHEST, beyond, mean)
         slope = 1 + self._amount * (mean - 1)
         centre = tf.square(0.5 * (near + far)) / (tf.square(far) + SMALLEST)
         ratio = root + centre * (1 / slope - tf.square(near_root)) / root
