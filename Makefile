@@ -42,8 +42,8 @@ demo: $(READY)
 	  --architecture=S-Ax4-G-Ax4-CAM --seed=$(SEED) --verbose=2
 	$(RUN) -m train.noise_flow --train_captures=$(DEMO)/captures/train.h5 \
 	  --validation_captures=$(DEMO)/captures/validation.h5 --model_dir=$(DEMO)/sensor_model \
-	  --architecture=L-R-T --stored --epochs=5 --seed=$(SEED) --verbose=2
-	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --compare=L-R-T=$(DEMO)/sensor_model \
+	  --architecture=L-R-P --stored --epochs=5 --seed=$(SEED) --verbose=2
+	$(RUN) -m train.evaluate --model_dir=$(DEMO)/model --compare=L-R-P=$(DEMO)/sensor_model \
 	  --captures=$(DEMO)/captures/test.h5 --output_dir=$(DEMO)/report
 	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
 	$(RUN) -m train.export --model_dir=$(DEMO)/sensor_model \
@@ -77,7 +77,7 @@ gallery: $(READY)
 	  --patches_per_combination=1 --validation_patches_per_combination=1 \
 	  --test_patches_per_combination=8
 	$(RUN) -m train.gallery --model_dir=$(DEMO)/model --captures=$(GALLERY_CAPTURES)/test.h5 \
-	  --compare=L-R-T=$(DEMO)/sensor_model \
+	  --compare=L-R-P=$(DEMO)/sensor_model \
 	  --cameras="Pixel,Nexus 6,OPPO Reno" --crop_at=120,200 --output_dir=gallery \
 	  --photograph=$$($(RUN) -c "from tfp_noiseflow.simulation.photographs import path_of; \
 	    print(path_of('chelsea'))")

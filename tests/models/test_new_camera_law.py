@@ -112,7 +112,7 @@ def test_a_known_camera_and_one_without_a_name_are_refused():
 
 
 def test_rows_of_the_new_camera_have_the_known_ones_share_and_the_whole_is_the_law():
-    model = flow("L-R-P-Ax1")
+    model = flow("L-R-T-Ax1")
     rows = model.layers["row_noise"]
     rows.log_variance.follow(rows.noise.log_beta2, 0.2)
     joined = nf.with_camera_law(model, NEW)

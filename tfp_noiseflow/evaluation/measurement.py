@@ -95,12 +95,15 @@ def evaluate(
         by_camera_iso: camera, iso, model, `nll`, `kl`, `kl_paper`, `patches`.
         floor: `kl` and `kl_paper` of the truth, a second draw scored like a model (with one draw
           a pixel where models have 16); None and `reason` without a second draw.
-        correlations, photon_transfer: "real" beside the models, see `statistics`.
-        tails: what a thousandth and a hundred-thousandth of the values of "real" and the models
-          exceed, see `tails`.
+        photon_transfer: "real" beside the models, see `statistics`.
+        correlations: the same, with "floor", a second draw of the captured noise, where there is
+          one.
+        tails: what a thousandth and a hundred-thousandth of the values of these exceed, see
+          `tails`.
         structure: kurtosis, row and neighbour correlations by camera, iso and source, with 95 %
           bootstrap intervals, see `structure`.
-        levels: mean and standard deviation of noise by camera, iso, channel and clean level.
+        levels: mean and standard deviation of the noise of these by camera, iso, channel and clean
+          level.
         dark_patches: stored values of each camera's darkest patch, see `dark_patches`; empty for
           captures without a quantization step.
         seed, draws_per_pixel.

@@ -108,6 +108,9 @@ def report_content(
                 }
             )
     statistics = {name: sources[name].statistics for name in ("real", *models)}
+    # A second draw of the captured noise tells what chance alone does.
+    second = ("floor",) if captures.has_repeat else ()
+    with_floor = {name: sources[name].statistics for name in ("real", *second, *models)}
     by_camera_iso.sort(key=lambda row: survey.conditions.index((row["camera"], row["iso"])))
 
     return {
@@ -124,11 +127,11 @@ def report_content(
         ],
         "by_camera_iso": by_camera_iso,
         "floor": _floor(captures, survey, sources, kl, truth),
-        "correlations": {name: _correlations(of) for name, of in statistics.items()},
-        "tails": {name: sources[name].tails.quantiles() for name in statistics},
+        "correlations": {name: _correlations(of) for name, of in with_floor.items()},
+        "tails": {name: sources[name].tails.quantiles() for name in with_floor},
         "photon_transfer": _photon_transfer(survey, statistics),
         "structure": structure(survey, statistics, seed),
-        "levels": levels(survey, statistics),
+        "levels": levels(survey, with_floor),
         "dark_patches": dark,
         "seed": int(seed),
         "draws_per_pixel": KL_DRAWS,

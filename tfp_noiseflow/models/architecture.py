@@ -20,7 +20,7 @@ CAMERA_FACTORS = "CAM"
 
 # The paper's (table 2), and what this library recommends: a law, rows and shape, without steps.
 PAPER_ARCHITECTURE = "S-Ax4-G-Ax4-CAM"
-RECOMMENDED_ARCHITECTURE = "L-R-T"
+RECOMMENDED_ARCHITECTURE = "L-R-P"
 
 
 @dataclass

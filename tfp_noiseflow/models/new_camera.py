@@ -147,7 +147,7 @@ def flow_of_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = Non
     if not takes_law(flow):
         raise ValueError(
             "expected a flow of cameras that begins with L and goes on with layers that need no "
-            f"ISO and no camera, or with R and T (L, L-R-T, L-Ax8), received {flow}."
+            f"ISO and no camera, or with R, P and T (L, L-R-P, L-Ax8), received {flow}."
         )
     camera = camera or law.camera
     if not camera:
@@ -250,7 +250,7 @@ def with_camera_law(flow: NoiseFlow, law: CameraLaw, camera: str | None = None) 
     noise has the law's variance, to half a percent. Corrections at knots are 0 for the new camera.
 
     Args:
-      flow: of cameras, an L and behind it R, T and steps: L, L-R-T, L-Ax8.
+      flow: of cameras, an L and behind it R, P, T and steps: L, L-R-P, L-Ax8.
       law: of the new camera. Where the flow has one law for all channels, and this has numbers for
         each of 3 or 4, it becomes their mean over the pixels.
       camera: its name; None: the law's.

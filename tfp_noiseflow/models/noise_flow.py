@@ -42,12 +42,13 @@ class NoiseFlow(NoiseModel):
         "S-Ax1-G-Ax1-CAM", "S-Ax4-G-Ax4-CAM", "Ax4". S is `SignalDependent`, G `Gain`, A a flow
         step (`InvertibleConv1x1`, then `AffineCoupling`), CAM gives G a factor for each camera.
         Beyond the paper: L is an S of each camera's law (`CameraLaw`) on the clean image as it is,
-        for any ISO; R, behind S, N or L, what the pixels of a row share (`RowNoise`); T, the skew
-        and the tails of each pixel (`MarginalShape`); B a flow step whose network sees what the
-        noise of each pixel is made of (`PixelNoiseConditioner`). The default "L-R-T" is the
-        recommended model, some 50 parameters; in `StoredNoise` where codes are stored. N is an S
-        whose beta and gain each camera has for itself, C one constant factor; the released model is
-        "N-Ax4-C-Ax4".
+        for any ISO; R, behind S, N or L, what the pixels of a row share (`RowNoise`); P, the skew
+        and the power-law tails of each pixel (`PowerTailedShape`), or T, with tails that are
+        lighter than those or than a Gaussian's (`MarginalShape`); B a flow step whose network sees
+        what the noise of each pixel is made of (`PixelNoiseConditioner`). The default "L-R-P" is
+        the recommended model, some 50 parameters; in `StoredNoise` where codes are stored. N is an
+        S whose beta and gain each camera has for itself, C one constant factor; the released model
+        is "N-Ax4-C-Ax4".
       cameras: names; needed with CAM and N. None with L: one law for all.
       iso_levels: the ISOs that captures may have; needed with G and N, not used by L.
       channels: of the images; 4 for packed Bayer. 1 (a plane or mosaic) is squeezed 2x2 to 4

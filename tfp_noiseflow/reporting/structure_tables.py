@@ -102,7 +102,8 @@ def worst_levels_table(report: dict, label: Callable[[str], str]) -> str:
         "deviations, at levels above a tenth of full scale, where nothing is clipped at black and "
         "it should be 0, and the standard deviation as a multiple of the captured noise's. The "
         "standard errors are a Gaussian's; of many levels the worst is some three of them off by "
-        "chance, as the captured noise's own mean shows. `levels` in report.json has all."
+        "chance, as the captured noise's own mean and a second draw of it show. `levels` in "
+        "report.json has all."
     )
 
 

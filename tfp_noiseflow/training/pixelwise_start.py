@@ -20,7 +20,7 @@ from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 # From b2 = 0, noise of full scale, log beta2 has some 12 to go: at a rate of 1e-1 in 200 steps.
 STEPS = 300
 LEARNING_RATE = 1e-1
-# Where laws are fitted already, the shape's numbers have at most 1 to go.
+# Where laws are fitted already, the shape's numbers have about 1 to go.
 STEPS_OF_SHAPE = 100
 LEARNING_RATE_OF_SHAPE = 3e-2
 BATCH_SIZE = 64

@@ -9,6 +9,7 @@ from tfp_noiseflow.evaluation.report_content import MODEL
 # Okabe and Ito's colours, told apart with any colour vision; lines differ in style too.
 STYLES = {
     "real": {"label": "captured noise", "color": "black", "linestyle": "-"},
+    "floor": {"label": "second captured draw", "color": "#555555", "linestyle": ":"},
     "noise_flow": {"label": "Noise Flow", "color": "#0072B2", "linestyle": "-"},
     "gaussian": {"label": "Gaussian", "color": "#E69F00", "linestyle": "--"},
     "camera_nlf": {"label": "camera NLF", "color": "#D55E00", "linestyle": "-."},
@@ -19,7 +20,8 @@ STYLES = {
 STYLES |= {
     name: {"label": name, "color": color, "linestyle": "--"}
     for name, color in (
-        ("L-R-T", "#B2182B"),
+        ("L-R-P", "#B2182B"),
+        ("L-R-T", "#762A83"),
         ("S-G", "#56B4E9"),
         ("S-G-CAM", "#8C6BB1"),
         ("S-Ax1-G-Ax1-CAM", "#7F7F7F"),
