@@ -1,4 +1,4 @@
-"""T on a real camera's dark frame, whose noise has heavier tails than a Gaussian."""
+"""T and P on a real camera's dark frame, whose noise has heavier tails than a Gaussian."""
 
 import numpy as np
 import pytest
@@ -37,17 +37,18 @@ def halves(shared_data, tmp_path_factory):
         yield fitted, tested
 
 
-@pytest.mark.slow  # 400 steps.
+@pytest.mark.slow  # 700 steps.
 @pytest.mark.filterwarnings("ignore:.*captures at ISO")
 def test_a_shape_is_worth_what_real_tails_are(halves):
     fitted, tested = halves
     nll = {}
-    for architecture in ("L", "L-T"):
+    for architecture in ("L", "L-T", "L-P"):
         model = model_of_captures(architecture, fitted, clips=(), seed=0, has_law_by_channel=True)
         start_at_pixelwise_fit(model, fitted, seed=0)
         assert model.is_exact
         nll[architecture] = negative_log_likelihood(model, tested)
-    gain = paired_difference(nll["L-T"], nll["L"])
-    # A Student-t gains 0.036 to 0.065 a block; six standard errors are left to that.
-    assert gain["nll"] < -0.03, gain
-    assert gain["paired_standard_error"] < 0.005
+    for architecture in ("L-T", "L-P"):
+        gain = paired_difference(nll[architecture], nll["L"])
+        # A Student-t gains 0.036 to 0.065 a block; six standard errors are left to that.
+        assert gain["nll"] < -0.03, (architecture, gain)
+        assert gain["paired_standard_error"] < 0.005
