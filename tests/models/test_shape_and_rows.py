@@ -1,4 +1,4 @@
-"""Flows with R and T: their letters, what they share, and the exact likelihood of codes of L-T."""
+"""Flows with R, T and P: their letters, what they share, and the exact likelihood of codes."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,10 @@ import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, LAWS, images
 
 STEP = 1 / 255
-SHAPE = {"photon_skew": 0.55, "read_log_tail": 0.45, "photon_log_tail": 0.3, "read_skew": 0.1}
+SHAPES = {
+    "T": ("marginal_shape", {"photon_skew": 0.55, "read_log_tail": 0.45, "photon_log_tail": 0.3}),
+    "P": ("power_tailed_shape", {"photon_skew": 0.55, "log_read_tail": 0.4, "tail_index": 0.7}),
+}
 
 
 def flow(architecture="L-R-T", **options):
@@ -99,13 +102,14 @@ def test_rows_start_as_a_small_share_of_each_cameras_read_noise():
         np.testing.assert_allclose(share / its([100, 800, 3200])[1], 0.02, rtol=0.01)
 
 
-def shaped(dtype, step_over_sigma):
-    """An L-T at a noise whose deviation at black is a step over a ratio."""
+def shaped(letter, dtype, step_over_sigma):
+    """An L-T or L-P at a noise whose deviation at black is a step over a ratio."""
     sigma = STEP / step_over_sigma
     law = nf.CameraLaw((0.3 * sigma, 0), (0.0, 0.0, sigma**2), CAMERAS[0])
-    model = nf.NoiseFlow("L-T", CAMERAS[:1], laws=[law], dtype=dtype)
-    for name, value in SHAPE.items():
-        getattr(model.layers["marginal_shape"], name).values.assign(value)
+    model = nf.NoiseFlow(f"L-{letter}", CAMERAS[:1], laws=[law], dtype=dtype)
+    layer, numbers = SHAPES[letter]
+    for name, value in {**numbers, "read_skew": 0.1}.items():
+        getattr(model.layers[layer], name).values.assign(value)
     return nf.StoredNoise(model, STEP)
 
 
@@ -123,23 +127,25 @@ def log_densities(model, noise, clean):
     return model(clean, **given)._bins(tf.constant(noise)).log_density.numpy()
 
 
+@pytest.mark.parametrize("letter", SHAPES)
 @pytest.mark.parametrize("ratio", [0.01, 0.1, 0.3, 1, 3, 10, 30])
-def test_codes_of_an_l_t_are_exact_in_float32(ratio):
+def test_codes_of_a_shape_are_exact_in_float32(letter, ratio):
     """Step over sigma from 0.01 to 30: against float64, and all codes have the probability 1."""
     noise, clean = all_codes(np.float32)
-    model = shaped(tf.float32, ratio)
+    model = shaped(letter, tf.float32, ratio)
     assert model.is_exact
     actual = log_densities(model, noise, clean)
-    exact = log_densities(shaped(tf.float64, ratio), np.float64(noise), np.float64(clean))
+    exact = log_densities(shaped(letter, tf.float64, ratio), np.float64(noise), np.float64(clean))
     # 1e-5 nats, and of hundreds of nats far out what a rounding of noise and sigma costs there.
     np.testing.assert_allclose(actual, exact, atol=2e-5, rtol=4e-6)
     total = np.exp(np.float64(actual) + np.log(STEP)).sum(axis=0)
     np.testing.assert_allclose(total, 1, atol=2e-5)
 
 
-def test_codes_of_an_l_t_have_the_integral_of_its_density():
+@pytest.mark.parametrize("letter", SHAPES)
+def test_codes_of_a_shape_have_the_integral_of_its_density(letter):
     noise, clean = all_codes(np.float64)
-    model = shaped(tf.float64, 0.5)
+    model = shaped(letter, tf.float64, 0.5)
     nodes, weights = np.polynomial.legendre.leggauss(12)
     within = noise + STEP / 2 * nodes.reshape(-1, 1, 1, 1, 1)
     bijector = model.unstored(clean, iso=100, camera=0).bijector
@@ -154,13 +160,13 @@ def test_codes_of_an_l_t_have_the_integral_of_its_density():
     np.testing.assert_allclose(actual[1:-1], expected[1:-1], rtol=1e-9, atol=1e-13)
 
 
-def test_stored_l_r_t_is_a_bound_that_proposes_from_law_and_shape():
-    model = nf.StoredNoise(flow("L-R-T", laws=LAWS, dtype=tf.float64), STEP)
+def test_stored_rows_are_a_bound_that_proposes_from_law_and_shape():
+    model = nf.StoredNoise(flow("L-R-P", laws=LAWS, dtype=tf.float64), STEP)
     assert not model.is_exact
     clean = np.full((2, 4, 6, 4), 0.3)
     noise = model(clean, iso=100, camera=0).stored(images(clean.shape, scale=0.05))
     part = model.bijector.pixelwise_part
-    assert [member.name for member in part.bijectors] == ["signal_dependent", "marginal_shape"]
+    assert [member.name for member in part.bijectors] == ["signal_dependent", "power_tailed_shape"]
     # Rows of no variance: the bound is the likelihood of law and shape.
     law = model.unstored.layers["row_noise"].log_variance
     law.log_coefficients.assign(-90 * tf.ones_like(law.log_coefficients))
