@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from absl import app, flags
 
 import tfp_noiseflow as nf
+from tfp_noiseflow.captures.cached_captures import chosen_cache
 from tfp_noiseflow.models import model_of_captures
 from tfp_noiseflow.models.architecture import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.models.model_directory import read_config
 from tfp_noiseflow.training.checkpoints import is_begun
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
-from train import _schedule_flags, _stored_flags
+from train import _execution_flags, _schedule_flags, _stored_flags
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(_execution_flags)
 flags.adopt_module_key_flags(_schedule_flags)
 flags.adopt_module_key_flags(_stored_flags)
 
@@ -71,7 +74,9 @@ def parsed_options(texts: Sequence[str]) -> dict[str, object]:
 
 def main(argv: list[str]) -> None:
     del argv
+    execution = _execution_flags.execution()
     train_captures = nf.read_captures(FLAGS.train_captures)
+    validation_captures = nf.read_captures(FLAGS.validation_captures)
     model = model_of_captures(
         FLAGS.architecture,
         train_captures,
@@ -93,13 +98,16 @@ def main(argv: list[str]) -> None:
         for estimate in estimates.values():
             print(f"Starts at the law of {estimate}")
     print(model)
+    cache, reason = chosen_cache(execution.cache, train_captures, validation_captures)
+    print(reason)
     nf.train_noise_model(
         model,
         train_captures,
-        nf.read_captures(FLAGS.validation_captures),
+        validation_captures,
         FLAGS.model_dir,
         _schedule_flags.schedule(seed=FLAGS.seed),
         started_from=started_from,
+        execution=replace(execution, cache=cache),
         verbose=FLAGS.verbose,
     )
     print(f"Wrote {os.path.join(FLAGS.model_dir, '')}: the best and last checkpoints, logs.")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.captures import dataset as dataset_module
-from tfp_noiseflow.captures.dataset import epoch_steps
+from tfp_noiseflow.captures import epoch_order
+from tfp_noiseflow.captures.epoch_order import epoch_steps
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_dequantisation_is_drawn_anew_each_epoch(numbered):
 
 
 def test_pools_smaller_than_the_file_lose_and_repeat_nothing(numbered, monkeypatch):
-    monkeypatch.setattr(dataset_module, "BLOCK_BYTES", 32 * 128)  # 32 captures of 128 bytes.
-    monkeypatch.setattr(dataset_module, "POOL_BYTES", 96 * 128)
+    monkeypatch.setattr(epoch_order, "BLOCK_BYTES", 32 * 128)  # 32 captures of 128 bytes.
+    monkeypatch.setattr(epoch_order, "POOL_BYTES", 96 * 128)
     assert sorted(numbers(stream(numbered, 14))) == list(range(700))
 
 
@@ -126,10 +126,10 @@ def test_memory_is_bounded_by_the_pool_not_by_the_file(tmp_path, size, monkeypat
                 noisy=block, clean=block, iso=[100] * len(block), camera=["a"] * len(block)
             )
     captures = nf.read_captures(path)  # 134 MB as float32 pairs.
-    monkeypatch.setattr(dataset_module, "POOL_BYTES", 16 << 20)
+    monkeypatch.setattr(epoch_order, "POOL_BYTES", 16 << 20)
     tracemalloc.start()
     batch_size = 16 if size == 32 else 4
-    seen = sum(len(batch) for batch in dataset_module._epoch(captures, batch_size, 0, 0))
+    seen = sum(len(batch) for batch in epoch_order.epoch_batches(captures, batch_size, 0, 0))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert seen == count

@@ -1,5 +1,6 @@
 """Capture files: the one data format, and its stream for training."""
 
+from tfp_noiseflow.captures.cached_captures import CachedCaptures
 from tfp_noiseflow.captures.capture_file import (
     CaptureBlock,
     Captures,
@@ -7,7 +8,8 @@ from tfp_noiseflow.captures.capture_file import (
     read_captures,
     write_captures,
 )
-from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
+from tfp_noiseflow.captures.dataset import training_dataset, validation_dataset
+from tfp_noiseflow.captures.epoch_order import epoch_steps
 from tfp_noiseflow.captures.fixed_pattern import (
     FixedPattern,
     read_fixed_pattern,
@@ -17,6 +19,7 @@ from tfp_noiseflow.captures.import_captures import import_captures
 from tfp_noiseflow.captures.source import Source, SourceImage, SplitPlan, fingerprint_of
 
 __all__ = [
+    "CachedCaptures",
     "CaptureBlock",
     "CaptureWriter",
     "Captures",

@@ -378,6 +378,16 @@ class Captures:
         return other
 
     @property
+    def dequantises(self) -> bool:
+        """Whether `read` dequantises."""
+        return self._dequantises
+
+    @property
+    def rows(self) -> np.ndarray:
+        """[N] int64, where the captures stand in the file: their dequantisation goes by it."""
+        return self._rows
+
+    @property
     def relative_steps(self) -> np.ndarray:
         """[N], the distance of codes as a fraction of full scale; 0: continuous."""
         return self.quantization_step / (self.white_level - self.black_level)
@@ -458,10 +468,39 @@ class Captures:
             repeat = self._dequantised("noisy_repeat", index, seed) - clean
         return CaptureBlock(index, noise, clean, self.iso[index], self.camera[index], repeat)
 
+    def read_stored(self, name: str, start: int, stop: int) -> np.ndarray:
+        """Images of captures start to stop - 1 as the file stores them, in its units and dtype.
+
+        Args:
+          name: "noisy", "clean" or "noisy_repeat".
+          start, stop: positions.
+
+        Raises:
+          ValueError: as `read`.
+        """
+        index = np.arange(start, stop)
+        stored = self._stored(name, index)
+        self._check_finite(name, index, stored, stored)
+        return stored
+
+    def stored_dtype(self, name: str) -> np.dtype:
+        """Of a data set of images."""
+        return self._data_sets[name].dtype
+
     def _normalised(self, name: str, index: np.ndarray) -> np.ndarray:
         # Every pass over the values counts here: training reads on the processors it trains on.
         stored = self._stored(name, index)
         values = stored.astype(np.float32, copy=False)
+        self._check_finite(name, index, stored, values)
+        black = self.black_level[index]
+        scale = 1.0 / (self.white_level[index] - black)
+        if np.any(black != 0):
+            values -= black.astype(np.float32)[:, None, None, None]
+        if np.any(scale != 1):
+            values *= scale.astype(np.float32)[:, None, None, None]
+        return values
+
+    def _check_finite(self, name: str, index: np.ndarray, stored, values) -> None:
         # The sum of finite values is finite: float64 has room for as many.
         if stored.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
             is_bad = ~np.isfinite(values)
@@ -471,13 +510,6 @@ class Captures:
                 f"{int(is_bad.sum())} that are NaN or infinite, in {len(captures)} captures: "
                 f"{captures[:10].tolist()}{' ...' if len(captures) > 10 else ''}."
             )
-        black = self.black_level[index]
-        scale = 1.0 / (self.white_level[index] - black)
-        if np.any(black != 0):
-            values -= black.astype(np.float32)[:, None, None, None]
-        if np.any(scale != 1):
-            values *= scale.astype(np.float32)[:, None, None, None]
-        return values
 
     def _stored(self, name: str, index: np.ndarray) -> np.ndarray:
         """Rows of a data set as the file holds them."""

@@ -61,6 +61,13 @@ class Known:
             )
         return cls(cameras, camera, conditions.get("iso", ANY_ISO))
 
+    @classmethod
+    def of_cameras(cls, cameras: Sequence[str] | None) -> Known:
+        """These cameras, any ISO; None: any camera."""
+        if cameras is None:
+            return cls()
+        return cls.of({"camera": Camera(len(cameras))}, tuple(cameras))
+
     @property
     def iso_levels(self) -> tuple[float, ...] | None:
         """The known ISOs, where they can be listed."""

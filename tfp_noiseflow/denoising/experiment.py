@@ -20,7 +20,7 @@ from tfp_noiseflow.atomic_write import write_json
 from tfp_noiseflow.augmentation import AddCameraNoise
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.captures.dataset import epoch_steps
+from tfp_noiseflow.captures.epoch_order import epoch_steps
 from tfp_noiseflow.denoising.dncnn import dncnn
 from tfp_noiseflow.denoising.quality import dssim_reduction, psnr_and_ssim, rmse_reduction
 from tfp_noiseflow.denoising.train_denoiser import train_denoiser

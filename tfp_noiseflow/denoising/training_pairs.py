@@ -7,7 +7,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset
+from tfp_noiseflow.captures.dataset import training_dataset
+from tfp_noiseflow.captures.epoch_order import epoch_steps
 from tfp_noiseflow.images.stored_codes import as_stored
 
 # The paper's range for training with Gaussian noise (section 5), of 8-bit codes.

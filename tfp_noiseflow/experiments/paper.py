@@ -10,7 +10,7 @@ from dataclasses import replace
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.captures.dataset import epoch_steps
+from tfp_noiseflow.captures.epoch_order import epoch_steps
 from tfp_noiseflow.evaluation import Measurement, measure, negative_log_likelihood
 from tfp_noiseflow.experiments.splits import Splits
 from tfp_noiseflow.experiments.trained_flow import train_flow

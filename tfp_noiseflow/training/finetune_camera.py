@@ -11,7 +11,7 @@ import numpy as np
 
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.captures.dataset import epoch_steps
+from tfp_noiseflow.captures.epoch_order import epoch_steps
 from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.laws import fit_camera_laws
 from tfp_noiseflow.models.model_directory import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tf_keras
@@ -47,6 +47,20 @@ class LikelihoodTrainer(tf_keras.Model):
         if trained_variables is not None:
             self._trained = frozenset(variable.ref() for variable in trained_variables)
         self._nll = tf_keras.metrics.Mean(name="loss")
+        self.makes_batches()
+
+    def makes_batches(
+        self,
+        training: Callable[[dict], dict] = lambda batch: batch,
+        validation: Callable[[dict], dict] = lambda batch: batch,
+    ) -> None:
+        """Says how a step makes its batch of what the data holds.
+
+        Args:
+          training, validation: of the elements of a dataset, a batch as `training_dataset` gives
+            it; by default elements are batches. `CachedCaptures.features` is such a function.
+        """
+        self._training_batch, self._validation_batch = training, validation
 
     def compile(self, *args, **kwargs):
         """As Keras's; the optimizer's variables are made here.
@@ -85,6 +99,7 @@ class LikelihoodTrainer(tf_keras.Model):
         return [self._nll]
 
     def train_step(self, data):
+        data = self._training_batch(data)
         with tf.GradientTape() as tape:
             nll = self(data, training=True)
             loss = tf.reduce_mean(nll)
@@ -93,7 +108,7 @@ class LikelihoodTrainer(tf_keras.Model):
         return {"loss": self._nll.result()}
 
     def test_step(self, data):
-        self._nll.update_state(self(data, training=False))
+        self._nll.update_state(self(self._validation_batch(data), training=False))
         return {"loss": self._nll.result()}
 
     def save_weights(self, filepath, overwrite=True, save_format=None, options=None):

@@ -12,7 +12,7 @@ import tf_keras
 
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures
-from tfp_noiseflow.captures.dataset import epoch_steps, training_dataset, validation_dataset
+from tfp_noiseflow.captures.epoch_order import epoch_steps
 from tfp_noiseflow.captures.noise_statistics import NoiseStatistics
 from tfp_noiseflow.conditions.conditions import LARGEST_CLEAN
 from tfp_noiseflow.models.camera_nlf import CameraNLF
@@ -26,6 +26,7 @@ from tfp_noiseflow.models.model_directory import (
 )
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.training.checkpoints import Checkpoints
+from tfp_noiseflow.training.execution import ONE_BY_ONE, Execution, training_input
 from tfp_noiseflow.training.history import History
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 from tfp_noiseflow.training.validation_kl import ValidationKl
@@ -84,6 +85,7 @@ def train_noise_model(
     *,
     trained_variables: Sequence[tf.Variable] | None = None,
     started_from: Mapping | None = None,
+    execution: Execution = ONE_BY_ONE,
     verbose: int = 1,
 ) -> NoiseModel:
     """Trains a noise model by maximum likelihood and keeps everything in a model directory.
@@ -101,6 +103,7 @@ def train_noise_model(
       trained_variables: the model's variables that training moves; None: all.
       started_from: the `training_data` of the model whose variables the model begins with, which
         is kept in config.json: what that has seen, this has.
+      execution: how it runs; resumed it may run in another way.
       verbose: Keras's: 0 silent, 1 a progress bar, 2 a line an epoch.
 
     Returns:
@@ -132,27 +135,34 @@ def train_noise_model(
     steps = epoch_steps(train_captures, schedule.batch_size)
     epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
     trainer = LikelihoodTrainer(model, trained_variables=trained_variables, seed=schedule.seed)
-    trainer.compile(schedule.optimizer(epochs * steps))
+    trainer.compile(schedule.optimizer(epochs * steps), **execution.compile_arguments)
     checkpoints = Checkpoints(model_dir, trainer)
     first_epoch = checkpoints.restore()
     if first_epoch < epochs:
+        data = training_input(
+            train_captures,
+            validation_captures,
+            cache=execution.cache,
+            cameras=model.cameras,
+            batch_size=schedule.batch_size,
+            seed=schedule.seed,
+            first_epoch=first_epoch,
+        )
+        trainer.makes_batches(data.training_features, data.validation_features)
         trainer.fit(
-            training_dataset(
-                train_captures,
-                cameras=model.cameras,
-                batch_size=schedule.batch_size,
-                seed=schedule.seed,
-                first_epoch=first_epoch,
-            ),
+            data.training,
             steps_per_epoch=steps,
             initial_epoch=first_epoch,
             epochs=epochs,
-            validation_data=validation_dataset(
-                validation_captures, cameras=model.cameras, batch_size=schedule.batch_size
-            ),
+            validation_data=data.validation,
             callbacks=[
                 StopAtNaN(),
-                ValidationKl(model, validation_captures, batch_size=schedule.batch_size),
+                ValidationKl(
+                    model,
+                    validation_captures,
+                    batch_size=schedule.batch_size,
+                    dataset=data.validation.map(data.validation_features),
+                ),
                 History(model_dir, first_epoch),
                 tf_keras.callbacks.TensorBoard(
                     os.path.join(model_dir, "logs"), write_graph=False, profile_batch=0

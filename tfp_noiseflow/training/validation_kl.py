@@ -20,16 +20,26 @@ class ValidationKl(tf_keras.callbacks.Callback):
 
     Args:
       model: the noise model in training.
-      captures: the validation captures; their images are read once an epoch.
+      captures: the validation captures.
       batch_size: captures at a time.
+      dataset: their batches, as of `validation_dataset`; None: read once an epoch.
     """
 
-    def __init__(self, model: NoiseModel, captures: Captures, *, batch_size: int):
+    def __init__(
+        self,
+        model: NoiseModel,
+        captures: Captures,
+        *,
+        batch_size: int,
+        dataset: tf.data.Dataset | None = None,
+    ):
         super().__init__()
         pairs = list(zip(captures.camera.tolist(), captures.iso.tolist(), strict=True))
         known = {pair: number for number, pair in enumerate(sorted(set(pairs)))}
         self._group = np.array([known[pair] for pair in pairs], np.int32)
-        self._dataset = validation_dataset(captures, cameras=model.cameras, batch_size=batch_size)
+        if dataset is None:
+            dataset = validation_dataset(captures, cameras=model.cameras, batch_size=batch_size)
+        self._dataset = dataset
         sums = np.zeros((3, len(known)))
         for group, batch in self._batches():
             noise = batch["noise"].numpy().astype(np.float64).reshape(len(group), -1)

@@ -1,0 +1,75 @@
+"""How a training runs changes nothing of what it trains."""
+
+import numpy as np
+import pytest
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.training.execution import Execution
+
+CAMERAS, ISOS = ("a", "b"), (100.0, 400.0)
+SCHEDULE = nf.Schedule(epochs=2, batch_size=20)
+STEP = 1 / 255
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(0.02, 0.5, (100, 8, 8, 4)).astype(np.float32)
+    noisy = np.rint(255 * np.clip(clean + rng.normal(0, 0.02, clean.shape), 0, 1))
+    path = tmp_path_factory.mktemp("execution") / "captures.h5"
+    nf.write_captures(
+        path,
+        noisy.astype(np.uint8),
+        (255 * clean).astype(np.float32),
+        rng.choice(ISOS, 100),
+        rng.choice(CAMERAS, 100),
+        white_level=255.0,
+        quantization_step=1.0,
+    )
+    return nf.read_captures(path)
+
+
+def trained(captures, folder, model=None, **execution):
+    """History and variables of a flow that is trained for two epochs."""
+    if model is None:
+        model = nf.NoiseFlow("S-Ax1-G-CAM", CAMERAS, ISOS, seed=0)
+    nf.train_noise_model(
+        model, captures, captures, folder, SCHEDULE, execution=Execution(**execution), verbose=0
+    )
+    history = (folder / "history.csv").read_text()
+    return history, [variable.numpy() for variable in model.variables]
+
+
+def test_captures_in_memory_train_the_same_to_the_bit(captures, tmp_path):
+    streamed = trained(captures, tmp_path / "none")
+    for cache in ("memory", "device"):
+        history, variables = trained(captures, tmp_path / cache, cache=cache)
+        assert history == streamed[0]
+        for value, expected in zip(variables, streamed[1], strict=True):
+            np.testing.assert_array_equal(value, expected)
+
+
+def test_several_steps_in_one_call_train_the_same(captures, tmp_path):
+    model = nf.StoredNoise(nf.NoiseFlow("L-R-P", CAMERAS, seed=0), STEP)
+    expected = trained(captures, tmp_path / "one", model)
+    model = nf.StoredNoise(nf.NoiseFlow("L-R-P", CAMERAS, seed=0), STEP)
+    # 5 steps an epoch: executions of 4 and of 1.
+    found = trained(captures, tmp_path / "four", model, cache="memory", steps_per_execution=4)
+    for value, other in zip(found[1], expected[1], strict=True):
+        np.testing.assert_allclose(value, other, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.slow  # XLA compiles the step of a flow for half a minute.
+def test_compiled_by_xla_it_trains_the_same_but_for_rounding(captures, tmp_path):
+    expected = trained(captures, tmp_path / "graph")
+    found = trained(captures, tmp_path / "xla", cache="memory", jit_compile=True)
+    for value, other in zip(found[1], expected[1], strict=True):
+        # Ten steps of Adam, in which a rounding of a gradient that is nearly 0 changes its sign.
+        np.testing.assert_allclose(value, other, atol=2e-3)
+
+
+def test_executions_of_no_step_are_refused():
+    with pytest.raises(ValueError, match="expected steps_per_execution >= 1, received 0"):
+        Execution(steps_per_execution=0)
+    with pytest.raises(ValueError, match="expected a cache among"):
+        Execution(cache="disk")
