@@ -1,9 +1,10 @@
 """Whether reading captures keeps up with training, and what Keras `fit` adds to a step.
 
-    python -m benchmarks.pipeline [--gigabytes=5] [--folder=F]
+    python -m benchmarks.pipeline [--gigabytes=5] [--folder=F] [--caches=none,memory]
 
 Writes a capture file, drops it from the page cache where the system allows it, and compares the
-patches a second of reading alone, of the training step alone, and of `fit` on the stream.
+patches a second of batches alone, of the training step alone, and of `fit`, for each place where
+captures are kept.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from absl import app, flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.captures.capture_file import CaptureWriter
-from tfp_noiseflow.captures.dataset import training_dataset
 from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
+from tfp_noiseflow.training.execution import training_input
 
 FLAGS = flags.FLAGS
 
@@ -33,6 +34,10 @@ flags.DEFINE_string("folder", None, "Where it goes and is removed; default: a te
 flags.DEFINE_enum(
     "storage", "float32", ["float32", "uint16"], "Of the images; uint16 is dequantised, as SIDD's."
 )
+flags.DEFINE_list("caches", ["none", "memory"], "Where captures are kept: none, memory, device.")
+flags.DEFINE_string("architecture", PAPER_ARCHITECTURE, "Of the flow.")
+flags.DEFINE_bool("stored", False, "Whether it is one of stored codes; needs --storage=uint16.")
+flags.DEFINE_integer("steps_per_execution", 1, "Of fit.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
 flags.DEFINE_integer("steps", 60, "Of the step alone and of fit.", lower_bound=10)
 flags.DEFINE_integer("rounds", 3, "In turn; medians are printed.", lower_bound=1)
@@ -74,17 +79,27 @@ def drop_from_cache(path: str) -> bool:
     return True
 
 
-def stream(captures, flow):
-    return training_dataset(captures, cameras=flow.cameras, batch_size=FLAGS.batch_size, seed=0)
+def data_of(captures, flow, cache: str):
+    """The input of a training, from where its captures are kept."""
+    return training_input(
+        captures,
+        captures,
+        cache=cache,
+        cameras=flow.cameras,
+        batch_size=FLAGS.batch_size,
+        seed=0,
+        first_epoch=0,
+    )
 
 
-def reading(captures, flow, steps: int) -> float:
-    """Patches a second of the stream alone, after its first batch."""
-    batches = iter(stream(captures, flow))
-    next(batches)
+def batching(data, steps: int) -> float:
+    """Patches a second of the batches alone, after the first one."""
+    features = tf.function(data.training_features)
+    elements = iter(data.training)
+    features(next(elements))
     start = time.perf_counter()
     for _ in range(steps):
-        next(batches)["noise"][0, 0, 0, 0].numpy()
+        features(next(elements))["noise"][0, 0, 0, 0].numpy()
     return steps * FLAGS.batch_size / (time.perf_counter() - start)
 
 
@@ -108,11 +123,14 @@ class _Clock(tf_keras.callbacks.Callback):
         self.seconds = time.perf_counter() - self.start
 
 
-def fitting(trainer, captures, flow, folder: str) -> float:
-    """Patches a second of `fit`: stream, step, metric and TensorBoard logs."""
+def fitting(trainer, data, folder: str) -> float:
+    """Patches a second of `fit`: batches, step, metric and TensorBoard logs."""
     clock = _Clock()
+    trainer.makes_batches(data.training_features)
+    # Keras keeps the step that it traced.
+    trainer.train_function = None
     trainer.fit(
-        stream(captures, flow),
+        data.training,
         steps_per_epoch=FLAGS.steps + 10,
         callbacks=[tf_keras.callbacks.TensorBoard(folder, write_graph=False), clock],
         verbose=0,
@@ -126,31 +144,40 @@ def main(argv: list[str]) -> None:
         path = os.path.join(folder, "captures.h5")
         number = write_captures(path)
         captures = nf.read_captures(path)
-        flow = nf.NoiseFlow(PAPER_ARCHITECTURE, seed=0)
+        flow = nf.NoiseFlow(FLAGS.architecture, captures.cameras, captures.iso_levels, seed=0)
+        if FLAGS.stored:
+            flow = nf.StoredNoise(flow, captures.code_steps())
+        captures = captures.dequantised(flow.dequantises)
         trainer = nf.LikelihoodTrainer(flow)
-        trainer.compile(tf_keras.optimizers.Adam(1e-4, global_clipnorm=10.0))
+        trainer.compile(
+            tf_keras.optimizers.Adam(1e-4, global_clipnorm=10.0),
+            steps_per_execution=FLAGS.steps_per_execution,
+        )
         step = tf.function(trainer.train_step)
-        batch = next(iter(stream(captures, flow)))
+        first = data_of(captures, flow, "none")
+        batch = next(iter(first.training))
         step(batch)
-        fitting(trainer, captures, flow, folder)  # Traces.
-        results = {"reading alone": [], "training step alone": [], "fit": []}
+        results = {"training step alone": []}
         for _ in range(FLAGS.rounds):
             is_cold = drop_from_cache(path)
-            results["reading alone"].append(reading(captures, flow, 4 * FLAGS.steps))
             results["training step alone"].append(stepping(step, batch))
-            # The stream has the same order again: what `reading` read is in the cache.
-            drop_from_cache(path)
-            results["fit"].append(fitting(trainer, captures, flow, folder))
+            for cache in FLAGS.caches:
+                data = data_of(captures, flow, cache)
+                alone = batching(data, 4 * FLAGS.steps)
+                # The order is the same again: what was read is in the cache.
+                drop_from_cache(path)
+                results.setdefault(f"batches alone, cache {cache}", []).append(alone)
+                results.setdefault(f"fit, cache {cache}", []).append(fitting(trainer, data, folder))
     print(
         f"{number} captures of {PATCH}, {FLAGS.storage}, {FLAGS.gigabytes:g} GB, dropped from "
         f"cache: {is_cold}"
     )
     for name, values in results.items():
         print(f"{name}: {statistics.median(values):.0f} patches/s")
-    overhead = [
-        a / b - 1 for a, b in zip(results["training step alone"], results["fit"], strict=True)
-    ]
-    print(f"fit takes {statistics.median(overhead):+.1%} of the step's time more (median)")
+    for cache in FLAGS.caches:
+        pairs = zip(results["training step alone"], results[f"fit, cache {cache}"], strict=True)
+        overhead = statistics.median(step / fit - 1 for step, fit in pairs)
+        print(f"fit, cache {cache}, takes {overhead:+.1%} of the step's time more (median)")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ def test_speed(tmp_path):
 def test_pipeline(tmp_path, storage):
     flags = ("--gigabytes=0.14", "--steps=10", "--rounds=1", f"--folder={tmp_path}")
     text = run("pipeline", *flags, f"--storage={storage}")
-    assert re.search(r"fit takes [+-]\d", text)
+    assert re.search(r"fit, cache none, takes [+-]\d", text)
+    assert re.search(r"batches alone, cache memory: \d", text)
     assert not list(tmp_path.iterdir())
 
 

@@ -67,7 +67,11 @@ class CachedCaptures:
             self._steps = _numbers(steps)
             self._row = tf.constant(captures.rows)
             self._iso, self._camera = tf.constant(captures.iso), tf.constant(camera)
-            self._images = {name: tf.constant(_read(captures, name)) for name in IMAGES[:2]}
+            # Variables: GPUs have kernels that gather codes of them, and none that do of tensors.
+            self._images = {
+                name: tf.Variable(_read(captures, name), trainable=False, name=name)
+                for name in IMAGES[:2]
+            }
 
     def positions(self, *, batch_size: int, seed: int = 0, first_epoch: int = 0) -> tf.data.Dataset:
         """Positions of shuffled batches without end, those of `training_dataset`.
@@ -197,9 +201,9 @@ def _free_device_memory() -> int:
 
 
 def _read(captures: Captures, name: str) -> np.ndarray:
-    """A data set as it is stored; values that TensorFlow has no kernels for as float32."""
+    """A data set as it is stored; values that GPUs have no kernels for as float32."""
     dtype = captures.stored_dtype(name)
-    if dtype not in (np.uint8, np.uint16, np.int16, np.int32, np.float16, np.float32):
+    if dtype not in (np.uint8, np.uint16, np.int16, np.float16, np.float32):
         dtype = np.dtype(np.float32)
     shape = captures.image_shape
     images = np.empty((len(captures), *shape), dtype)
