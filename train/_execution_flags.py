@@ -6,6 +6,7 @@ from absl import flags
 
 from tfp_noiseflow.captures.cached_captures import CACHES
 from tfp_noiseflow.training.execution import Execution
+from tfp_noiseflow.training.replicas import STRATEGIES, strategy_of
 
 FLAGS = flags.FLAGS
 
@@ -19,6 +20,13 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_integer(
     "steps_per_execution", 1, "Steps in one call of the compiled function.", lower_bound=1
+)
+flags.DEFINE_enum(
+    "strategy",
+    "one",
+    list(STRATEGIES),
+    "Of tf.distribute: one device; mirrored, all GPUs of this machine; multi_worker, all machines "
+    "that TF_CONFIG lists, with this command on each.",
 )
 flags.DEFINE_bool("jit_compile", False, "Whether XLA compiles the training step.")
 flags.DEFINE_bool(
@@ -40,4 +48,6 @@ def execution() -> Execution:
             "thousands of logarithms and a flow's inverse undoes its forward; with the 8 or 11 "
             "bits of bfloat16 and float16 an NLL would be off by more than what models differ by."
         )
-    return Execution(FLAGS.cache, FLAGS.steps_per_execution, FLAGS.jit_compile)
+    return Execution(
+        FLAGS.cache, FLAGS.steps_per_execution, FLAGS.jit_compile, strategy_of(FLAGS.strategy)
+    )

@@ -77,15 +77,19 @@ def main(argv: list[str]) -> None:
     execution = _execution_flags.execution()
     train_captures = nf.read_captures(FLAGS.train_captures)
     validation_captures = nf.read_captures(FLAGS.validation_captures)
-    model = model_of_captures(
-        FLAGS.architecture,
-        train_captures,
-        cameras=FLAGS.cameras,
-        iso_levels=FLAGS.iso_levels,
-        clips=_stored_flags.clips(),
-        seed=FLAGS.seed,
-        **parsed_options(FLAGS.option),
-    )
+
+    def new_model() -> nf.NoiseModel:
+        return model_of_captures(
+            FLAGS.architecture,
+            train_captures,
+            cameras=FLAGS.cameras,
+            iso_levels=FLAGS.iso_levels,
+            clips=_stored_flags.clips(),
+            seed=FLAGS.seed,
+            **parsed_options(FLAGS.option),
+        )
+
+    model = new_model()
     started_from = None
     if FLAGS.start_from:
         started_from = read_config(FLAGS.start_from)["training_data"]
@@ -97,6 +101,13 @@ def main(argv: list[str]) -> None:
         estimates = start_at_pixelwise_fit(model, train_captures, seed=FLAGS.seed)
         for estimate in estimates.values():
             print(f"Starts at the law of {estimate}")
+    if execution.strategy.num_replicas_in_sync > 1:
+        # Where it starts was found on one device.
+        started = model
+        with execution.strategy.scope():
+            model = new_model()
+        for variable, value in zip(model.variables, started.variables, strict=True):
+            variable.assign(value)
     print(model)
     cache, reason = chosen_cache(execution.cache, train_captures, validation_captures)
     print(reason)

@@ -62,6 +62,11 @@ class Checkpoints(tf_keras.callbacks.Callback):
             ),
         )
 
+        # Made when asked for, and here: within `fit`, where the chief of several workers saves
+        # alone, a new variable would wait for the others.
+        for manager in (self._last, *(manager for _, _, manager in self._bests.values())):
+            _ = manager.checkpoint.save_counter
+
     def restore(self) -> int:
         """Restores the last checkpoint, where there is one.
 

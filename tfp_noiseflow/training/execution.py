@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 
@@ -21,6 +21,8 @@ class Execution:
         made in the step's own graph.
       steps_per_execution: steps in one call of Keras's compiled function; callbacks see every
         that many steps alone.
+      strategy: the devices and machines that share each batch, see `replicas.strategy_of`; the
+        model is made in its scope.
       jit_compile: whether XLA compiles the step. It then may contract a product and a sum, so that
         results differ in their last bits; it does not raise errors of values, which become NaN.
 
@@ -31,6 +33,7 @@ class Execution:
     cache: str = "none"
     steps_per_execution: int = 1
     jit_compile: bool = False
+    strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
 
     def __post_init__(self):
         chosen_cache(self.cache)
@@ -94,6 +97,7 @@ def training_input(
             _as_they_are,
             _as_they_are,
         )
+    # What reads captures of the file reads all of them on each worker.
     kept = [
         CachedCaptures(captures, cameras=cameras, on_device=cache == "device")
         for captures in (training, validation)

@@ -30,9 +30,9 @@ class History(tf_keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         optimizer = self.model.optimizer
-        row = {"epoch": epoch, "step": int(optimizer.iterations)}
+        row = {"epoch": epoch, "step": int(optimizer.iterations.numpy())}
         row |= {name: float(value) for name, value in (logs or {}).items()}
-        row["learning_rate"] = float(optimizer.learning_rate)
+        row["learning_rate"] = float(optimizer.learning_rate.numpy())
         physical = self.model.noise_model.physical_parameters()
         self._rows.append(row | {name: float(value) for name, value in physical.items()})
         text = io.StringIO()

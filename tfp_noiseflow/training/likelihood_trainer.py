@@ -102,10 +102,18 @@ class LikelihoodTrainer(tf_keras.Model):
         data = self._training_batch(data)
         with tf.GradientTape() as tape:
             nll = self(data, training=True)
-            loss = tf.reduce_mean(nll)
+            loss = self._mean_of_all(nll)
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         self._nll.update_state(nll)
         return {"loss": self._nll.result()}
+
+    def _mean_of_all(self, nll: tf.Tensor) -> tf.Tensor:
+        """This replica's part of the mean over the batches of all replicas, [] whose sum it is."""
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return tf.reduce_mean(nll)
+        count = tf.cast(tf.size(nll), nll.dtype)
+        return tf.reduce_sum(nll) / context.all_reduce(tf.distribute.ReduceOp.SUM, count)
 
     def test_step(self, data):
         self._nll.update_state(self(self._validation_batch(data), training=False))

@@ -29,6 +29,7 @@ from tfp_noiseflow.training.checkpoints import Checkpoints
 from tfp_noiseflow.training.execution import ONE_BY_ONE, Execution, training_input
 from tfp_noiseflow.training.history import History
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
+from tfp_noiseflow.training.replicas import is_chief, shared_among, take_from_chief
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
 # From the paper's start (b2 = 0, noise of full scale) the logarithm of beta2 has some 12 to go, and
@@ -118,6 +119,64 @@ def train_noise_model(
     for captures in (train_captures, validation_captures):
         model.known.check_captures(captures)
         _check_channels(captures, model)
+    strategy = execution.strategy
+    if is_chief(strategy):
+        _begin(model_dir, model, train_captures, validation_captures, schedule, started_from)
+    train_captures = train_captures.dequantised(model.dequantises)
+    validation_captures = validation_captures.dequantised(model.dequantises)
+    steps = epoch_steps(train_captures, schedule.batch_size)
+    epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
+    with strategy.scope():
+        trainer = LikelihoodTrainer(model, trained_variables=trained_variables, seed=schedule.seed)
+        trainer.compile(schedule.optimizer(epochs * steps), **execution.compile_arguments)
+    checkpoints = Checkpoints(model_dir, trainer)
+    first_epoch = checkpoints.restore()
+    take_from_chief(strategy, model.variables)
+    if first_epoch < epochs:
+        data = training_input(
+            train_captures,
+            validation_captures,
+            cache=execution.cache,
+            cameras=model.cameras,
+            batch_size=schedule.batch_size,
+            seed=schedule.seed,
+            first_epoch=first_epoch,
+        )
+        trainer.makes_batches(data.training_features, data.validation_features)
+        callbacks = [StopAtNaN()]
+        if is_chief(strategy):
+            callbacks += [
+                ValidationKl(
+                    model,
+                    validation_captures,
+                    batch_size=schedule.batch_size,
+                    dataset=data.validation.map(data.validation_features),
+                ),
+                History(model_dir, first_epoch),
+                tf_keras.callbacks.TensorBoard(
+                    os.path.join(model_dir, "logs"), write_graph=False, profile_batch=0
+                ),
+                checkpoints,
+            ]
+        trainer.fit(
+            shared_among(strategy, data.training, whole=("key",)),
+            steps_per_epoch=steps,
+            initial_epoch=first_epoch,
+            epochs=epochs,
+            validation_data=shared_among(strategy, data.validation, whole=("key",)),
+            validation_steps=-(-len(validation_captures) // schedule.batch_size),
+            callbacks=callbacks,
+            verbose=verbose if is_chief(strategy) else 0,
+        )
+    # The other workers wait for the last checkpoint.
+    take_from_chief(strategy, model.variables)
+    return load_model(model_dir)
+
+
+def _begin(
+    model_dir, model: NoiseModel, train_captures, validation_captures, schedule, started_from
+) -> None:
+    """Checks the captures, and writes config.json and the baselines where they are not there."""
     # One pass gathers what the baselines need too: the file may be larger than memory.
     has_baselines = os.path.exists(os.path.join(model_dir, "baselines.json"))
     statistics = NoiseStatistics()
@@ -130,48 +189,6 @@ def train_noise_model(
     _claim(model_dir, model, train_captures, validation_captures, schedule, started_from)
     if not has_baselines:
         write_baselines(model_dir, _baselines(model, train_captures, statistics))
-    train_captures = train_captures.dequantised(model.dequantises)
-    validation_captures = validation_captures.dequantised(model.dequantises)
-    steps = epoch_steps(train_captures, schedule.batch_size)
-    epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
-    trainer = LikelihoodTrainer(model, trained_variables=trained_variables, seed=schedule.seed)
-    trainer.compile(schedule.optimizer(epochs * steps), **execution.compile_arguments)
-    checkpoints = Checkpoints(model_dir, trainer)
-    first_epoch = checkpoints.restore()
-    if first_epoch < epochs:
-        data = training_input(
-            train_captures,
-            validation_captures,
-            cache=execution.cache,
-            cameras=model.cameras,
-            batch_size=schedule.batch_size,
-            seed=schedule.seed,
-            first_epoch=first_epoch,
-        )
-        trainer.makes_batches(data.training_features, data.validation_features)
-        trainer.fit(
-            data.training,
-            steps_per_epoch=steps,
-            initial_epoch=first_epoch,
-            epochs=epochs,
-            validation_data=data.validation,
-            callbacks=[
-                StopAtNaN(),
-                ValidationKl(
-                    model,
-                    validation_captures,
-                    batch_size=schedule.batch_size,
-                    dataset=data.validation.map(data.validation_features),
-                ),
-                History(model_dir, first_epoch),
-                tf_keras.callbacks.TensorBoard(
-                    os.path.join(model_dir, "logs"), write_graph=False, profile_batch=0
-                ),
-                checkpoints,
-            ],
-            verbose=verbose,
-        )
-    return load_model(model_dir)
 
 
 def _baselines(

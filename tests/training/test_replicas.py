@@ -1,0 +1,124 @@
+"""Several devices and several processes train what one device trains."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_noiseflow as nf
+from tfp_noiseflow.training.replicas import shared_among, strategy_of
+
+# 102 captures: batches of 17 have no equal halves, and validation ends with a batch that has none.
+FLAGS = {"architecture": "S-Ax1-G-CAM", "epochs": 34, "batch_size": 17, "cache": "memory"}
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(0.02, 0.5, (102, 8, 8, 4)).astype(np.float32)
+    noisy = np.rint(255 * np.clip(clean + rng.normal(0, 0.02, clean.shape), 0, 1))
+    path = tmp_path_factory.mktemp("replicas") / "captures.h5"
+    nf.write_captures(
+        path,
+        noisy.astype(np.uint8),
+        np.rint(255 * clean).astype(np.uint8),
+        rng.choice([100.0, 400.0], 102),
+        rng.choice(["a", "b"], 102),
+        white_level=255.0,
+        quantization_step=1.0,
+    )
+    return path
+
+
+def history(model_dir):
+    """By column, an entry an epoch."""
+    with open(model_dir / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def on_logical_devices(captures, model_dir, devices):
+    command = [sys.executable, "-m", "tests.training.replica_run"]
+    subprocess.run([*command, str(captures), str(model_dir), str(devices)], check=True)
+    return history(model_dir)
+
+
+def two_workers(captures, model_dir, logs):
+    """The processes of two workers on loopback."""
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.bind(("127.0.0.1", 0))
+        hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
+    workers = []
+    for index in range(2):
+        task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+        command = [sys.executable, "-m", "train.noise_flow", "--strategy=multi_worker"]
+        command += [f"--{name}={value}" for name, value in FLAGS.items()]
+        command += [f"--{name}_captures={captures}" for name in ("train", "validation")]
+        with open(logs / f"worker-{index}.log", "ab") as log:
+            workers.append(
+                subprocess.Popen(
+                    [*command, f"--model_dir={model_dir}", "--verbose=0"],
+                    env=os.environ | {"TF_CONFIG": json.dumps(task)},
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+    return workers
+
+
+def finish(workers, logs):
+    for index, worker in enumerate(workers):
+        assert worker.wait(timeout=240) == 0, (logs / f"worker-{index}.log").read_text()[-3000:]
+
+
+def assert_same(found, expected):
+    """Curves of 204 steps: sums in another order, whose roundings a training carries on."""
+    for name in ("loss", "val_loss", "val_kl"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=2e-4, atol=2e-4, err_msg=name)
+
+
+@pytest.mark.slow  # Five processes that import TensorFlow and trace a training step.
+def test_two_devices_and_two_workers_train_as_one_and_go_on_after_one_is_killed(captures, tmp_path):
+    one = on_logical_devices(captures, tmp_path / "one", 1)
+    assert one["step"][-1] >= 200
+    assert_same(on_logical_devices(captures, tmp_path / "mirrored", 2), one)
+
+    model_dir = tmp_path / "workers"
+    workers = two_workers(captures, model_dir, tmp_path)
+    deadline = time.monotonic() + 200
+    try:
+        while not (model_dir / "history.csv").exists() or len(history(model_dir)["step"]) < 17:
+            assert time.monotonic() < deadline and workers[1].poll() is None
+            time.sleep(0.02)
+        workers[1].send_signal(signal.SIGKILL)
+        # The other one waits for it or fails; whoever starts jobs starts all workers anew.
+        time.sleep(1)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    assert len(history(model_dir)["step"]) < FLAGS["epochs"]
+    finish(two_workers(captures, model_dir, tmp_path), tmp_path)
+    assert_same(history(model_dir), one)
+
+
+def test_one_replica_takes_all_of_a_batch():
+    dataset = tf.data.Dataset.range(4).batch(2).map(lambda index: {"index": index})
+    assert shared_among(strategy_of("one"), dataset) is dataset
+
+
+def test_strategies_that_cannot_be_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match=r"expected a strategy among .*, received 'tpu'"):
+        strategy_of("tpu")
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match="expected the environment variable TF_CONFIG"):
+        strategy_of("multi_worker")
