@@ -15,6 +15,8 @@ import tfp_noiseflow as nf
 from tests.calibration import shoot
 from tests.scripts import ROOT, run
 from tfp_noiseflow.calibration.calibrate import calibrate_folder
+from tfp_noiseflow.calibration.sensor_model import row_noise
+from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.simulation.raw_folder import RawShoot
 
 
@@ -81,6 +83,7 @@ def test_every_output_is_there_and_read_by_what_reads_it(raw, calibrated):
     found = {tuple(map(int, row.split(",")[1:3])) for row in rows if row.startswith("100,")}
     assert {tuple(place) for place in raw[1]["hot_pixels"]} <= found
     model = nf.load_model(folder / "model")
+    assert model.architecture == "L-R-T" and "L-R-T: codes that a sensor stores" in text
     clean = np.full((1, 64, 64, 4), 0.2, np.float32)
     noise = model(clean, iso=800, camera="Mine").sample(seed=(0, 1)).numpy()
     beta1 = 2.194e-6 * 800 + 8.7e-6
@@ -93,15 +96,54 @@ def test_every_output_is_there_and_read_by_what_reads_it(raw, calibrated):
     assert not (report / "parts").exists()
 
 
-def test_captures_of_bursts_have_the_noise_of_one_frame(calibrated):
+def test_the_model_has_the_rows_and_the_tails_of_the_darks(raw, calibrated):
+    model = nf.load_model(calibrated[0] / "model")
+    for iso in (100.0, 400.0, 1600.0):
+        deviation, share = row_noise(model, iso)
+        # 160 rows of the mosaic in six frames, and a law through three ISOs: 5 %.
+        assert share == pytest.approx(0.05, rel=0.3)
+        beta2 = shoot.truth_of(raw[1], iso)["beta2"] - 1 / 12 / 959**2
+        assert deviation**2 == pytest.approx(0.05 * beta2, rel=0.3)
+    layer = model.unstored.layers["marginal_shape"]
+    # What is nearest to Tukey-lambda noise of shape -0.1, of 1.5 million values; its spread over
+    # three ISOs is 0.01.
+    assert layer.read_log_tail.values.numpy() == pytest.approx(0.455, abs=0.02)
+    assert abs(layer.read_skew.values.numpy()) < 0.01
+    # Codes of the dark farther than 4 standard deviations: a Gaussian has 0.006 %.
+    clean = np.zeros((64, 64, 64, 4), np.float32)
+    dark = model(clean, iso=1600, camera="Mine").sample(seed=(0, 1)).numpy()
+    assert np.mean(np.abs(dark) > 4 * dark.std()) > 10 * 6e-5
+
+
+def test_captures_of_bursts_are_codes_with_the_noise_of_one_frame(calibrated):
     with h5py.File(calibrated[0] / "report" / "captures.h5") as file:
-        assert len(set(file["scene"][()])) == 3
+        assert len(set(file["scene"][()])) == 3 and file["noisy"].dtype == np.uint16
     captures = nf.read_captures(calibrated[0] / "report" / "captures.h5")
+    model = calibrated[1].model
+    model.check_steps(captures)
+    law = nf.StoredNoise(nf.NoiseFlow.from_laws(calibrated[1].law.without_rounding),
+                         model.quantization_step, clips_black=False)  # fmt: skip
+    likelihoods = [negative_log_likelihood(each, captures).mean() for each in (model, law)]
+    # Rows and tails are worth 0.007 nats a value.
+    assert likelihoods[0] < likelihoods[1] - 0.003
     nlf = nf.CameraNLF.fit(captures)
     for index, iso in enumerate(captures.iso_levels):
         # Frames overlap, and clean's noise bends the line a little at low levels.
         expected = 2.194e-6 * iso + 8.7e-6
         assert nlf.beta1.numpy()[0, index] == pytest.approx(expected, rel=0.05)
+
+
+def test_darks_become_a_bank(raw, calibrated):
+    report = calibrated[0] / "report"
+    model = nf.DarkFrameNoise.from_captures(report / "dark_frames.h5")
+    for iso in (100, 400, 1600):
+        noise = model(np.zeros((32, 16, 16, 4), np.float32), iso=iso).sample(seed=(0, 1)).numpy()
+        truth = shoot.truth_of(raw[1], iso)
+        # Crops of six frames, of which heavy tails and 480 rows leave 5 %; hot pixels flicker.
+        assert noise.var() == pytest.approx(truth["beta2"], rel=0.15)
+    pattern = nf.read_fixed_pattern(report / "fixed_pattern_Mine.h5")
+    hot = {tuple(place) for place in pattern.hot_pixels.tolist()}
+    assert {tuple(place) for place in raw[1]["hot_pixels"]} <= hot
 
 
 def test_a_run_that_was_stopped_goes_on(raw, tmp_path, calibrated):
@@ -175,7 +217,8 @@ def test_one_flat_pair_gives_beta1_and_says_what_is_a_prior(tmp_path):
         assert cell.level.beta1 == pytest.approx(camera.law(100)[0], rel=0.12)
         assert any("beta2 is other cameras'" in reason for reason in reasons)
         assert cell.figures["black_level"] is cell.figures["row_share"] is None
-    assert found.model is not None and "10 dark frames" in found.shots[0]
+    assert found.model.architecture == "L" and "10 dark frames" in found.shots[0]
+    assert any("no darks: the model has no rows and no tails" in note for note in found.notes)
     # At other ISOs the law is that of cameras with this beta1.
     beta1, _ = found.law.law(1600)
     assert np.all(beta1 > 5 * np.array(found.law.law(100)[0]))

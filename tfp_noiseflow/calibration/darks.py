@@ -39,14 +39,14 @@ class DarkNoise:
       replicates: [REPLICATES, 2] of variance and row_variance, of rows drawn anew.
       fixed: standard deviation of the pixels' offsets, without the profiles and hot pixels.
       row_profile [H], column_profile [W]: of the mean frame, black_level taken off.
-      row_spectrum [m]: mean power of the rows' means in time, without the mean, by frequency from
-        1 / H to 1/2 a row; of white row noise it is flat.
+      row_spectrum [m], column_spectrum [m]: mean power of the rows' and the columns' means in time,
+        without the mean, by frequency from 1 / H or 1 / W to 1/2 a row or column; of white noise it
+        is flat.
       hot: [k, 2] rows and columns; hot_excess [k], standard deviations of the noise in time.
       codes: the distribution of codes, with read and row noise, fixed offsets and tails.
-      clipped: share of the codes that are the lowest possible.
+      lowest: the code at which they end; clipped: share of the codes that it is.
       is_from_codes: variance and black_level are those of the likelihood of codes.
-      histogram: codes [c] and counts [c] of some pixels. mean_spread: standard deviation of their
-        means.
+      histogram: codes [c] and counts [c] of some pixels that are not hot.
     """
 
     frames: int
@@ -60,9 +60,11 @@ class DarkNoise:
     row_profile: np.ndarray
     column_profile: np.ndarray
     row_spectrum: np.ndarray
+    column_spectrum: np.ndarray
     hot: np.ndarray
     hot_excess: np.ndarray
     codes: CodeDistribution
+    lowest: float
     clipped: float
     is_from_codes: bool
     histogram: tuple[np.ndarray, np.ndarray]
@@ -151,10 +153,12 @@ def dark_noise(frames: np.ndarray, *, step: float = 1.0, lowest: float = 0.0, se
         float(fixed),
         row_profile,
         column_profile,
-        np.mean(np.abs(np.fft.rfft(row_means, axis=1)[:, 1:]) ** 2, axis=0) / height,
+        _spectrum(row_means),
+        _spectrum(column_means),
         places,
         (mean - profile)[hot] / deviation,
         distribution,
+        float(lowest),
         clipped,
         bool(is_from_codes),
         np.unique(sample[0], return_counts=True),
@@ -163,6 +167,11 @@ def dark_noise(frames: np.ndarray, *, step: float = 1.0, lowest: float = 0.0, se
 
 def _mean(values: np.ndarray, good: np.ndarray, axis: int) -> np.ndarray:
     return np.sum(values * good, axis=axis) / np.maximum(good.sum(axis=axis), 1)
+
+
+def _spectrum(means: np.ndarray) -> np.ndarray:
+    """Power by frequency of [n, m], the mean over n."""
+    return np.mean(np.abs(np.fft.rfft(means, axis=1)[:, 1:]) ** 2, axis=0) / means.shape[1]
 
 
 def _hot_pixels(frames: np.ndarray, mean: np.ndarray):
