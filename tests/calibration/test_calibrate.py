@@ -15,8 +15,13 @@ import tfp_noiseflow as nf
 from tests.calibration import shoot
 from tests.scripts import ROOT, run
 from tfp_noiseflow.calibration.calibrate import calibrate_folder
+from tfp_noiseflow.calibration.channel_noise import channel_noise
+from tfp_noiseflow.calibration.darks import dark_noise
 from tfp_noiseflow.calibration.sensor_model import row_noise
 from tfp_noiseflow.evaluation import negative_log_likelihood
+from tfp_noiseflow.photon_transfer.line import level_sums
+from tfp_noiseflow.photon_transfer.pair import planes_of
+from tfp_noiseflow.photon_transfer.tiles import tile_plane
 from tfp_noiseflow.simulation.raw_folder import RawShoot
 
 
@@ -319,14 +324,46 @@ def test_figures_of_a_full_shoot(tmp_path, phone):
 
 
 @pytest.mark.slow
+def test_a_camera_that_cuts_off_below_black_is_known_as_well(tmp_path):
+    """Two thirds of its darks are the code of black; what is left tells the rest."""
+    cut = RawShoot(iso_levels=(100, 1600), shape=(512, 768), lowest_code=64)
+    truth = shoot.write(tmp_path / "frames", shoot=cut)
+    found = calibrate_folder(tmp_path / "frames", "Mine")
+    assert found.model.clips_black
+    for cell in found.cells:
+        true = shoot.truth_of(truth, cell.iso)
+        assert cell.dark.clipped > 0.45
+        for name, tolerance in (("beta1", 0.02), ("beta2", 0.05), ("row_share", 0.15)):
+            assert cell.figures[name][0] == pytest.approx(true[name], rel=tolerance)
+        channel = ("R", "Gr", "Gb", "B").index(cell.channel)
+        error = cell.dark.black_level - true["black_level"][channel]
+        assert abs(error) < max(0.05, 4 * cell.dark.black_error)
+    # As of the same camera that keeps them, to the family that the darks are taken as.
+    assert found.shape.read_log_tail == pytest.approx(0.455, abs=0.03)
+
+
+@pytest.mark.slow
+def test_the_black_level_is_known_as_well_as_row_noise_lets_it():
+    """Its error is at least a row's over the root of the number of rows in all frames."""
+    camera = shoot.camera(iso_levels=(3200,), shape=(96, 160), hot_pixels=0.0)
+    errors, reported = [], []
+    for repeat in range(24):
+        rng = np.random.default_rng([5, repeat])
+        darks = [camera.shoot_frame(0.0, 3200, rng) for _ in range(6)]
+        found = dark_noise(planes_of(darks, "RGGB", 64)[0][0], seed=repeat)
+        errors.append(found.black_level - camera.mean_black(3200)[0])
+        reported.append(found.black_error)
+    row = np.sqrt(0.05) * camera.read_noise(3200)
+    pixel = np.sqrt(0.95) * camera.read_noise(3200)
+    bound = np.sqrt((row**2 + pixel**2 / 80) / (48 * 6))
+    # Of 24 repeats a root mean square is known to 14 %.
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(bound, rel=0.45)
+    assert np.mean(reported) == pytest.approx(bound, rel=0.15)
+
+
+@pytest.mark.slow
 def test_intervals_cover(tmp_path):
     """Of a small shoot, 200 times, in memory."""
-    from tfp_noiseflow.calibration.channel_noise import channel_noise
-    from tfp_noiseflow.calibration.darks import dark_noise
-    from tfp_noiseflow.photon_transfer.line import level_sums
-    from tfp_noiseflow.photon_transfer.pair import planes_of
-    from tfp_noiseflow.photon_transfer.tiles import tile_plane
-
     camera = shoot.camera(shape=(128, 192), hot_pixels=0.0)
     beta1, beta2 = camera.law(100)
     covered = {"beta1": [], "beta2": [], "row_share": []}

@@ -130,13 +130,13 @@ def dark_noise(frames: np.ndarray, *, step: float = 1.0, lowest: float = 0.0, se
     )
     is_from_codes = clipped > CLIPPED or np.sqrt(variance[0]) < FINE_NOISE * step
     if is_from_codes:
+        # Rows and pixels are as wide as the rounded codes' share of an offset lets them be seen.
+        gain = np.mean(code_gain(distribution, profile[good] / step, lowest / step))
         black += step * distribution.shift
-        black_error = np.hypot(black_error, step * distribution.shift_error)
+        black_error = np.hypot(black_error / gain, step * distribution.shift_error)
         exact = step**2 * (distribution.deviation**2 + 1 / 12) - fixed**2
         error = 2 * step**2 * distribution.deviation * distribution.deviation_error
         error = np.hypot(error, FAMILY_ERROR * exact)
-        # Rows and pixels are as wide as the rounded codes' share of an offset lets them be seen.
-        gain = np.mean(code_gain(distribution, profile[good] / step, lowest / step))
         row_variance = row_variance / gain**2
         variance = exact / variance[0] * variance
         variance[1:] += error * rng.standard_normal(REPLICATES)

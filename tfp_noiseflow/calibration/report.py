@@ -137,7 +137,7 @@ def _noise_table(calibration: Calibration) -> str:
                 f"{cell.iso:g}",
                 cell.channel,
                 *(_figure(figures[name]) for name in list(figures)[:-1]),
-                "-" if figures["black_level"] is None else f"{figures['black_level'][0]:.2f}",
+                _black(figures["black_level"]),
                 f"{cell.used:.0%}",
                 grade,
             ]
@@ -155,6 +155,14 @@ def _figure(figure) -> str:
     value, (low, high) = figure
     percent = 50 * (high - low) / value if value > 0 else np.inf
     return f"{value:.4g} ± {percent:.1f} %" if percent < 1000 else f"{value:.4g}"
+
+
+def _black(figure) -> str:
+    """In codes, where a share would say nothing."""
+    if figure is None:
+        return "-"
+    value, (low, high) = figure
+    return f"{value:.2f} ± {(high - low) / 2:.2f}"
 
 
 def _law_table(calibration: Calibration) -> str:

@@ -55,6 +55,7 @@ class RawShoot:
       flicker: the light of one frame of each burst is off by this share.
       shake: one other frame of each burst is shifted by this many pixels of the mosaic, both ways.
       row_share: of the read noise.
+      lowest_code: at which codes end below; the black level for a camera that cuts off there.
     """
 
     iso_levels: Sequence[int] = (100, 400, 1600, 6400)
@@ -74,6 +75,7 @@ class RawShoot:
     flicker: float = 0.005
     shake: int = 2
     row_share: float = RAW_SENSOR.row_share
+    lowest_code: int = RAW_SENSOR.lowest_code
 
 
 class RawCamera:
@@ -151,7 +153,8 @@ class RawCamera:
             np.sqrt(1 - share) * noise * draw_tukey_lambda(RAW_SENSOR.read_noise_lambda, shape, rng)
         )
         codes += np.sqrt(share) * noise * rng.standard_normal((shape[0], 1))
-        return np.clip(np.rint(codes), 0, self.white_level).astype(np.uint16)
+        lowest = self.shoot.lowest_code
+        return np.clip(np.rint(codes), lowest, self.white_level).astype(np.uint16)
 
     def flat(self, exposure: int) -> np.ndarray:
         """[H, W], the light of a flat; exposure 0 is the brightest."""
