@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from tfp_noiseflow.simulation.simulate_captures import simulate_captures
 from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 from tfp_noiseflow.training.train_noise_model import Schedule
 
-# Captures to train on, to pick the best checkpoint and to compare on, of all ISOs together.
+# To train on, to pick the best checkpoint and to compare on, of all ISOs together.
 CAPTURES = {"train": 5000, "validation": 250, "test": 500}
 CALIBRATED, TRUTH = "calibrated", "truth"
 
@@ -39,7 +39,9 @@ class CalibratedCameraExperiment:
       output_dir: of frames, captures, models, calibrated_camera.json and table.md.
       phone: of `phones.PHONES`, by name.
       shoot: of the frames; None: a `RawShoot` at the captures' ISOs.
-      architectures: of the flows, which are trained by the likelihood of codes.
+      architectures: of the flows, which are trained by the likelihood of codes; none: the
+        comparison is with the truth alone, which no flow exceeds.
+      captures: of each split, of all ISOs together.
       epochs: of their training; None: as `Schedule` says.
       seed: of frames, captures and flows.
       verbose: Keras's; 0 prints nothing.
@@ -52,13 +54,14 @@ class CalibratedCameraExperiment:
         shoot: RawShoot | None = None,
         *,
         architectures: Sequence[str] = ("L-R-T", "L-Ax8"),
+        captures: Mapping[str, int] = CAPTURES,
         epochs: int | None = None,
         seed: int = 0,
         verbose: int = 2,
     ):
         self._dir, self._phone, self._seed = os.fspath(output_dir), phone, seed
         self._shoot = shoot or RawShoot(iso_levels=ISO_LEVELS)
-        self._architectures = architectures
+        self._architectures, self._captures = architectures, captures
         self._schedule = Schedule(epochs=epochs, seed=seed)
         self._verbose = verbose
 
@@ -80,7 +83,7 @@ class CalibratedCameraExperiment:
                 path,
                 process=SensorProcess(isos, RAW_SENSOR, [self._phone]),
                 split=split,
-                patches_per_combination=CAPTURES[split] // len(isos),
+                patches_per_combination=self._captures[split] // len(isos),
                 seed=self._seed,
             )
         return read_captures(path)
