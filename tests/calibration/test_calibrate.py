@@ -324,16 +324,22 @@ def test_figures_of_a_full_shoot(tmp_path, phone):
 
 
 @pytest.mark.slow
-def test_a_camera_that_cuts_off_below_black_is_known_as_well(tmp_path):
-    """Two thirds of its darks are the code of black; what is left tells the rest."""
+@pytest.mark.parametrize("phone", ["Pixel", "OPPO Reno"])
+def test_a_camera_that_cuts_off_below_black_is_known_as_well(tmp_path, phone):
+    """Half of its darks are the code of black, at OPPO Reno's ISO 100 94 % are."""
     cut = RawShoot(iso_levels=(100, 1600), shape=(512, 768), lowest_code=64)
-    truth = shoot.write(tmp_path / "frames", shoot=cut)
+    truth = shoot.write(tmp_path / "frames", phone, cut)
     found = calibrate_folder(tmp_path / "frames", "Mine")
     assert found.model.clips_black
     for cell in found.cells:
         true = shoot.truth_of(truth, cell.iso)
         assert cell.dark.clipped > 0.45
-        for name, tolerance in (("beta1", 0.02), ("beta2", 0.05), ("row_share", 0.15)):
+        # Of the noise's upper twentieth its variance is a guess, and so are rows and black level;
+        # light tells the most there.
+        is_tail = cell.dark.clipped > 0.9
+        tolerances = {"beta1": 0.02, "beta2": 0.15 if is_tail else 0.05}
+        tolerances |= {} if is_tail else {"row_share": 0.15}
+        for name, tolerance in tolerances.items():
             assert cell.figures[name][0] == pytest.approx(true[name], rel=tolerance)
         channel = ("R", "Gr", "Gb", "B").index(cell.channel)
         error = cell.dark.black_level - true["black_level"][channel]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tfp_noiseflow.calibration.channel_noise import ChannelNoise, channel_noise
+from tfp_noiseflow.calibration.darks import CUT_OFF
 from tfp_noiseflow.calibration.emva1288 import emva_row
 from tfp_noiseflow.calibration.folder import DARKS, FLATS, Folder, Given, read_folder
 from tfp_noiseflow.calibration.iso_law import IsoLaw, fit_iso_law
@@ -30,8 +31,6 @@ from tfp_noiseflow.photon_transfer.pair import CHANNELS
 PARTS = "parts"
 # The files' black level is told to be wrong from so many codes on, or standard errors.
 WRONG_BLACK, WRONG_ERRORS = 0.5, 5.0
-# Codes of the dark that are the lowest there is: the camera cuts off what is below black.
-CUT_OFF = 0.2
 
 
 @dataclass(frozen=True, eq=False)

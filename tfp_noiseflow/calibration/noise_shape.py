@@ -28,6 +28,8 @@ SKEWS, LOG_TAILS = (-0.5, 0.5), (-0.3, 1.0)
 # Points of the Gaussian by which rows and pixels' offsets widen the histogram of the dark.
 NODES = 9
 LEAST_PROBABILITY = 1e-12
+# Of the codes, beyond which what is left is a tail whose variance is known badly.
+MOST_CUT_OFF = 0.6
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def fit_shape(cells: Sequence[ChannelNoise]) -> NoiseShape | None:
     and pixels' offsets add to it.
 
     Args:
-      cells: of them, those with darks count.
+      cells: of them; those count whose darks are not mostly cut off, or of which least is.
 
     Returns:
       NoiseShape; None without darks.
@@ -67,6 +69,8 @@ def fit_shape(cells: Sequence[ChannelNoise]) -> NoiseShape | None:
     darks = [cell for cell in cells if cell.dark is not None]
     if not darks:
         return None
+    most = max(MOST_CUT_OFF, min(cell.dark.clipped for cell in darks))
+    darks = [cell for cell in darks if cell.dark.clipped <= most]
     counts = np.concatenate([cell.dark.histogram[1] for cell in darks])
     codes = [_DarkCodes(cell, cell.dark.histogram[0]) for cell in darks]
 
