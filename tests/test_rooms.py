@@ -42,7 +42,7 @@ def test_captures_and_images_know_no_model():
     assert graph["conditions"] == graph["imaging"] == set()
     assert graph["captures"] == {"conditions"}
     assert graph["photon_transfer"] == {"captures", "laws"}
-    needed = {"captures", "imaging", "laws", "models", "photon_transfer", "reporting"}
+    needed = {"bijectors", "captures", "imaging", "laws", "models", "photon_transfer", "reporting"}
     assert graph["calibration"] == needed
     assert graph["sidd"] == {"captures"}
     assert graph["simulation"] <= {"captures", "imaging", "models"}

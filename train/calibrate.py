@@ -12,7 +12,9 @@ import os
 from absl import app, flags
 
 import tfp_noiseflow as nf
+from tfp_noiseflow.calibration.outputs import CAPTURES
 from tfp_noiseflow.calibration.report import overall
+from tfp_noiseflow.models.model_directory import read_config
 from train import _raw_frame_flags
 
 FLAGS = flags.FLAGS
@@ -23,8 +25,38 @@ flags.DEFINE_string("camera", None, "The camera's name in the model.", required=
 flags.DEFINE_string("output_model_dir", None, "Where the model goes.", required=True)
 flags.DEFINE_string("report_dir", None, "Where the report and the numbers go.", required=True)
 flags.DEFINE_bool("captures", True, "Whether captures are made of the bursts.")
+flags.DEFINE_bool("dark_frames", True, "Whether the darks become a bank, for nf.DarkFrameNoise.")
+flags.DEFINE_string(
+    "trained_model_dir",
+    None,
+    "Where a model goes that is trained on the captures, from the calibrated one on. Default: none "
+    "is.",
+)
 flags.DEFINE_string("licence", "", "Of the numbers; the model and its exports tell it.")
 flags.DEFINE_integer("seed", 0, "Of intervals and samples.")
+
+
+# Numbers that are near where they end need few steps; small batches give few captures as many.
+SCHEDULE = nf.Schedule(epochs=5, batch_size=16, learning_rate=1e-2)
+
+
+def train_on_captures() -> None:
+    """Goes on from the calibrated model, by the likelihood of the bursts' codes."""
+    path = os.path.join(FLAGS.report_dir, CAPTURES)
+    if not os.path.exists(path):
+        print("No captures, and so nothing is trained: they need bursts of four frames or more.")
+        return
+    with nf.read_captures(path) as captures:
+        nf.train_noise_model(
+            nf.load_model(FLAGS.output_model_dir),
+            captures,
+            captures,
+            FLAGS.trained_model_dir,
+            SCHEDULE,
+            started_from=read_config(FLAGS.output_model_dir)["training_data"],
+            verbose=2,
+        )
+    print(f"Wrote {FLAGS.trained_model_dir}.")
 
 
 def main(argv: list[str]) -> None:
@@ -40,7 +72,8 @@ def main(argv: list[str]) -> None:
         FLAGS.output_model_dir,
         **_raw_frame_flags.given(),
         skip_bad=_raw_frame_flags.skips_bad(),
-        captures=FLAGS.captures,
+        captures=FLAGS.captures or bool(FLAGS.trained_model_dir),
+        dark_frames=FLAGS.dark_frames,
         licence=FLAGS.licence,
         seed=FLAGS.seed,
         on_progress=show,
@@ -54,6 +87,8 @@ def main(argv: list[str]) -> None:
         print(f"What would help most: {calibration.shots[0]}.")
     if calibration.model is not None:
         print(f"Wrote {FLAGS.output_model_dir}: {calibration.model}")
+        if FLAGS.trained_model_dir:
+            train_on_captures()
     print(f"Read {os.path.join(FLAGS.report_dir, 'report.md')}.")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import tfp_noiseflow as nf
 from tests.calibration.shoot import save_frame
+from tests.imaging.test_raw_frame import XYZ_TO_CAMERA, write_dng
 from tests.scripts import run
 from tfp_noiseflow.calibration.frame_pairs import FramePairs, find_pairs, import_frames
 
@@ -19,6 +20,11 @@ def frame(path, scene, light, iso, number=1, **about):
     """A raw frame of a scene: electrons in the light of a unit, Poisson."""
     electrons = np.mean([RNG.poisson(SCENES[scene] * light) for _ in range(number)], axis=0)
     codes = np.rint(BLACK + GAIN * iso / 100 * electrons).astype(np.uint16)
+    if path.suffix == ".dng":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_dng(path, codes, XYZ_TO_CAMERA[1], [0.5, 1.0, 0.625], levels=(BLACK, WHITE),
+                  shot=(iso, about.get("exposure_time") or 0.01))  # fmt: skip
+        return
     levels = {"black": BLACK, "white": WHITE, "iso": iso, "camera": "Test"}
     save_frame(path, codes, **levels | about)
 
@@ -58,6 +64,27 @@ def test_bursts_in_folders(tmp_path):
     assert import_frames(source, tmp_path / "o") == record
     with pytest.raises(ValueError, match="patch_size: expected 8, found 16"):
         import_frames(FramePairs(tmp_path / "d", test_share=0.34, patch_size=8), tmp_path / "o")
+
+
+@pytest.mark.parametrize("layout", ["folder", "sid", "eld"])
+def test_trees_of_dng_files(tmp_path, layout):
+    pytest.importorskip("rawpy")
+    root = tmp_path / "d"
+    for number, scene in enumerate(SCENES, start=1):
+        names = {
+            "folder": (f"{scene}/noisy/0.dng", f"{scene}/clean/0.dng"),
+            "sid": (f"Sony/short/{number:05d}_00_0.1s.dng", f"Sony/long/{number:05d}_00_1.6s.dng"),
+            "eld": (f"Camera/scene-{number}/IMG_0003.dng", f"Camera/scene-{number}/IMG_0001.dng"),
+        }[layout]
+        noisy, clean = (root / name for name in names)
+        frame(noisy, scene, 1.0, 800, exposure_time=0.1)
+        frame(clean, scene, 16.0, 100, exposure_time=1.6)
+    source = FramePairs(root, layout, patch_size=16, test_share=0.0)
+    record = import_frames(source, tmp_path / "o", processes=1)
+    assert record["files"]["train"]["images"] == 3
+    captures = read(tmp_path / "o")
+    assert captures.iso_levels == (800.0,) and set(captures.cfa) == {"GRBG"}
+    check(captures, 1.0, 800)
 
 
 def test_see_in_the_dark(tmp_path):

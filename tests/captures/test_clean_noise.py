@@ -42,6 +42,16 @@ def test_noise_of_clean_is_told(captures, tmp_path, name, text):
         nf.CameraNLF.fit(nf.read_captures(tmp_path / "c.h5"))
 
 
+def test_a_mean_so_weighted_that_the_variance_is_right_is_no_fault(captures, tmp_path):
+    # As `calibration.burst_captures` makes them, of two frames.
+    block = captures.select(captures.iso == 3200).read(0, int(np.sum(captures.iso == 3200)))
+    clean = block.clean.mean(axis=(1, 2), keepdims=True) + 0 * block.clean
+    a, b = clean + block.noise, clean + block.noise_repeat
+    shown = b + (1 - np.sqrt(1 / 2)) * (a - b)
+    nf.write_captures(tmp_path / "c.h5", a, shown, block.iso, block.camera)
+    assert list(clean_noise(nf.read_captures(tmp_path / "c.h5"))) == []
+
+
 def test_a_fit_tells_how_far_noise_is_from_a_line(captures, tmp_path):
     nlf = nf.CameraNLF.fit(captures)
     assert set(nlf.quality) == {(c, i) for c in captures.cameras for i in captures.iso_levels}

@@ -1,11 +1,13 @@
 """Raw frames and pictures: what is written is what is read, and what cannot be read says why."""
 
 import errno
+import struct
 import sys
 
 import numpy as np
 import pytest
 
+from tests.laws import dng
 from tfp_noiseflow.imaging import CameraColors, meter
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
 from tfp_noiseflow.imaging.inverse_isp import XYZ_TO_CAMERA, srgb_to_camera
@@ -182,8 +184,12 @@ def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(tmp_path):
             read(tmp_path / name)
 
 
-def write_dng(path, codes, matrix, neutral, orientation=1):
-    """A DNG of the tags that its specification asks for."""
+def write_dng(path, codes, matrix, neutral, orientation=1, levels=(64, 1023), shot=None):
+    """A DNG of the tags that its specification asks for.
+
+    Args:
+      levels: black and white. shot: ISO and exposure time, a whole number and seconds.
+    """
     tifffile = pytest.importorskip("tifffile")
 
     def rational(values, scale=10000):
@@ -194,14 +200,29 @@ def write_dng(path, codes, matrix, neutral, orientation=1):
         (50708, "s", 0, "Simulated", True),  # UniqueCameraModel
         (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
         (33422, "B", 4, (1, 0, 2, 1), True),  # CFAPattern: GRBG
-        (50714, "H", 1, 64, True),  # BlackLevel
-        (50717, "H", 1, 1023, True),  # WhiteLevel
+        (50714, "H", 1, levels[0], True),  # BlackLevel
+        (50717, "H", 1, levels[1], True),  # WhiteLevel
         (50721, "2i", 9, rational(matrix), True),  # ColorMatrix1
         (50728, "2I", 3, rational(neutral), True),  # AsShotNeutral
         (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
         (274, "H", 1, orientation, True),
     ]
+    if shot is None:
+        tifffile.imwrite(path, codes, photometric=32803, extratags=tags)
+        return
+    # LibRaw takes the ISO from the EXIF directory alone, which tifffile does not write: a tag of
+    # another name becomes its place, and it goes behind all else.
+    iso, time = shot
+    tags += [(33434, "2I", 1, rational(time), True), (65000, "I", 1, 0, True)]  # ExposureTime
     tifffile.imwrite(path, codes, photometric=32803, extratags=tags)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags[65000]
+    content = bytearray(path.read_bytes())
+    content += b"\0" * (len(content) % 2)
+    struct.pack_into("<H", content, tag.offset, 34665)
+    struct.pack_into("<I", content, tag.valueoffset, len(content))
+    exif = dng.directory([(34855, dng.SHORT, [iso])], len(content))
+    path.write_bytes(content + exif)
 
 
 def test_a_dng_is_read_with_its_colors(tmp_path):

@@ -10,7 +10,7 @@ ASCII, SHORT, LONG, DOUBLE = 2, 3, 4, 12
 FORMATS = {ASCII: "B", SHORT: "H", LONG: "I", DOUBLE: "d"}
 
 
-def _directory(tags, offset):
+def directory(tags, offset):
     """The bytes of a directory at an offset: its tags (code, type, values), then long values."""
     entries, long_values = b"", b""
     after = offset + 2 + 12 * len(tags) + 4
@@ -34,10 +34,10 @@ def write_dng(path, profile, iso=(), camera="Simulated", is_below=True):
       camera: of UniqueCameraModel. is_below: the raw image is not the first.
     """
     isos = iso if isinstance(iso, dict) else {34855: [iso]}
-    exif = _directory([(code, SHORT if code == 34855 else LONG, v) for code, v in isos.items()], 8)
+    exif = directory([(code, SHORT if code == 34855 else LONG, v) for code, v in isos.items()], 8)
     noise = [] if profile is None else [(51041, DOUBLE, list(profile))]
     raw_at = 8 + len(exif)
-    raw = _directory([(256, SHORT, [2]), (257, SHORT, [2]), *(noise if is_below else [])], raw_at)
+    raw = directory([(256, SHORT, [2]), (257, SHORT, [2]), *(noise if is_below else [])], raw_at)
     first_at = raw_at + len(raw)
     first = [
         (256, SHORT, [1]),
@@ -48,6 +48,6 @@ def write_dng(path, profile, iso=(), camera="Simulated", is_below=True):
         (50708, ASCII, [*camera.encode(), 0]),
         *([] if is_below else noise),
     ]
-    content = struct.pack("<2sHI", b"II", 42, first_at) + exif + raw + _directory(first, first_at)
+    content = struct.pack("<2sHI", b"II", 42, first_at) + exif + raw + directory(first, first_at)
     path.write_bytes(content)
     return path

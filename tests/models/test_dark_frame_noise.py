@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.serving.graphs import check_ops
+from tfp_noiseflow.captures import dark_frames
 from tfp_noiseflow.evaluation import measure
 from tfp_noiseflow.evaluation.likelihood import negative_log_likelihood
 from tfp_noiseflow.images.crops import random_crop
@@ -256,6 +257,18 @@ def test_cameras_and_isos_that_the_bank_lacks_are_told(model):
         model(clean, 1000, "A")
     with pytest.raises(ValueError, match="4 channels"):
         model(clean[..., :1], 800, "A")
+
+
+def test_a_bank_without_room_is_told_before_it_is_read(bank, monkeypatch):
+    size = 4 * 3 * FRAMES * HEIGHT * WIDTH * 4
+    monkeypatch.setattr(dark_frames, "available_memory", lambda: 2 * size - 1)
+    with pytest.raises(MemoryError, match="expected room for 18 dark frames of 24 x 32 x 4"):
+        nf.DarkFrameNoise.from_captures(bank)
+    for enough in (2 * size, None):
+        monkeypatch.setattr(dark_frames, "available_memory", lambda enough=enough: enough)
+        assert nf.DarkFrameNoise.from_captures(bank).cameras == ("A", "B")
+    monkeypatch.undo()
+    assert dark_frames.available_memory() is None or dark_frames.available_memory() > 1e6
 
 
 def test_files_that_end_at_black_are_told(tmp_path):

@@ -89,7 +89,20 @@ def test_texture_everywhere_gives_a_bound_and_says_so():
     estimate = estimate_pair(a, b, **GIVEN)
     assert all(channel.is_bound for channel in estimate.channels)
     assert "upper bounds" in " ".join(estimate.warnings)
-    assert all(channel.beta1 > BETA1 for channel in estimate.channels)
+    for channel in estimate.channels:
+        assert channel.beta1_interval[0] == 0 < BETA1 < channel.beta1 < channel.beta1_interval[1]
+
+
+def test_little_that_is_flat_in_a_shifted_scene_is_told():
+    rng = np.random.default_rng(0)
+    texture = 0.3 + 0.05 * rng.standard_normal((200, 302))
+    texture[:, :100] = 0.3
+    a, b = (observe(np.clip(texture[:, s : s + 300], 0, 1), rng) for s in (0, 2))
+    estimate = estimate_pair(a, b, **GIVEN)
+    for channel in estimate.channels:
+        assert channel.beta1_interval[0] < BETA1 < channel.beta1_interval[1]
+        assert channel.used < 0.35 and not channel.is_bound
+    assert "most of the scene is texture" in " ".join(estimate.warnings)
 
 
 @pytest.mark.slow

@@ -1,10 +1,13 @@
-"""Captures of bursts of static scenes: clean is the mean of a burst.
+"""Captures of bursts of static scenes: codes, with a clean image of the burst's other frames.
 
-A frame minus the mean of the n - 1 others has n / (n - 1) of the noise's variance, minus the mean
-of all n (n - 1) / n. The two are multiples of each other, and multiplied to the variance of one
-frame they are the same noise, which does not depend on the noise of the mean of all. So that one
-is clean. Values are thereby between codes, and are stored as fractions of full scale without a
-quantisation step.
+A frame x minus the mean m of the n - 1 others has n / (n - 1) of the noise's variance: m has noise
+of its own. So clean is a mean to which the frame belongs with the weight
+
+    w = 1 - sqrt((n - 1) / n),  clean = w x + (1 - w) m
+
+at which x - clean has the variance of one frame's noise, and x is a code. In a burst of ten w is
+0.05. What clean then has of the noise, a tenth of its variance, it shares with x and has of its
+own in equal parts, whose effects on the variance of x - clean cancel.
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ def write_burst_captures(
       seed: of the draws. licence: of the captures.
 
     Returns:
-      How many captures; with 0 no file is written.
+      How many captures; with 0 no file is written. They are of codes: their black level is the
+      code that is nearest to the ISO's, and white is as far above it as the model takes it.
     """
     groups = [
         group
@@ -63,8 +67,8 @@ def write_burst_captures(
     with CaptureWriter(
         os.fspath(path),
         description=(
-            f"Bursts of static scenes by {calibration.camera}: clean is the mean of a burst, whose "
-            "own variance is taken off the noise."
+            f"Bursts of static scenes by {calibration.camera}: clean is a mean of the burst, so "
+            "weighted that noisy - clean has the variance of one frame's noise."
         ),
         origin=f"raw frames of {calibration.camera}",
         licence=licence,
@@ -75,20 +79,19 @@ def write_burst_captures(
 
 
 def _captures(calibration: Calibration, group, number, patch_size, patches, rng):
+    """The captures of a burst; None where there are none."""
     frames, names, _ = load(group, skip_bad=True)
     kept = [i for i, name in enumerate(names) if name not in calibration.left_out]
     first = group.frames[0]
-    planes, black = planes_of([frames[i] for i in kept], first.cfa, first.black_level)
+    planes, _ = planes_of([frames[i] for i in kept], first.cfa, first.black_level)
     cells = [cell for cell in calibration.cells if cell.iso == group.iso]
-    full_scale = cells[0].full_scale
-    black = np.array(
-        [b if c.dark is None else c.dark.black_level for b, c in zip(black, cells, strict=True)]
-    )
-    ends = code_ends(planes, first.white_level)
+    black = _black_code(cells, first.black_level, planes[0].flat[0])
+    white = black + cells[0].full_scale
+    ends = code_ends(planes, min(first.white_level, white))
     count, height, width = planes[0].shape
     if count < FEWEST_FRAMES or min(height, width) < patch_size:
         return None
-    scale = np.sqrt(count / (count - 1))
+    weight = 1 - np.sqrt((count - 1) / count)
     noisy, clean = [], []
     for _ in range(4 * patches):
         if len(noisy) == patches:
@@ -100,17 +103,28 @@ def _captures(calibration: Calibration, group, number, patch_size, patches, rng)
         )
         if codes.min() <= ends[0] or codes.max() >= ends[1]:
             continue
-        values = (codes.astype(np.float64) - black) / full_scale
-        mean = values.mean(axis=0)
-        noisy.append(mean + scale * (values[chosen] - mean))
-        clean.append(mean)
+        others = (codes.sum(axis=0, dtype=np.float64) - codes[chosen]) / (count - 1)
+        noisy.append(codes[chosen])
+        clean.append(others + weight * (codes[chosen] - others))
     if not noisy:
         return None
+    size = len(noisy)
+    is_codes = frames[0].dtype.kind in "ui"
     return {
-        "noisy": np.array(noisy, np.float32),
+        "noisy": np.array(noisy),
         "clean": np.array(clean, np.float32),
-        "iso": np.full(len(noisy), group.iso, np.float32),
-        "camera": np.full(len(noisy), calibration.camera, object),
-        "scene": np.full(len(noisy), f"burst {number}", object),
-        "cfa": np.full(len(noisy), first.cfa, object),
+        "iso": np.full(size, group.iso, np.float32),
+        "camera": np.full(size, calibration.camera, object),
+        "scene": np.full(size, f"burst {number}", object),
+        "cfa": np.full(size, first.cfa, object),
+        "black_level": np.full(size, black),
+        "white_level": np.full(size, white),
+        "quantization_step": np.full(size, cells[0].step if is_codes else 0.0),
     }
+
+
+def _black_code(cells, reported: np.ndarray, code: float) -> float:
+    """The code that is nearest to black at an ISO, among those of which one is given."""
+    found = [cell.dark.black_level for cell in cells if cell.dark is not None]
+    step = cells[0].step
+    return float(code - step * np.round((code - np.mean(found or reported)) / step))

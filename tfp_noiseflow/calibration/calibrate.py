@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tfp_noiseflow.calibration.channel_noise import ChannelNoise, channel_noise
+from tfp_noiseflow.calibration.darks import CUT_OFF
 from tfp_noiseflow.calibration.emva1288 import emva_row
 from tfp_noiseflow.calibration.folder import DARKS, FLATS, Folder, Given, read_folder
 from tfp_noiseflow.calibration.iso_law import IsoLaw, fit_iso_law
@@ -19,9 +20,10 @@ from tfp_noiseflow.calibration.measure import (
     measure_darks,
     measure_lit,
 )
+from tfp_noiseflow.calibration.noise_shape import NoiseShape, fit_shape
 from tfp_noiseflow.calibration.parts import part_path, read_part, write_part
+from tfp_noiseflow.calibration.sensor_model import sensor_model
 from tfp_noiseflow.calibration.verdict import best_shots, verdict
-from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.stored_noise import StoredNoise
 from tfp_noiseflow.photon_transfer.bend import Bend, common_bend
 from tfp_noiseflow.photon_transfer.pair import CHANNELS
@@ -29,8 +31,6 @@ from tfp_noiseflow.photon_transfer.pair import CHANNELS
 PARTS = "parts"
 # The files' black level is told to be wrong from so many codes on, or standard errors.
 WRONG_BLACK, WRONG_ERRORS = 0.5, 5.0
-# Codes of the dark that are the lowest there is: the camera cuts off what is below black.
-CUT_OFF = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,8 @@ class Calibration:
       camera: its name. folder: the frames.
       cells: ChannelNoise of every channel and ISO, by ISO.
       darks: DarkMeasures by ISO. lit: LitMeasures.
-      law: IsoLaw, or None without light. model: the noise model, or None.
+      law: IsoLaw, or None without light. shape: NoiseShape, or None without darks.
+      model: the noise model, of law, rows and shape (`sensor_model`), or None without light.
       emva: figures of `emva1288` of each cell.
       verdicts: of each cell, and the reasons.
       left_out: file's name to the reason. notes: what else to know, as sentences.
@@ -54,6 +55,7 @@ class Calibration:
     darks: dict[float, DarkMeasure]
     lit: tuple[LitMeasure, ...]
     law: IsoLaw | None
+    shape: NoiseShape | None
     model: StoredNoise | None
     emva: tuple[dict, ...]
     verdicts: tuple[tuple[str, list[str]], ...]
@@ -207,11 +209,13 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
             emva.append(emva_row(cell, flats, top - level))
         cells[-len(CHANNELS) :], bends[iso] = _bent(cells[-len(CHANNELS) :])
     law = fit_iso_law(cells, camera, seed=seed)
-    model = None
+    shape, model = fit_shape(cells), None
     if law is not None:
         cut = [d.clipped > CUT_OFF for measure in darks.values() for d in measure.channels]
-        model = StoredNoise(
-            NoiseFlow.from_laws(law.without_rounding),
+        model = sensor_model(
+            law,
+            shape,
+            cells,
             quantization_step=step / full_scale,
             clips_black=bool(cut) and all(cut),
         )
@@ -234,6 +238,7 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
         darks,
         tuple(lit),
         law,
+        shape,
         model,
         tuple(emva),
         tuple(verdict(cell) for cell in cells),
@@ -278,3 +283,5 @@ def _notes(darks, lit, law: IsoLaw | None, saturated, bends):
         yield from part.notes
     if law is not None:
         yield from law.notes
+        if not darks:
+            yield "no darks: the model has no rows and no tails, its noise is Gaussian"

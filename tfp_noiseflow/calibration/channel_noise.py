@@ -51,7 +51,10 @@ class ChannelNoise:
 
     @property
     def figures(self) -> dict[str, tuple[float, list[float]] | None]:
-        """The numbers of a row of calibration.json, each with its interval of 95 %."""
+        """The numbers of a row of calibration.json, each with its interval of 95 %.
+
+        Those of upper bounds begin at 0.
+        """
         scale, dark, level = self.full_scale, self.dark, self.level
         found: dict[str, tuple[float, np.ndarray] | None] = dict.fromkeys(FIGURES)
         if level is not None:
@@ -79,13 +82,19 @@ class ChannelNoise:
             found["row_share"] = share, rows / np.maximum(variance - rounding, 1e-12)
             error = dark.black_error * np.array([-1.96, 1.96])
             found["black_level"] = dark.black_level, dark.black_level + error
-        return {
+        whole = {
             name: None if value is None else (float(value[0]), interval(value[1]))
             for name, value in found.items()
         }
+        if self.is_bound:
+            for name in (name for name in OF_LIGHT if whole[name] is not None):
+                value, (_, high) = whole[name]
+                whole[name] = value, [0.0, high]
+        return whole
 
 
-FIGURES = ("beta1", "beta2", "gain_dn_per_electron", "read_noise_dn", "row_share", "black_level")
+OF_LIGHT = ("beta1", "beta2", "gain_dn_per_electron", "read_noise_dn")
+FIGURES = (*OF_LIGHT, "row_share", "black_level")
 
 
 def channel_noise(

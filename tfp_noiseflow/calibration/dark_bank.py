@@ -21,9 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfp_noiseflow.calibration.calibrate import Calibration
 from tfp_noiseflow.calibration.folder import DARKS, FORMATS, Frame, Given, frame_of, read_codes
 from tfp_noiseflow.captures.bayer import pack_bayer, unpack_bayer
-from tfp_noiseflow.captures.capture_file import Captures, read_captures
+from tfp_noiseflow.captures.capture_file import Captures, CaptureWriter, read_captures
 from tfp_noiseflow.captures.damage import damage_named
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern, write_fixed_pattern
 from tfp_noiseflow.captures.import_captures import FAULTS, import_captures
@@ -163,17 +164,7 @@ class DarkBank:
         camera, frame, calibration = image.content
         codes = self._cut(frame, read_codes(frame))
         black = float(frame.black_level.mean())
-        captures = {
-            "noisy": pack_bayer(codes, frame.cfa)[None],
-            "iso": np.array([frame.iso], np.float32),
-            "camera": np.array([camera], object),
-            "cfa": np.array([frame.cfa], object),
-            "scene": np.array([frame.name], object),
-            "black_level": np.array([black]),
-            "white_level": np.array([frame.white_level]),
-            "quantization_step": np.array([0.0 if codes.dtype.kind == "f" else 1.0]),
-        }
-        captures["clean"] = np.full(captures["noisy"].shape, black, np.float32)
+        captures = _dark_capture(camera, frame, codes, black)
         if calibration:
             full_scale = frame.white_level - black
             dark = (codes - black) / full_scale - self.shading(image)
@@ -252,16 +243,82 @@ def import_dark_frames(bank: DarkBank, output_dir: str | os.PathLike, **options)
     paths = [os.path.join(output_dir, f"{SPLIT}.h5")]
     with read_captures(paths[0], dequantises=False) as captures:
         for camera in captures.cameras:
-            label = re.sub(r"[^\w-]+", "_", camera)
-            paths.append(os.path.join(output_dir, f"fixed_pattern_{label}.h5"))
+            paths.append(_pattern_path(output_dir, camera))
             if not os.path.exists(paths[-1]):
-                write_fixed_pattern(paths[-1], _fixed_pattern(bank, captures, camera))
+                maps = _maps(bank, camera) if bank.layout == "aim2025" else {}
+                write_fixed_pattern(paths[-1], _fixed_pattern(captures, camera, maps))
     return paths
 
 
-def _fixed_pattern(bank: DarkBank, captures: Captures, camera: str) -> FixedPattern:
+def write_dark_frames(
+    calibration: Calibration, output_dir: str | os.PathLike, *, licence: str = ""
+) -> list[str]:
+    """Writes the darks that a calibration used as a bank, and their fixed pattern.
+
+    The bank reports beta1 and beta2 of the calibrated law (`nlf`), so that
+    `nf.DarkFrameNoise.from_captures` needs nothing else.
+
+    Args:
+      calibration: of their folder. output_dir: where the files go. licence: of the frames.
+
+    Returns:
+      The paths of the files, the bank's first; none where no ISO has two darks.
+    """
+    groups = [group for group in calibration.folder.groups if group.iso in calibration.darks]
+    frames = [
+        frame
+        for group in groups
+        if group.kind == DARKS
+        for frame in group.frames
+        if frame.name not in calibration.left_out
+    ]
+    if not frames:
+        return []
+    camera = calibration.camera
+    paths = [os.path.join(output_dir, f"{SPLIT}.h5"), _pattern_path(output_dir, camera)]
+    with CaptureWriter(
+        paths[0],
+        description=f"{len(frames)} dark frames by {camera}; clean is the black level.",
+        origin=f"raw frames of {camera}",
+        licence=licence,
+        compression="gzip",
+    ) as writer:
+        for frame in frames:
+            black = float(frame.black_level.mean())
+            capture = _dark_capture(camera, frame, read_codes(frame), black)
+            if calibration.law is not None:
+                betas = [np.mean(beta) for beta in calibration.law.law(frame.iso)]
+                capture["nlf"] = np.array([betas])
+            writer.append(**capture)
+    with read_captures(paths[0], dequantises=False) as captures:
+        write_fixed_pattern(paths[1], _fixed_pattern(captures, camera, {}))
+    return paths
+
+
+def _dark_capture(camera: str, frame: Frame, codes: np.ndarray, black: float) -> dict:
+    """The capture of a frame, in codes."""
+    noisy = pack_bayer(codes, frame.cfa)[None]
+    return {
+        "noisy": noisy,
+        "clean": np.full(noisy.shape, black, np.float32),
+        "iso": np.array([frame.iso], np.float32),
+        "camera": np.array([camera], object),
+        "cfa": np.array([frame.cfa], object),
+        "scene": np.array([frame.name], object),
+        "black_level": np.array([black]),
+        "white_level": np.array([frame.white_level]),
+        "quantization_step": np.array([0.0 if codes.dtype.kind == "f" else 1.0]),
+    }
+
+
+def _pattern_path(output_dir: str | os.PathLike, camera: str) -> str:
+    label = re.sub(r"[^\w-]+", "_", camera)
+    return os.path.join(output_dir, f"fixed_pattern_{label}.h5")
+
+
+def _fixed_pattern(captures: Captures, camera: str, maps: dict) -> FixedPattern:
+    """Of the maps [H, W] by ISO, and where there is none of the mean of the frames."""
     own = captures.select(captures.camera == camera)
-    maps = _maps(bank, camera) if bank.layout == "aim2025" else {}
     means = []
     for iso in own.iso_levels:
         if iso in maps:

@@ -163,6 +163,8 @@ def _bins(codes, means, deviation, lowest):
 
 def _standard_errors(nll, found, total, deviation) -> list[float]:
     steps = np.array([0.01 * deviation, 0.01, 0.01])
+    # Beside the ends of the shapes: the likelihood is infinite beyond.
+    found = np.append(found[:2], np.clip(found[2], SHAPES[0] + 0.03, SHAPES[1] - 0.03))
     hessian = np.empty((3, 3))
     for i in range(3):
         for j in range(3):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from tfp_noiseflow.calibration.dark_codes import CodeDistribution, code_gain, fit_codes
 from tfp_noiseflow.photon_transfer.line import GROUPS, REPLICATES
@@ -23,6 +24,13 @@ HOT_SPREADS = 6.0
 CLIPPED = 1e-4
 # By how much the likelihood's variance is off where noise is not quite of its family.
 FAMILY_ERROR = 0.01
+# The same where more than half of the noise is cut off and the rest is told by its tail, which
+# begins z standard deviations above the mean, over z^2; and of the mean, in standard deviations
+# of the codes. Simulated phones of which 57 to 94 % is cut off are off by up to as much.
+TAIL_ERROR, TAIL_SHIFT = 0.2, 0.3
+# Share of the codes at the lowest one from which on the camera cuts off what is below black: that
+# code is what it takes for black, to so many codes.
+CUT_OFF, LOWEST_ERROR = 0.2, 0.25
 # Of the pixels, for the distribution.
 SAMPLE = 1 << 19
 
@@ -39,14 +47,14 @@ class DarkNoise:
       replicates: [REPLICATES, 2] of variance and row_variance, of rows drawn anew.
       fixed: standard deviation of the pixels' offsets, without the profiles and hot pixels.
       row_profile [H], column_profile [W]: of the mean frame, black_level taken off.
-      row_spectrum [m]: mean power of the rows' means in time, without the mean, by frequency from
-        1 / H to 1/2 a row; of white row noise it is flat.
+      row_spectrum [m], column_spectrum [m]: mean power of the rows' and the columns' means in time,
+        without the mean, by frequency from 1 / H or 1 / W to 1/2 a row or column; of white noise it
+        is flat.
       hot: [k, 2] rows and columns; hot_excess [k], standard deviations of the noise in time.
       codes: the distribution of codes, with read and row noise, fixed offsets and tails.
-      clipped: share of the codes that are the lowest possible.
+      lowest: the code at which they end; clipped: share of the codes that it is.
       is_from_codes: variance and black_level are those of the likelihood of codes.
-      histogram: codes [c] and counts [c] of some pixels. mean_spread: standard deviation of their
-        means.
+      histogram: codes [c] and counts [c] of some pixels that are not hot.
     """
 
     frames: int
@@ -60,9 +68,11 @@ class DarkNoise:
     row_profile: np.ndarray
     column_profile: np.ndarray
     row_spectrum: np.ndarray
+    column_spectrum: np.ndarray
     hot: np.ndarray
     hot_excess: np.ndarray
     codes: CodeDistribution
+    lowest: float
     clipped: float
     is_from_codes: bool
     histogram: tuple[np.ndarray, np.ndarray]
@@ -128,16 +138,24 @@ def dark_noise(frames: np.ndarray, *, step: float = 1.0, lowest: float = 0.0, se
     )
     is_from_codes = clipped > CLIPPED or np.sqrt(variance[0]) < FINE_NOISE * step
     if is_from_codes:
-        black += step * distribution.shift
-        black_error = np.hypot(black_error, step * distribution.shift_error)
-        exact = step**2 * (distribution.deviation**2 + 1 / 12) - fixed**2
-        error = 2 * step**2 * distribution.deviation * distribution.deviation_error
-        error = np.hypot(error, FAMILY_ERROR * exact)
         # Rows and pixels are as wide as the rounded codes' share of an offset lets them be seen.
         gain = np.mean(code_gain(distribution, profile[good] / step, lowest / step))
+        unseen = max(0.0, ndtri(min(clipped, 1 - 1e-6))) ** 2
+        black += step * distribution.shift
+        black_error = np.hypot(black_error / gain, step * distribution.shift_error)
+        spread = step * np.hypot(distribution.deviation, np.sqrt(1 / 12))
+        black_error = np.hypot(black_error, TAIL_SHIFT * unseen * spread)
+        if clipped > CUT_OFF:
+            share = black_error**2 / (black_error**2 + (LOWEST_ERROR * step) ** 2)
+            black += share * (lowest - black)
+            black_error *= np.sqrt(1 - share)
+        exact = step**2 * (distribution.deviation**2 + 1 / 12) - fixed**2
+        error = 2 * step**2 * distribution.deviation * distribution.deviation_error
+        error = np.hypot(error, (FAMILY_ERROR + TAIL_ERROR * unseen) * exact)
         row_variance = row_variance / gain**2
         variance = exact / variance[0] * variance
         variance[1:] += error * rng.standard_normal(REPLICATES)
+        row_variance[1:] *= 1 + 2 * TAIL_ERROR * unseen * rng.standard_normal(REPLICATES)
     deviation = np.sqrt(variance[0])
     places = np.argwhere(hot)
     return DarkNoise(
@@ -151,10 +169,12 @@ def dark_noise(frames: np.ndarray, *, step: float = 1.0, lowest: float = 0.0, se
         float(fixed),
         row_profile,
         column_profile,
-        np.mean(np.abs(np.fft.rfft(row_means, axis=1)[:, 1:]) ** 2, axis=0) / height,
+        _spectrum(row_means),
+        _spectrum(column_means),
         places,
         (mean - profile)[hot] / deviation,
         distribution,
+        float(lowest),
         clipped,
         bool(is_from_codes),
         np.unique(sample[0], return_counts=True),
@@ -163,6 +183,11 @@ def dark_noise(frames: np.ndarray, *, step: float = 1.0, lowest: float = 0.0, se
 
 def _mean(values: np.ndarray, good: np.ndarray, axis: int) -> np.ndarray:
     return np.sum(values * good, axis=axis) / np.maximum(good.sum(axis=axis), 1)
+
+
+def _spectrum(means: np.ndarray) -> np.ndarray:
+    """Power by frequency of [n, m], the mean over n."""
+    return np.mean(np.abs(np.fft.rfft(means, axis=1)[:, 1:]) ** 2, axis=0) / means.shape[1]
 
 
 def _hot_pixels(frames: np.ndarray, mean: np.ndarray):

@@ -26,12 +26,14 @@ class IsoLaw:
       law: CameraLaw, by channel where there are several; beta2 with rounding.
       intervals: of 95 %, as `law.beta1` and `law.beta2`: beta1 [2, (C,) 2], beta2 [3, (C,) 2].
       without_rounding: the same law for `StoredNoise`, which rounds itself.
+      of_pixels: that without the variance of rows too, for an R; without darks, `without_rounding`.
       notes: what the frames do not determine, as sentences.
     """
 
     law: CameraLaw
     intervals: dict[str, np.ndarray]
     without_rounding: CameraLaw
+    of_pixels: CameraLaw
     notes: tuple[str, ...]
 
 
@@ -47,7 +49,7 @@ def fit_iso_law(cells: Sequence[ChannelNoise], camera: str, *, seed: int = 0) ->
     """
     channels = list(dict.fromkeys(cell.channel for cell in cells))
     rng = np.random.default_rng(seed)
-    numbers, replicates, notes = [], [], {}
+    numbers, pixels, replicates, notes = [], [], [], {}
     isos = sorted({cell.iso for cell in cells})
     for channel in channels:
         own = [cell for cell in cells if cell.channel == channel]
@@ -61,22 +63,25 @@ def fit_iso_law(cells: Sequence[ChannelNoise], camera: str, *, seed: int = 0) ->
         if is_prior and not any(cell.dark for cell in own):
             # Nothing dark enough was seen: that is the population's, beside the beta1 there.
             estimate = replace(estimate, unseen=estimate.unseen | {"beta2"})
-        law = estimate.completed_by(functools.partial(_population_law, own))
-        numbers.append(_numbers(law))
+        population = functools.partial(_population_law, own)
+        numbers.append(_numbers(estimate.completed_by(population)))
+        alone = fit_law({cell.iso: _sums(cell, has_rows=False) for cell in own}, camera)
+        alone = replace(alone, unseen=estimate.unseen, seen_at_one_iso=estimate.seen_at_one_iso)
+        pixels.append(_numbers(alone.completed_by(population)))
         drawn = []
         for _ in range(REPLICATES):
             pick = rng.multinomial(GROUPS, np.full(GROUPS, 1 / GROUPS))
             sums = {cell.iso: _sums(cell, pick, rng.standard_normal()) for cell in own}
             drawn.append(fit_numbers(sums, camera))
         replicates.append(drawn)
-    numbers, replicates = np.array(numbers).T, np.array(replicates)
+    numbers, pixels, replicates = np.array(numbers).T, np.array(pixels).T, np.array(replicates)
     rounding = np.array([np.mean([c.rounding for c in cells if c.channel == k]) for k in channels])
     whole = numbers.copy()
     whole[4] += rounding
     about = {"camera": camera, "origin": ORIGIN, "iso_range": (isos[0], isos[-1])}
-    law, without = (
+    law, without, of_pixels = (
         CameraLaw(*((n[:2], n[2:]) if len(channels) > 1 else (n[:2, 0], n[2:, 0])), **about)
-        for n in (whole, numbers)
+        for n in (whole, numbers, pixels)
     )
     bounds = np.array([[interval(row) for row in of.T] for of in replicates])
     bounds = np.moveaxis(bounds, 0, 1)
@@ -84,7 +89,8 @@ def fit_iso_law(cells: Sequence[ChannelNoise], camera: str, *, seed: int = 0) ->
     if len(channels) == 1:
         bounds = bounds[:, 0]
     told = tuple(f"channel {', '.join(names)}: {text}" for text, names in notes.items())
-    return IsoLaw(law, {"beta1": bounds[:2], "beta2": bounds[2:]}, without, told)
+    intervals = {"beta1": bounds[:2], "beta2": bounds[2:]}
+    return IsoLaw(law, intervals, without, of_pixels, told)
 
 
 def _numbers(law: CameraLaw) -> np.ndarray:
@@ -98,19 +104,26 @@ def _population_law(cells: Sequence[ChannelNoise], iso: float) -> CameraLaw:
     return expected_law(nearest.iso, nearest.level.beta1)[0]
 
 
-def _sums(cell: ChannelNoise, pick: np.ndarray | None = None, offset: float = 0.0) -> np.ndarray:
-    """[3, L], as `NoiseStatistics` has them: noise without rounding, with rows."""
+def _sums(
+    cell: ChannelNoise,
+    pick: np.ndarray | None = None,
+    offset: float = 0.0,
+    *,
+    has_rows: bool = True,
+) -> np.ndarray:
+    """[3, L], as `NoiseStatistics` has them: noise without rounding, with rows or without."""
     parts = []
-    scale = cell.full_scale
+    scale, rows = cell.full_scale, cell.row_variance * has_rows
     if cell.sums is not None:
         total = cell.sums.total if pick is None else np.einsum("g,gkb->kb", pick, cell.sums.sums)
         freedom, levels, squares = total / np.array([1, scale, scale**2])[:, None]
         # What rows add to each pixel, and rounding, are known.
-        squares = squares + freedom * (cell.row_variance - cell.rounding)
+        squares = squares + freedom * (rows - cell.rounding)
         parts.append([freedom, np.maximum(levels, 0), np.maximum(squares, 0)])
     if cell.dark is not None:
         _, error = pixel_variance(cell.dark)
         value = cell.dark.variance + offset * error
+        value -= (cell.row_variance - rows) * scale**2
         worth = 2 * (cell.dark.variance / max(error, 1e-6 * cell.dark.variance)) ** 2
         square = worth * max(value / scale**2 - cell.rounding, 1e-3 * cell.rounding)
         parts.append([[worth], [0.0], [square]])

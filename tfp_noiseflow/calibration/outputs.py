@@ -11,6 +11,7 @@ import numpy as np
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.calibration.burst_captures import write_burst_captures
 from tfp_noiseflow.calibration.calibrate import PARTS, Calibration, calibrate_folder, remove_parts
+from tfp_noiseflow.calibration.dark_bank import write_dark_frames
 from tfp_noiseflow.calibration.emva1288 import COLUMNS
 from tfp_noiseflow.calibration.report import write_report
 from tfp_noiseflow.captures.bayer import CHANNEL_POSITIONS
@@ -29,6 +30,7 @@ def calibrate(
     output_model_dir: str | os.PathLike | None = None,
     *,
     captures: bool = True,
+    dark_frames: bool = True,
     licence: str = "",
     **options,
 ) -> Calibration:
@@ -41,14 +43,16 @@ def calibrate(
 
     Into `report_dir` go calibration.json (`Calibration.to_json`), laws.csv and laws.json (beta1 and
     beta2 by channel and ISO, as `nf.read_camera_tables` reads them), noise_profile.json (DNG's
-    NoiseProfile by ISO), emva1288.csv, hot_pixels.csv, captures.h5 (captures of the bursts, for
-    `train.noise_flow`), report.md and its pictures.
+    NoiseProfile by ISO), emva1288.csv, hot_pixels.csv, captures.h5 (captures of the bursts, codes,
+    for `train.noise_flow`), dark_frames.h5 (the darks, a bank for `nf.DarkFrameNoise`) and
+    fixed_pattern_CAMERA.h5 (their mean, for `train.add_noise`), report.md and its pictures.
 
     Args:
       input_dir: raw frames in folders flats, darks, scenes.
       camera: its name. report_dir: see above.
       output_model_dir: where the model goes; None: nowhere.
       captures: whether captures are made of the bursts.
+      dark_frames: whether the darks become a bank: some 1 byte a pixel of each on disk.
       licence: of the numbers; the model and its exports tell it.
       **options: as for `calibrate_folder`.
 
@@ -68,6 +72,8 @@ def calibrate(
     write_numbers(calibration, report_dir)
     if captures:
         write_burst_captures(calibration, os.path.join(report_dir, CAPTURES), licence=licence)
+    if dark_frames:
+        write_dark_frames(calibration, report_dir, licence=licence)
     write_report(calibration, report_dir)
     # The last, as it says that all else is there.
     write_json(os.path.join(report_dir, "calibration.json"), calibration.to_json())

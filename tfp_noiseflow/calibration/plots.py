@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tfp_noiseflow.calibration.channel_noise import ChannelNoise
-from tfp_noiseflow.calibration.dark_codes import distribution
 from tfp_noiseflow.calibration.iso_law import IsoLaw
+from tfp_noiseflow.calibration.noise_shape import NoiseShape, code_probabilities
 from tfp_noiseflow.reporting.plots.canvas import (
     iso_colors,
     legend_beside,
@@ -104,31 +104,33 @@ def plot_law(cells: list[ChannelNoise], law: IsoLaw | None, path: str) -> bool:
 
 
 def plot_dark_profiles(cells: list[ChannelNoise], path: str) -> bool:
-    """What rows and columns have in all dark frames, and the rows' spectrum in time."""
+    """What rows and columns have in all dark frames, and their spectra in time."""
     dark = [cell for cell in cells if cell.dark is not None]
     if not dark:
         return False
     colors = iso_colors({cell.iso for cell in dark})
-    figure, axes = new_figure(11, 3.8, columns=3)
+    figure, axes = new_figure(9.5, 6.5, rows=2, columns=2)
     channel = dark[min(1, len(dark) - 1)].channel
     for cell in (cell for cell in dark if cell.channel == channel):
         color, label = colors[cell.iso], f"ISO {cell.iso:g}"
-        axes[0].plot(cell.dark.row_profile, lw=0.6, color=color)
-        axes[1].plot(cell.dark.column_profile, lw=0.6, color=color)
-        spectrum = cell.dark.row_spectrum
-        frequency = np.arange(1, len(spectrum) + 1) / (2 * len(spectrum))
-        axes[2].plot(frequency, np.maximum(spectrum, 1e-9), lw=0.6, color=color, label=label)
-    axes[0].set(title="rows, mean of the frames", xlabel="row of the channel", ylabel="codes")
-    axes[1].set(title="columns, mean of the frames", xlabel="column of the channel")
-    axes[2].set(title="rows in time: power", xlabel="cycles a row", yscale="log")
-    for one in axes:
+        for name, (profile, spectrum) in zip(("row", "column"), axes.T, strict=True):
+            profile.plot(getattr(cell.dark, f"{name}_profile"), lw=0.6, color=color, label=label)
+            power = getattr(cell.dark, f"{name}_spectrum")
+            frequency = np.arange(1, len(power) + 1) / (2 * len(power))
+            spectrum.plot(frequency, np.maximum(power, 1e-9), lw=0.6, color=color)
+    for name, (profile, spectrum) in zip(("row", "column"), axes.T, strict=True):
+        profile.set(title=f"{name}s, mean of the frames", xlabel=f"{name} of the channel")
+        spectrum.set(title=f"{name}s in time: power", xlabel=f"cycles a {name}", yscale="log")
+    axes[0, 0].set_ylabel("codes")
+    axes[1, 0].set_ylabel("codes²")
+    for one in np.ravel(axes):
         one.title.set_fontsize(10)
-    legend_beside(axes[2])
+    legend_beside(axes[0, 1])
     figure.suptitle(f"channel {channel}", fontsize=10)
     return save_figure(figure, path)
 
 
-def plot_dark_codes(cells: list[ChannelNoise], path: str) -> bool:
+def plot_dark_codes(cells: list[ChannelNoise], shape: NoiseShape | None, path: str) -> bool:
     """Codes in the dark, the model's and a Gaussian's, a panel an ISO."""
     dark = [cell for cell in cells if cell.dark is not None]
     if not dark:
@@ -143,31 +145,30 @@ def plot_dark_codes(cells: list[ChannelNoise], path: str) -> bool:
         one.set_visible(False)
     for one, cell in zip(axes, dark, strict=False):
         codes, counts = cell.dark.histogram
-        x, model, gaussian = model_of_codes(cell)
+        x, model, gaussian = model_of_codes(cell, shape)
         one.step(codes, counts / counts.sum() / cell.step, where="mid", color="0.6", lw=1.4,
                  label="codes")  # fmt: skip
-        one.plot(x, model, color="tab:blue", lw=1.1, label="Tukey-lambda")
-        one.plot(x, gaussian, color="tab:orange", lw=1.0, ls="--", label="Gaussian")
+        one.plot(x, model / cell.step, color="tab:blue", lw=1.1, label="model")
+        one.plot(x, gaussian / cell.step, color="tab:orange", lw=1.0, ls="--", label="Gaussian")
         one.set_yscale("log")
         one.minorticks_off()
-        peak = model.max()
+        peak = model.max() / cell.step
         one.set_ylim(peak * 1e-6, peak * 3)
-        one.set_title(f"ISO {cell.iso:g}, shape {cell.dark.codes.shape:.2f}", fontsize=9.5)
+        one.set_title(f"ISO {cell.iso:g}", fontsize=9.5)
     legend_beside(axes[len(dark) - 1])
     figure.supxlabel(f"code in the dark, channel {channel}", fontsize=10)
     figure.supylabel("probability of a code", fontsize=10)
     return save_figure(figure, path)
 
 
-def model_of_codes(cell: ChannelNoise) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes, and their probabilities a code by the fitted distribution and by a Gaussian."""
+def model_of_codes(
+    cell: ChannelNoise, shape: NoiseShape
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes of a channel's darks, and how likely they are by the model and by a Gaussian's."""
     codes, _ = cell.dark.histogram
-    fitted, step = cell.dark.codes, cell.step
-    x = np.arange(codes.min(), codes.max() + step, step)
-    edges = np.stack([x - step / 2, x + step / 2]) - cell.dark.black_level
-    edges /= fitted.deviation * step
-    probabilities = [distribution(edges, shape) for shape in (fitted.shape, 0.1349)]
-    return x, *(np.maximum(p[1] - p[0], 1e-12) / step for p in probabilities)
+    x = np.arange(codes.min(), codes.max() + cell.step, cell.step)
+    model = code_probabilities(cell, x, shape.read_skew, shape.read_log_tail)
+    return x, model, code_probabilities(cell, x)
 
 
 def _points(cell: ChannelNoise) -> tuple[np.ndarray, np.ndarray]:

@@ -74,6 +74,12 @@ def best_shots(
             f"flats at ISO {_listed(unlit)}, {FLAT_EXPOSURES} exposures that halve from just below "
             "white, 2 frames of each: without light there is no beta1"
         )
+    bound = sorted({cell.iso for cell in cells if cell.is_bound})
+    if bound:
+        shots.append(
+            f"flats at ISO {_listed(bound)}, or a burst of a scene from a tripod: there are upper "
+            "bounds alone"
+        )
     undark = sorted({cell.iso for cell in cells if cell.dark is None})
     if undark:
         shots.append(
@@ -87,7 +93,7 @@ def best_shots(
             "over ISO needs three"
         )
     for cell in sorted(cells, key=lambda cell: -_error(cell)):
-        if cell.level is not None and _error(cell) > BETA1_ERRORS[0]:
+        if cell.level is not None and not cell.is_bound and _error(cell) > BETA1_ERRORS[0]:
             more = int(np.ceil((_error(cell) / BETA1_ERRORS[0]) ** 2))
             shots.append(
                 f"some {more} times as many flats at ISO {cell.iso:g} (beta1 of {cell.channel} is "

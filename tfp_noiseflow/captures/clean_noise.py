@@ -7,7 +7,9 @@ of, or a denoised noisy image, does.
 What tells is the flattest tenth of each image's pieces, chosen by their neighbours. There, without
 mean and slope, in units of the noise's variance: clean's own variance a, and the covariance c of
 noise and clean. A scene without noise has a near 0. Noise of clean's own gives c = -a; noise that
-both share c above -a: 0 for a mean that noisy is one of, positive for most denoisers.
+both share c above -a: 0 for a mean that noisy is one of, positive for most denoisers. At c = -a / 2
+the two make up for each other, as in a mean to which noisy belongs with the right weight. Where no
+part is flat a tells nothing of clean, and c alone not whether that is so.
 """
 
 from __future__ import annotations
@@ -74,6 +76,11 @@ def _told(captures: Captures) -> str | None:
         return None
     a, c = own.mean(), shared.mean()
     error = shared.std() / np.sqrt(count)
+    is_noise = a < LARGEST_SHARE and own.var() < LARGEST_SPREAD * a**2
+    # The variance of noisy - clean is off by a + 2 c.
+    off = own + 2 * shared
+    if is_noise and abs(off.mean()) < max(LEAST_SHARE, ERRORS * off.std() / np.sqrt(count)):
+        return None
     if c > LEAST_SHARE and c > ERRORS * error:
         return (
             f"noisy - clean and clean agree in flat parts (covariance {c:.2f} of the variance): "
@@ -82,9 +89,9 @@ def _told(captures: Captures) -> str | None:
     if c < -LEAST_SHARE and c < -ERRORS * error:
         return (
             f"clean has noise of its own, {-c:.0%} of the variance of noisy - clean, which is too "
-            "high by it; a mean of more frames has less"
+            "high by it, unless that was made good; a mean of more frames has less"
         )
-    if LEAST_SHARE < a < LARGEST_SHARE and own.var() < LARGEST_SPREAD * a**2:
+    if is_noise and a > LEAST_SHARE:
         return (
             f"flat parts of clean vary like noise, by {a:.0%} of the variance of noisy - clean, "
             "and so with noisy: clean shares noise with noisy, as a mean that noisy is one of; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from tfp_noiseflow.captures.fixed_pattern import FixedPattern, pattern_of
 LARGEST_CLIPPED_SHARE = 0.25
 # Frames are read so many at a time: a few hundred MB of whole ones.
 FRAMES_AT_A_TIME = 4
+# Of a bank, in memory at once: frames are read, then copied to the variables of a noise model.
+COPIES = 2
 
 
 @dataclass
@@ -60,9 +63,8 @@ def read_dark_frames(
       ValueError: a clean image that is not 0; a single frame of a camera and ISO, whose mean would
         be all of it; patterns of other cameras, ISOs or sizes.
     """
-    keys = list(zip(captures.camera.tolist(), captures.iso.tolist(), strict=True))
-    conditions = sorted(set(keys))
-    counts = np.array([keys.count(condition) for condition in conditions])
+    keys = _keys(captures)
+    conditions, counts, beta1 = dark_conditions(captures)
     if fixed_patterns is None and counts.min() < 2:
         camera, iso = conditions[int(counts.argmin())]
         raise ValueError(
@@ -88,12 +90,53 @@ def read_dark_frames(
         else:
             pattern = pattern_of(fixed_patterns, camera)
             own -= pattern.image(iso, captures.image_shape)
+    return DarkFrames(frames, conditions, counts, beta1)
+
+
+def dark_conditions(
+    captures: Captures,
+) -> tuple[list[tuple[str, float]], np.ndarray, np.ndarray]:
+    """What `read_dark_frames` gives besides the frames, which are not read for it.
+
+    Returns:
+      conditions, counts and beta1, as in `DarkFrames`.
+    """
+    keys = _keys(captures)
+    conditions = sorted(set(keys))
+    counts = np.array([keys.count(condition) for condition in conditions])
     beta1 = np.full(len(conditions), np.nan)
     if captures.nlf is not None:
         for number, condition in enumerate(conditions):
-            rows = [key == condition for key in keys]
-            beta1[number] = captures.nlf[rows, 0].mean()
-    return DarkFrames(frames, conditions, counts, beta1)
+            beta1[number] = captures.nlf[[key == condition for key in keys], 0].mean()
+    return conditions, counts, beta1
+
+
+def _keys(captures: Captures) -> list[tuple[str, float]]:
+    """Camera and ISO of each frame."""
+    return list(zip(captures.camera.tolist(), captures.iso.tolist(), strict=True))
+
+
+def available_memory() -> int | None:
+    """Bytes that can be had without swapping; None where the system does not say."""
+    with contextlib.suppress(OSError), open("/proc/meminfo", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    return None
+
+
+def check_memory(captures: Captures) -> None:
+    """Raises MemoryError where a bank and a noise model of it have no room in what is free."""
+    size = 4 * len(captures) * int(np.prod(captures.image_shape))
+    available = available_memory()
+    if available is not None and COPIES * size > available:
+        height, width, channels = captures.image_shape
+        raise MemoryError(
+            f"{captures.path}: expected room for {len(captures)} dark frames of {height} x {width} "
+            f"x {channels} values, {COPIES} times {size / 1e9:.2f} GB while a noise model is made "
+            f"of them, received {available / 1e9:.2f} GB that are free. A window of the frames, or "
+            "fewer of each ISO, need less (`train.import_dark_frames`: --window, --frames_per_iso)."
+        )
 
 
 def _check_clean(captures: Captures, block) -> None:

@@ -102,9 +102,32 @@ class PolynomialLaw(AnyIsoLaw):
             if law.channels is not None:
                 values = values.mean(axis=-1)
             values = np.broadcast_to(values, gain.shape)
-            terms = np.stack([gain**power for power in self.powers])
-            least = LEAST_SHARE * (values / terms).min(axis=1)
-            rows.append(np.log(np.maximum(fit_polynomial(gain, values, self.powers), least)))
+            rows.append(_log_terms(fit_polynomial(gain, values, self.powers), self.powers, values))
+        self._assign(rows)
+
+    def become(self, coefficients) -> None:
+        """Sets the law to polynomials that are given.
+
+        Args:
+          coefficients: [T], of all cameras, or [M, T], of each; >= 0, of no camera all 0. A term
+            of 0 stands as a thousandth of the others, so that training can move it.
+
+        Raises:
+          ValueError: another shape, numbers that are negative or not finite, none above 0.
+        """
+        rows = np.asarray(coefficients, np.float64)
+        is_valid = rows.shape == self.numbers_shape and np.isfinite(rows).all() and rows.min() >= 0
+        if self.channels is not None or not is_valid or not rows.any(axis=-1).all():
+            raise ValueError(
+                f"{self.name}: expected coefficients >= 0, not all 0, of shape "
+                f"{list(self.numbers_shape)}, received {rows.tolist()}."
+            )
+        gain = FOLLOWED_ISOS / 100
+        terms = np.stack([gain**power for power in self.powers])
+        self._assign([_log_terms(row, self.powers, row @ terms) for row in np.atleast_2d(rows)])
+
+    def _assign(self, rows: Sequence[np.ndarray]) -> None:
+        """Of each camera, or of all the first."""
         numbers = np.stack(rows) if self._camera is not None else rows[0]
         self.log_coefficients.assign(tf.constant(numbers, self.dtype))
 
@@ -117,6 +140,12 @@ class PolynomialLaw(AnyIsoLaw):
         return tf.reduce_logsumexp(
             numbers + log_gain * tf.constant(self.powers, self.dtype), axis=-1
         )
+
+
+def _log_terms(coefficients: np.ndarray, powers: Sequence[int], values: np.ndarray) -> np.ndarray:
+    """Logarithms of coefficients; one of 0 is a thousandth of what gives values, at all ISOs."""
+    terms = np.stack([(FOLLOWED_ISOS / 100) ** power for power in powers])
+    return np.log(np.maximum(coefficients, LEAST_SHARE * (values / terms).min(axis=1)))
 
 
 def laws_of_cameras(

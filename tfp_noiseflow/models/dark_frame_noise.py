@@ -9,7 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import Captures, read_captures
-from tfp_noiseflow.captures.dark_frames import read_dark_frames
+from tfp_noiseflow.captures.dark_frames import (
+    check_memory,
+    dark_conditions,
+    read_dark_frames,
+)
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern
 from tfp_noiseflow.conditions.conditions import Camera, Iso
 from tfp_noiseflow.conditions.known import Known
@@ -151,31 +155,34 @@ class DarkFrameNoise(NoiseModel):
         Raises:
           ValueError: no dark frames, see `read_dark_frames`; laws of other cameras or channels, or
             neither laws nor `nlf`.
+          MemoryError: a bank larger than half of the memory that is free.
         """
         if not isinstance(captures, Captures):
             with read_captures(captures) as opened:
                 return cls.from_captures(
                     opened, laws, fixed_patterns=fixed_patterns, has_flips=has_flips, dtype=dtype
                 )
-        bank = read_dark_frames(captures, fixed_patterns)
-        beta1 = bank.beta1
+        conditions, counts, beta1 = dark_conditions(captures)
         if laws is not None:
             laws = (laws,) if isinstance(laws, CameraLaw) else laws
-            beta1 = _beta1_of_laws(laws, bank.conditions, captures.image_shape[2])
+            beta1 = _beta1_of_laws(laws, conditions, captures.image_shape[2])
         elif np.isnan(beta1).any():
             raise ValueError(
                 f"{captures.path}: expected laws of the cameras {list(captures.cameras)}, or a "
                 "data set 'nlf' whose beta1 is taken, received neither."
             )
+        # A bank may fill memory: variables, which take their room twice as they are made, are made
+        # before frames are read, and assigned frame by frame: `assign` would copy them all.
+        check_memory(captures)
         model = cls(
-            bank.conditions,
-            bank.counts,
-            beta1,
-            captures.image_shape,
-            has_flips=has_flips,
-            dtype=dtype,
+            conditions, counts, beta1, captures.image_shape, has_flips=has_flips, dtype=dtype
         )
-        model._frames.assign(bank.frames)
+        for number, frame in enumerate(read_dark_frames(captures, fixed_patterns).frames):
+            tf.raw_ops.ResourceScatterUpdate(
+                resource=model._frames.handle,
+                indices=[number],
+                updates=tf.constant(frame[np.newaxis], dtype),
+            )
         model.origin, model.licence = captures.origin or None, captures.licence or None
         return model
 

@@ -16,6 +16,8 @@ REPLICATES = 400
 CONFIDENCE = 0.95
 # By the square root of the level: within a bin the variance hardly differs.
 BINS = 48
+# A variance, in codes squared, that divides without a warning: that of a replicate without noise.
+SMALLEST = 1e-30
 # Of the degrees of freedom of a weighted mean square beyond which a tile is no noise: its spread
 # among tiles is measured, as tails heavier than a Gaussian's widen it.
 OUTLIER_SPREADS = 8.0
@@ -130,7 +132,8 @@ def fit_line(
 def _solve(levels: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     """[r, bins] each -> [r, 2]."""
     expected = np.broadcast_to(np.average(variance, axis=1, weights=freedom)[:, None], levels.shape)
-    floor = 1e-6 * expected
+    floor = np.maximum(1e-6 * expected, SMALLEST)
+    expected = np.maximum(expected, SMALLEST)
     # Levels of their order: sums of products stay well scaled.
     scale = np.abs(levels).max()
     x = levels / scale

@@ -21,6 +21,8 @@ LEAST_USED = 0.002
 LARGEST_GAIN = 0.2
 # Of the squared differences, what a shift may explain; and of the pixels, what it then leaves out.
 LARGEST_EXPLAINED, LEAST_MOVED = 0.05, 0.02
+# Of the pixels of shifted frames, below which what is used may be texture too.
+FEW_FLAT = 0.35
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ChannelEstimate:
     Attributes:
       channel: "R", "Gr", "Gb", "B", or "all".
       beta1, beta2: var = beta1 * clean + beta2; row noise is not in beta2.
-      beta1_interval, beta2_interval: of 95 %, by bootstrap over tiles.
+      beta1_interval, beta2_interval: of 95 %, by bootstrap over tiles; of bounds from 0 on.
       used, clipped, moved: shares of the pixels: that are used, that are at an end of the codes,
         and where the frames differ by more than noise, at edges and texture for instance.
       residual: by how much the variance at different levels misses the line, as a root mean square
@@ -205,13 +207,11 @@ def _estimate(
             "that move."
         )
     found = noise_level(noise.sums, full_scale, iso)
-    betas = (
-        found.beta1,
-        tuple(interval(found.replicates[:, 0], 0.0)),
-        found.beta2,
-        tuple(interval(found.replicates[:, 1], 0.0)),
-    )
     is_bound = noise.is_bound or (is_moved and noise.moved < LEAST_MOVED)
+    intervals = [interval(column, 0.0) for column in found.replicates.T]
+    if is_bound:
+        intervals = [(0.0, high) for _, high in intervals]
+    betas = found.beta1, tuple(intervals[0]), found.beta2, tuple(intervals[1])
     return ChannelEstimate(
         name,
         *betas,
@@ -241,6 +241,11 @@ def _warnings(channels, gain, shift, is_shifted, iso):
         found = [channel.channel for channel in channels if getattr(channel, name)]
         if found:
             yield f"channel {', '.join(found)}: {text}"
+    if is_shifted and any(c.used < FEW_FLAT and not c.is_bound for c in channels):
+        yield (
+            "the frames are shifted and most of the scene is texture: of small frames of nothing "
+            "else beta1 was up to 1.2 times too high"
+        )
     few = [channel for channel in channels if channel.used < 0.05]
     if few:
         yield ", ".join(f"channel {c.channel}: {c.used:.1%} of the pixels are used" for c in few)

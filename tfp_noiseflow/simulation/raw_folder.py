@@ -25,7 +25,7 @@ from tfp_noiseflow.atomic_write import write_json, written_beside
 from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.simulation.phones import PHONES, Phone
 from tfp_noiseflow.simulation.photographs import PHOTOGRAPHS, linear_photograph
-from tfp_noiseflow.simulation.sensor import PHONE_SENSOR
+from tfp_noiseflow.simulation.sensor import RAW_SENSOR
 from tfp_noiseflow.simulation.tukey_lambda import draw_tukey_lambda
 
 CFA = "RGGB"
@@ -55,6 +55,7 @@ class RawShoot:
       flicker: the light of one frame of each burst is off by this share.
       shake: one other frame of each burst is shifted by this many pixels of the mosaic, both ways.
       row_share: of the read noise.
+      lowest_code: at which codes end below; the black level for a camera that cuts off there.
     """
 
     iso_levels: Sequence[int] = (100, 400, 1600, 6400)
@@ -73,7 +74,8 @@ class RawShoot:
     hot_pixels: float = 2e-4
     flicker: float = 0.005
     shake: int = 2
-    row_share: float = PHONE_SENSOR.row_share
+    row_share: float = RAW_SENSOR.row_share
+    lowest_code: int = RAW_SENSOR.lowest_code
 
 
 class RawCamera:
@@ -148,12 +150,11 @@ class RawCamera:
         electrons = rng.poisson(np.clip(light, 0, None) * self.gains / beta1)
         codes = self.black(iso) + electrons * (beta1 * self.full_scale)
         codes += (
-            np.sqrt(1 - share)
-            * noise
-            * draw_tukey_lambda(PHONE_SENSOR.read_noise_lambda, shape, rng)
+            np.sqrt(1 - share) * noise * draw_tukey_lambda(RAW_SENSOR.read_noise_lambda, shape, rng)
         )
         codes += np.sqrt(share) * noise * rng.standard_normal((shape[0], 1))
-        return np.clip(np.rint(codes), 0, self.white_level).astype(np.uint16)
+        lowest = self.shoot.lowest_code
+        return np.clip(np.rint(codes), lowest, self.white_level).astype(np.uint16)
 
     def flat(self, exposure: int) -> np.ndarray:
         """[H, W], the light of a flat; exposure 0 is the brightest."""
@@ -246,7 +247,7 @@ def simulate_raw_folder(
         "camera": phone,
         "white_level": camera.white_level,
         "black_level": shoot.black_level,
-        "tukey_lambda": PHONE_SENSOR.read_noise_lambda,
+        "tukey_lambda": RAW_SENSOR.read_noise_lambda,
         "shoot": asdict(shoot) | {"iso_levels": list(isos), "shape": list(shoot.shape)},
         "by_iso": by_iso,
         "hot_pixels": np.argwhere(camera.is_hot).tolist(),

@@ -18,7 +18,7 @@ with their reasons, and not adjusted to any result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,7 +90,10 @@ PHONE_SENSOR = Sensor("sensor", 64, 1023, 64, read_noise_lambda=-0.1, row_share=
 # noisiest phone's dark noise.
 SECOND_SENSOR = Sensor("second_sensor", 512, 4095, 0, read_noise_lambda=0.1, row_share=0.15)
 
-SENSORS = {sensor.name: sensor for sensor in (PHONE_SENSOR, SECOND_SENSOR)}
+# The phones' sensor as raw files hold it (`raw_folder`): values below black are kept.
+RAW_SENSOR = replace(PHONE_SENSOR, name="raw_sensor", lowest_code=0)
+
+SENSORS = {sensor.name: sensor for sensor in (PHONE_SENSOR, SECOND_SENSOR, RAW_SENSOR)}
 
 
 def draw_codes(
@@ -124,6 +127,7 @@ class SensorProcess:
     Args:
       iso_levels: of the captures, positive.
       sensor: of all of them.
+      cameras: names of phones; None: all five.
 
     Attributes:
       cameras, iso_levels: of the captures.
@@ -132,25 +136,34 @@ class SensorProcess:
       name, description, licence: for the capture file.
 
     Raises:
-      ValueError: an ISO that is not positive and finite, or at which the codes are coarser than a
-        phone's law says.
+      ValueError: an unknown phone; an ISO that is not positive and finite, or one at which codes
+        are coarser than a phone's law says.
     """
 
-    cameras = tuple(phone.name for phone in PHONES)
     quantization_step = 1
     licence = ""
 
-    def __init__(self, iso_levels: Sequence[float] = ISO_LEVELS, sensor: Sensor = PHONE_SENSOR):
+    def __init__(
+        self,
+        iso_levels: Sequence[float] = ISO_LEVELS,
+        sensor: Sensor = PHONE_SENSOR,
+        cameras: Sequence[str] | None = None,
+    ):
+        known = [phone.name for phone in PHONES]
+        self.cameras = tuple(known if cameras is None else cameras)
+        if unknown := sorted({*self.cameras} - {*known}):
+            raise ValueError(f"expected phones among {known}, received {unknown}.")
+        rows = [known.index(name) for name in self.cameras]
         self.sensor, self.name = sensor, sensor.name
         self.black_level, self.white_level = sensor.black_code, sensor.white_code
         self.description = (
             f"Simulated captures, {sensor.name.replace('_', ' ')} process: {sensor.description} "
-            "Five phones' real noise laws; `nlf` is what the phone reports, `nlf_true` the law "
+            "Phones' real noise laws; `nlf` is what the phone reports, `nlf_true` the law "
             "that was simulated."
         )
         self.iso_levels = tuple(iso_levels)
-        self.true_nlf = true_nlf(self.iso_levels)
-        self.reported_nlf = reported_nlf(self.iso_levels)
+        self.true_nlf = true_nlf(self.iso_levels)[rows]
+        self.reported_nlf = reported_nlf(self.iso_levels)[rows]
         least = self.true_nlf[..., 1].min()
         coarsest = sensor.quantization_variance
         if not least > coarsest:
