@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.training.execution import Execution
@@ -73,3 +74,20 @@ def test_executions_of_no_step_are_refused():
         Execution(steps_per_execution=0)
     with pytest.raises(ValueError, match="expected a cache among"):
         Execution(cache="disk")
+
+
+def test_under_xla_unknown_conditions_give_nan():
+    """XLA drops assertions: what would be an error of a graph must not be a number."""
+    model = nf.NoiseFlow("S-G-CAM", CAMERAS, ISOS, seed=0)
+    clean = np.full((3, 4, 4, 4), 0.3, np.float32)
+    given = {"iso": np.array([100, 150, 400], np.float32), "camera": np.array([0, 1, 7], np.int32)}
+
+    @tf.function(jit_compile=True)
+    def compiled(clean, given):
+        distribution = model(clean, **given)
+        return distribution.log_prob(tf.zeros_like(clean)), distribution.sample(seed=(0, 1))
+
+    log_prob, sample = compiled(clean, given)
+    np.testing.assert_array_equal(np.isnan(log_prob), [False, True, True])
+    np.testing.assert_array_equal(np.isnan(sample).all(axis=(1, 2, 3)), [False, True, True])
+    assert np.isfinite(sample[0]).all()
