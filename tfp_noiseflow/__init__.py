@@ -16,6 +16,7 @@ from tfp_noiseflow import bijectors
 from tfp_noiseflow.augmentation import AddCameraNoise
 from tfp_noiseflow.calibration import calibrate
 from tfp_noiseflow.captures import (
+    CachedCaptures,
     Captures,
     CaptureWriter,
     FixedPattern,
@@ -56,6 +57,7 @@ from tfp_noiseflow.models import (
 )
 from tfp_noiseflow.serving import export_saved_model
 from tfp_noiseflow.training import (
+    Execution,
     LikelihoodTrainer,
     Schedule,
     finetune_camera,
@@ -65,12 +67,14 @@ from tfp_noiseflow.version import __version__
 
 __all__ = [
     "AddCameraNoise",
+    "CachedCaptures",
     "CameraLaw",
     "CameraNLF",
     "CameraTable",
     "CaptureWriter",
     "Captures",
     "DarkFrameNoise",
+    "Execution",
     "FixedPattern",
     "GaussianNoise",
     "LikelihoodTrainer",
