@@ -82,8 +82,10 @@ def finish(workers, logs):
 
 def assert_same(found, expected):
     """Curves of 204 steps: sums in another order, whose roundings a training carries on."""
-    for name in ("loss", "val_loss", "val_kl"):
+    for name in ("loss", "val_loss"):
         np.testing.assert_allclose(found[name], expected[name], rtol=2e-4, atol=2e-4, err_msg=name)
+    # Of histograms of 26,000 values: a rounding moves some of them to the next bin.
+    np.testing.assert_allclose(found["val_kl"], expected["val_kl"], rtol=2e-3, atol=1e-3)
 
 
 @pytest.mark.slow  # Five processes that import TensorFlow and trace a training step.
