@@ -95,12 +95,12 @@ def test_what_is_kept_is_what_is_stored(tmp_path):
 def test_auto_goes_by_size_and_free_memory_and_says_so(tmp_path, monkeypatch):
     captures = write(tmp_path / "captures.h5", np.uint16, 1.0)
     size = stored_bytes(captures)
-    monkeypatch.setattr(cached_captures, "_free_device_memory", lambda: 0)
-    for free, expected in ((4 * size, "memory"), (size, "none"), (0, "none")):
-        monkeypatch.setattr(cached_captures, "_free_memory", lambda free=free: free)
+    monkeypatch.setattr(cached_captures, "free_device_memory", lambda: 0)
+    for free, expected in ((4 * size, "memory"), (size, "none"), (None, "none")):
+        monkeypatch.setattr(cached_captures, "available_memory", lambda free=free: free)
         cache, text = chosen_cache("auto", captures)
         assert cache == expected and "GB of captures" in text
-    monkeypatch.setattr(cached_captures, "_free_device_memory", lambda: 2 * size)
+    monkeypatch.setattr(cached_captures, "free_device_memory", lambda: 2 * size)
     assert chosen_cache("auto", captures)[0] == "device"
     assert chosen_cache("auto", captures, captures)[0] == "none"
     with pytest.raises(ValueError, match=r"expected a cache among .* received 'disk'"):

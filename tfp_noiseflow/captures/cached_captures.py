@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,6 +10,7 @@ import tensorflow as tf
 from tfp_noiseflow.captures import philox
 from tfp_noiseflow.captures.capture_file import IMAGES, Captures
 from tfp_noiseflow.captures.epoch_order import epoch_order, epoch_steps
+from tfp_noiseflow.captures.memory import available_memory, free_device_memory
 from tfp_noiseflow.conditions.known import Known
 
 CACHES = ("none", "memory", "device", "auto")
@@ -158,7 +156,7 @@ def chosen_cache(cache: str, *captures: Captures) -> tuple[str, str]:
     size = sum(stored_bytes(its) for its in captures)
     text = f"{size / 1e9:.2f} GB of captures"
     if cache == "auto":
-        places = {"device": _free_device_memory(), "memory": _free_memory()}
+        places = {"device": free_device_memory(), "memory": available_memory() or 0}
         for place, free in places.items():
             if size <= SHARE_OF_FREE_MEMORY * free:
                 return place, f"{text} are kept in {place}, of which {free / 1e9:.1f} GB are free."
@@ -173,31 +171,6 @@ def stored_bytes(captures: Captures) -> int:
     """What the noisy and clean images of captures take as they are stored."""
     values = len(captures) * int(np.prod(captures.image_shape))
     return sum(values * captures.stored_dtype(name).itemsize for name in IMAGES[:2])
-
-
-def _free_memory() -> int:
-    """Bytes of host memory that are free, or that the system would free; 0 where it is not told."""
-    try:
-        with open("/proc/meminfo") as file:
-            lines = dict(line.split(":", 1) for line in file)
-        return int(lines["MemAvailable"].split()[0]) << 10
-    except (OSError, KeyError, ValueError):
-        return 0
-
-
-def _free_device_memory() -> int:
-    """Bytes of the first GPU that are free; 0 without one, or where it is not told."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None or not tf.config.list_physical_devices("GPU"):
-        return 0
-    # The GPU that TensorFlow sees first.
-    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    query = [tool, f"--id={shown}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
-    try:
-        text = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
-        return int(text.split()[0]) << 20
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return 0
 
 
 def _read(captures: Captures, name: str) -> np.ndarray:

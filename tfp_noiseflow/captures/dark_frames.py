@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern, pattern_of
+from tfp_noiseflow.captures.memory import available_memory
 
 # Of a camera's dark values at one and the same, lowest, code: more than half of the distribution is
 # cut off.
@@ -114,15 +114,6 @@ def dark_conditions(
 def _keys(captures: Captures) -> list[tuple[str, float]]:
     """Camera and ISO of each frame."""
     return list(zip(captures.camera.tolist(), captures.iso.tolist(), strict=True))
-
-
-def available_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not say."""
-    with contextlib.suppress(OSError), open("/proc/meminfo", encoding="ascii") as file:
-        for line in file:
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    return None
 
 
 def check_memory(captures: Captures) -> None:
