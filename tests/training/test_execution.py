@@ -5,28 +5,17 @@ import pytest
 import tensorflow as tf
 
 import tfp_noiseflow as nf
+from tests.training.codes import CAMERAS, ISOS, write_codes
 from tfp_noiseflow.training.execution import Execution
 
-CAMERAS, ISOS = ("a", "b"), (100.0, 400.0)
 SCHEDULE = nf.Schedule(epochs=2, batch_size=20)
 STEP = 1 / 255
 
 
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    clean = rng.uniform(0.02, 0.5, (100, 8, 8, 4)).astype(np.float32)
-    noisy = np.rint(255 * np.clip(clean + rng.normal(0, 0.02, clean.shape), 0, 1))
-    path = tmp_path_factory.mktemp("execution") / "captures.h5"
-    nf.write_captures(
-        path,
-        noisy.astype(np.uint8),
-        (255 * clean).astype(np.float32),
-        rng.choice(ISOS, 100),
-        rng.choice(CAMERAS, 100),
-        white_level=255.0,
-        quantization_step=1.0,
-    )
+    path = tmp_path_factory.mktemp("codes") / "captures.h5"
+    write_codes(path, 100)
     return nf.read_captures(path)
 
 

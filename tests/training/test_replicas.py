@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfp_noiseflow as nf
+from tests.training.codes import write_codes
 from tfp_noiseflow.training.replicas import shared_among, strategy_of
 
 # 102 captures: batches of 17 have no equal halves, and validation ends with a batch that has none.
@@ -22,19 +22,8 @@ FLAGS = {"architecture": "S-Ax1-G-CAM", "epochs": 34, "batch_size": 17, "cache":
 
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    clean = rng.uniform(0.02, 0.5, (102, 8, 8, 4)).astype(np.float32)
-    noisy = np.rint(255 * np.clip(clean + rng.normal(0, 0.02, clean.shape), 0, 1))
-    path = tmp_path_factory.mktemp("replicas") / "captures.h5"
-    nf.write_captures(
-        path,
-        noisy.astype(np.uint8),
-        np.rint(255 * clean).astype(np.uint8),
-        rng.choice([100.0, 400.0], 102),
-        rng.choice(["a", "b"], 102),
-        white_level=255.0,
-        quantization_step=1.0,
-    )
+    path = tmp_path_factory.mktemp("codes") / "captures.h5"
+    write_codes(path, 102)
     return path
 
 

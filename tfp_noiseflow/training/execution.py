@@ -80,6 +80,7 @@ def training_input(
     batch_size: int,
     seed: int,
     first_epoch: int,
+    replicas: int = 1,
 ) -> TrainingInput:
     """The batches of a training from where its captures are kept.
 
@@ -87,6 +88,8 @@ def training_input(
       training, validation: captures.
       cache: see `training_dataset`.
       cameras, batch_size, seed, first_epoch: as for `training_dataset`.
+      replicas: devices that share a batch. Several take it from the host's memory: one device's
+        would be the others' bottleneck.
     """
     cache, _ = chosen_cache(cache, training, validation)
     order = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epoch}
@@ -97,9 +100,8 @@ def training_input(
             _as_they_are,
             _as_they_are,
         )
-    # What reads captures of the file reads all of them on each worker.
     kept = [
-        CachedCaptures(captures, cameras=cameras, on_device=cache == "device")
+        CachedCaptures(captures, cameras=cameras, on_device=cache == "device" and replicas == 1)
         for captures in (training, validation)
     ]
     return TrainingInput(

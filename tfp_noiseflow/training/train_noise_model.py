@@ -141,6 +141,7 @@ def train_noise_model(
             batch_size=schedule.batch_size,
             seed=schedule.seed,
             first_epoch=first_epoch,
+            replicas=strategy.num_replicas_in_sync,
         )
         trainer.makes_batches(data.training_features, data.validation_features)
         callbacks = [StopAtNaN()]
