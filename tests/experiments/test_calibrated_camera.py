@@ -22,4 +22,4 @@ def test_it_is_near_the_truth_which_no_flow_exceeds(tmp_path):
     # too. What is left here is the family's: 0.0012 with a standard error of 0.00014.
     assert 0 < above["nll"] < 0.002 and above["paired_standard_error"] < 3e-4
     model = experiment.calibrated()
-    assert model.architecture == "L-R-T"
+    assert model.architecture == "L-R-P"
