@@ -27,6 +27,10 @@ PHOTONS = {"photon_skew": 0.56, "log_photon_tail": -2.5}
 FITTED = ("read_skew", "log_read_tail", "tail_index")
 START = (0.0, -1.0, 0.0)
 BOUNDS = ((-0.5, 0.5), (-6.0, 3.0), (-4.0, 4.0))
+# Light tails do not tell the amount c of tails (`power_tails`) from their index, and what they are
+# with other shares of read noise goes by both: among shapes as good to so many nats a code, as the
+# square of log c, that which is nearest to this amount, as tails have that are heavy.
+USUAL_AMOUNT, INDIFFERENCE = 2.0, 1e-5
 # Points of the Gaussian by which rows and pixels' offsets widen the histogram of the dark.
 NODES = 9
 LEAST_PROBABILITY = 1e-12
@@ -80,7 +84,10 @@ def fit_shape(cells: Sequence[ChannelNoise]) -> NoiseShape | None:
     codes = _DarkCodes([(cell, cell.dark.histogram[0]) for cell in darks])
 
     def nll(numbers):
-        return -(counts @ np.log(codes.probabilities(numbers))) / counts.sum()
+        _, log_tail, tail_index = numbers
+        log_amount = log_tail - np.log(6 * LARGEST_INDEX * expit(tail_index))
+        unusual = INDIFFERENCE * (log_amount - np.log(USUAL_AMOUNT)) ** 2
+        return unusual - (counts @ np.log(codes.probabilities(numbers))) / counts.sum()
 
     found = scipy.optimize.minimize(
         nll,
