@@ -18,7 +18,7 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("output_dir", None, "Where all of it goes.", required=True)
 flags.DEFINE_enum("phone", "Pixel", [phone.name for phone in PHONES], "Whose noise.")
-flags.DEFINE_list("architectures", ["L-R-T", "L-Ax8"], "Of the flows, by the likelihood of codes.")
+flags.DEFINE_list("architectures", ["L-R-P", "L-Ax8"], "Of the flows, by the likelihood of codes.")
 flags.DEFINE_integer("epochs", None, "Of the flows. Default: some 1000 steps.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of frames, captures and flows.")
 flags.DEFINE_integer("verbose", 2, "0: silent, 1: progress bar, 2: a line an epoch.")

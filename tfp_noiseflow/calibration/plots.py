@@ -167,8 +167,7 @@ def model_of_codes(
     """Codes of a channel's darks, and how likely they are by the model and by a Gaussian's."""
     codes, _ = cell.dark.histogram
     x = np.arange(codes.min(), codes.max() + cell.step, cell.step)
-    model = code_probabilities(cell, x, shape.read_skew, shape.read_log_tail)
-    return x, model, code_probabilities(cell, x)
+    return x, code_probabilities(cell, x, shape), code_probabilities(cell, x)
 
 
 def _points(cell: ChannelNoise) -> tuple[np.ndarray, np.ndarray]:

@@ -193,24 +193,23 @@ def _model(calibration: Calibration) -> str:
     for iso in sorted(calibration.darks):
         deviation, share = row_noise(model, iso)
         rows.append([f"{iso:g}", f"{deviation * full_scale:.3g}", f"{share:.1%}"])
-    numbers = [
-        ["read noise", _with_error(shape.read_skew, shape.skew_error),
-         _with_error(shape.read_log_tail, shape.tail_error)],
-        ["photons", f"{shape.photon_skew:.3f}", f"{shape.photon_log_tail:.3f}"],
-    ]  # fmt: skip
+    read = [
+        f"{shape.numbers['read_skew']:.3f} ± {shape.errors['read_skew']:.3f}",
+        f"{shape.excess_kurtosis:.3g} ± {shape.errors['log_read_tail']:.1%}",
+        f"{shape.tail_power:.3g}",
+    ]
+    photons = [f"{shape.numbers['photon_skew']:.2f} e", "e²", ""]
+    header = ["shape of", "skew", "excess kurtosis", "power of the tails"]
     return "\n\n".join(
         [
             text,
             table(["ISO", "row noise, DN", "of beta2"], rows),
-            table(["shape of", "skew", "logarithm of the tail"], numbers),
+            table(header, [["read noise", *read], ["photons", *photons]]),
             "Rows and the shape of read noise are measured in the darks, that of photons is "
-            "Poisson's. ± is a standard error.",
+            "Poisson's, with e what one electron is in standard deviations. Tails fall as their "
+            "distance to the minus that power. ± is a standard error.",
         ]
     )
-
-
-def _with_error(value: float, error: float) -> str:
-    return f"{value:.3f} ± {error:.3f}"
 
 
 def _coverage(calibration: Calibration) -> str:

@@ -16,7 +16,7 @@ from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.stored_noise import StoredNoise
 
 # Without darks a law alone; with them rows and shape too.
-LAW, WHOLE = "L", "L-R-T"
+LAW, WHOLE = "L", "L-R-P"
 # Rows of which none is seen stand as this share of the read noise, so that training can move them.
 LEAST_ROW_SHARE = 1e-4
 
@@ -43,9 +43,8 @@ def sensor_model(
     flow = NoiseFlow.from_laws(law.of_pixels, WHOLE)
     rows = flow.layers["row_noise"].log_variance
     rows.become([row_variances(cells, law)])
-    numbers = flow.layers["marginal_shape"]
-    for name in ("read_skew", "read_log_tail", "photon_skew", "photon_log_tail"):
-        getattr(numbers, name).values.assign(getattr(shape, name))
+    for name, number in shape.numbers.items():
+        getattr(flow.layers["power_tailed_shape"], name).values.assign(number)
     return StoredNoise(flow, **stored)
 
 

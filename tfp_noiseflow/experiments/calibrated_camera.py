@@ -53,7 +53,7 @@ class CalibratedCameraExperiment:
         phone: str = "Pixel",
         shoot: RawShoot | None = None,
         *,
-        architectures: Sequence[str] = ("L-R-T", "L-Ax8"),
+        architectures: Sequence[str] = ("L-R-P", "L-Ax8"),
         captures: Mapping[str, int] = CAPTURES,
         epochs: int | None = None,
         seed: int = 0,
