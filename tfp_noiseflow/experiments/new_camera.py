@@ -10,6 +10,7 @@ import numpy as np
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.choices import NEW_CAMERA_PATCHES
 from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.evaluation.likelihood import paired_difference
 from tfp_noiseflow.models import (
@@ -24,7 +25,6 @@ from tfp_noiseflow.training import Schedule, finetune_camera, train_noise_model
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
 
 DEFAULT_ARCHITECTURE = "S-G-CAM"
-PATCHES = (64, 256, 1024)
 
 
 class NewCameraExperiment:
@@ -63,7 +63,7 @@ class NewCameraExperiment:
         model_dir: str | os.PathLike | None = None,
         architecture: str | None = None,
         clips: Collection[str] | None = None,
-        patches: Sequence[int] = PATCHES,
+        patches: Sequence[int] = NEW_CAMERA_PATCHES,
         epochs: int | None = None,
         seed: int = 0,
         verbose: int = 2,

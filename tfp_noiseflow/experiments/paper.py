@@ -11,6 +11,7 @@ from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.epoch_order import epoch_steps
+from tfp_noiseflow.choices import EXPERIMENT_ARCHITECTURES
 from tfp_noiseflow.evaluation import Measurement, measure, negative_log_likelihood
 from tfp_noiseflow.experiments.splits import Splits
 from tfp_noiseflow.experiments.trained_flow import train_flow
@@ -25,10 +26,6 @@ from tfp_noiseflow.reporting import paper_tables, plots, write_report
 from tfp_noiseflow.reporting.paper_tables import TABLE_1
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule
 from tfp_noiseflow.training.validation_kl import ValidationKl
-
-# Those of the paper's table 2, and flows of any ISO: a law for each camera, alone and with as many
-# steps as the paper's half and whole.
-ARCHITECTURES = ("S-G", "S-G-CAM", "S-Ax1-G-Ax1-CAM", "L", "L-Ax4", "L-Ax8", "S-Ax4-G-Ax4-CAM")
 
 # The points of the figures of a training.
 FEWEST_EPOCHS = 10
@@ -62,7 +59,7 @@ class PaperExperiment:
         output_dir: str | os.PathLike,
         schedule: Schedule,
         *,
-        architectures: Sequence[str] = ARCHITECTURES,
+        architectures: Sequence[str] = EXPERIMENT_ARCHITECTURES,
         compared: Mapping[str, NoiseModel] | None = None,
         clips: Collection[str] | None = None,
         verbose: int = 2,

@@ -2,8 +2,9 @@
 
 Four processes: `sensor` (phones' noise, more than Gaussian), `second_sensor` (the same of another
 sensor, which no model was chosen by), `gaussian` (the same phones' laws and nothing else) and
-`reference` (the paper's family, with a known density). A further process is an
-object with the attributes of `Process`; one that is known by name is one more row in `PROCESSES`.
+`reference` (the paper's family, with a known density). A further process is an object with the
+attributes of `Process`; one that is known by name is one more row in `PROCESSES`, with its name in
+`choices.py`.
 """
 
 from __future__ import annotations
