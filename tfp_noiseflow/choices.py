@@ -42,5 +42,7 @@ DENOISER_SOURCES = {
 }
 DENOISER_LOSSES = ("squared_error", "log_error")
 
-# Captures that a new camera is added with.
+# A new camera's few numbers start near where they end; small batches give few captures as many
+# steps. An experiment adds cameras with so many captures.
+NEW_CAMERA_BATCH_SIZE, NEW_CAMERA_LEARNING_RATE = 16, 5e-2
 NEW_CAMERA_PATCHES = (64, 256, 1024)

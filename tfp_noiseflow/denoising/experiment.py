@@ -83,7 +83,7 @@ class Experiment:
         Args:
           source: a key of `DENOISER_SOURCES`.
           seed: of the initial weights, the order of the images and the added noise.
-          verbose: Keras's.
+          verbose: as for `train_denoiser`.
 
         Raises:
           ValueError: unknown source, or its folder holds another training.

@@ -45,7 +45,7 @@ class CalibratedCameraExperiment:
       captures: of each split, of all ISOs together.
       epochs: of their training; None: as `Schedule` says.
       seed: of frames, captures and flows.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ class NewCameraExperiment:
       patches: numbers of captures of the new camera.
       epochs: of the flows that have their cameras from the start; None: as `Schedule` says.
       seed: of the weights, the order, and the captures that are picked.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
 
     Raises:
       ValueError: `architecture` is not that of `model_dir`.
@@ -107,9 +107,9 @@ class NewCameraExperiment:
             captures = [c.select(c.camera != without) for c in captures]
         model_dir = os.path.join(self._output_dir, name)
         model = self._untrained(captures[0])
-        start_at_pixelwise_fit(model, captures[0])
         if self._verbose:
             print(f"{model_dir}: {model}", flush=True)
+        start_at_pixelwise_fit(model, captures[0], verbose=self._verbose)
         train_noise_model(model, *captures, model_dir, self._schedule, verbose=self._verbose)
         return model_dir
 
@@ -140,7 +140,7 @@ class NewCameraExperiment:
         for count in self._patches:
             model_dir = os.path.join(self._output_dir, f"{folder}-{count}")
             few = _picked(captures, count, self._schedule.seed)
-            flow = finetune_camera(others, few, camera, model_dir, verbose=0)
+            flow = finetune_camera(others, few, camera, model_dir, verbose=min(self._verbose, 1))
             nll = negative_log_likelihood(flow, test)
             psi = flow.physical_parameters().get(f"psi({camera})")
             row = {

@@ -22,6 +22,7 @@ from tfp_noiseflow.models import (
     load_model,
 )
 from tfp_noiseflow.models.model_directory import model_digest, read_history
+from tfp_noiseflow.progress import Progress
 from tfp_noiseflow.reporting import paper_tables, plots, write_report
 from tfp_noiseflow.reporting.paper_tables import TABLE_1
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule
@@ -47,7 +48,7 @@ class PaperExperiment:
       compared: trained models beside them, by name.
       clips: the ends at which values are clipped where all flows are of stored codes; None: they
         are of dequantised noise.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
 
     Raises:
       ValueError: a name of `compared` is that of another model of the reports.
@@ -161,7 +162,10 @@ class PaperExperiment:
     def _measure(self, folders, kind: str, baselines: Mapping[str, NoiseModel]) -> Measurement:
         models = {name: load_model(folder, kind=kind) for name, folder in folders.items()}
         own = models.pop(self._architectures[-1])
-        return measure(own, self._splits.test, baselines={**baselines, **models})
+        with Progress("patches", "comparing", is_shown=self._verbose > 0) as progress:
+            return measure(
+                own, self._splits.test, baselines={**baselines, **models}, on_progress=progress
+            )
 
 
 def _baseline_levels(
