@@ -5,7 +5,7 @@ PYTHON ?= python3
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tfp_noiseflow
 ENVIRONMENT := $(CACHE)/environment-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
 READY := $(ENVIRONMENT)/ready
-RUN := TF_CPP_MIN_LOG_LEVEL=2 $(ENVIRONMENT)/bin/python
+RUN := $(ENVIRONMENT)/bin/python
 
 DEMO ?= demo
 SEED ?= 0
@@ -92,7 +92,7 @@ format: $(READY)
 
 # Two workers of one thread each: most of a test is Python that traces a graph, on one core. More
 # threads of NumPy's BLAS would wait for one another in a loop, which takes the other worker's time.
-PYTEST := TF_NUM_INTRAOP_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) \
+PYTEST := TF_CPP_MIN_LOG_LEVEL=2 TF_NUM_INTRAOP_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) \
   -m pytest -n 2 --dist=worksteal --durations=10
 
 test: lint

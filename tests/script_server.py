@@ -15,6 +15,10 @@ import os
 import runpy
 import sys
 
+# Before TensorFlow: it sets what TensorFlow reads when it is imported.
+import train  # noqa: F401
+
+# isort: split
 import h5py  # noqa: F401
 import matplotlib.backends.backend_agg
 import matplotlib.figure  # noqa: F401
@@ -26,9 +30,6 @@ from tensorflow.python.eager import context
 
 import tfp_noiseflow.evaluation
 import tfp_noiseflow.serving  # noqa: F401
-
-# Before TensorFlow: it sets what TensorFlow reads when it is imported.
-import train  # noqa: F401  # isort: split
 
 
 def main() -> None:

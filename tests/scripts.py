@@ -63,7 +63,8 @@ def _arguments(script, flags):
 
 
 def _environment():
-    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    # Scripts say themselves what TensorFlow shows.
+    return {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
 
 
 @functools.cache

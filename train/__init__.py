@@ -1,4 +1,9 @@
-"""Scripts, one job a file, run from the checkout: `python -m train.noise_flow --help`."""
+"""Scripts, one job a file: `python -m train.noise_flow --help`, or `noiseflow train --help`.
+
+An installed library has them as `tfp_noiseflow.commands`, so that the name `train` stays free, and
+they import each other relatively. Flags are defined and checked before TensorFlow is imported: what
+needs it is imported in `main`.
+"""
 
 import os
 
@@ -15,6 +20,9 @@ SETTINGS = {
     # NVIDIA's newer GPUs would round the inputs of float32 convolutions to 10 bits, and a flow's
     # round trip with them.
     "NVIDIA_TF32_OVERRIDE": "0",
+    # Errors reach Python as exceptions. What else TensorFlow's C++ prints (which processor, no CUDA
+    # driver) hides them; 0 shows all of it.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)

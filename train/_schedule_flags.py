@@ -9,11 +9,7 @@ import tfp_noiseflow as nf
 FLAGS = flags.FLAGS
 
 flags.DEFINE_integer(
-    "epochs",
-    None,
-    "Passes over the captures. Default: as many as give about 1000 steps; in "
-    "train.paper_experiment at least 10, the figures' points.",
-    lower_bound=1,
+    "epochs", None, "Passes over the captures. Default: about 1000 steps.", lower_bound=1
 )
 flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 3e-2, "Adam's, at its highest. The paper's is 1e-4.")

@@ -7,14 +7,9 @@ from absl import flags
 FLAGS = flags.FLAGS
 
 flags.DEFINE_bool(
-    "stored",
-    False,
-    "Whether the model is of the codes that the captures store, clipped at black and white, not of "
-    "dequantised noise.",
+    "stored", False, "Model the codes that captures store, clipped, not dequantised noise."
 )
-flags.DEFINE_list(
-    "clips", ["black", "white"], "With --stored: the ends at which values are clipped."
-)
+flags.DEFINE_list("clips", ["black", "white"], "With --stored: where values are clipped.")
 
 
 def clips() -> list[str] | None:

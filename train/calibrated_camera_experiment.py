@@ -9,10 +9,11 @@ each. Goes on where it was stopped.
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
 
-from tfp_noiseflow.experiments import CalibratedCameraExperiment
 from tfp_noiseflow.simulation.phones import PHONES
+
+from . import _command
 
 FLAGS = flags.FLAGS
 
@@ -21,11 +22,13 @@ flags.DEFINE_enum("phone", "Pixel", [phone.name for phone in PHONES], "Whose noi
 flags.DEFINE_list("architectures", ["L-R-P", "L-Ax8"], "Of the flows, by the likelihood of codes.")
 flags.DEFINE_integer("epochs", None, "Of the flows. Default: some 1000 steps.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of frames, captures and flows.")
-flags.DEFINE_integer("verbose", 2, "0: silent, 1: progress bar, 2: a line an epoch.")
+flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.experiments import CalibratedCameraExperiment
+
     found = CalibratedCameraExperiment(
         FLAGS.output_dir,
         FLAGS.phone,
@@ -37,8 +40,8 @@ def main(argv: list[str]) -> None:
     for name, row in found.items():
         print(f"{name}: NLL {row['nll']:.5f}, calibrated minus it "
               f"{row['calibrated_minus_it']['nll']:+.5f}")  # fmt: skip
-    print(f"Wrote {FLAGS.output_dir}.")
+    _command.wrote(FLAGS.output_dir)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

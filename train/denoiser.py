@@ -1,7 +1,7 @@
 """Trains denoisers on different noise and tests them on captures: the paper's table 3.
 
-    python -m train.denoiser --model_dir=D --train_captures=F.h5 --test_captures=G.h5 \
-        --output_dir=O
+    python -m train.denoiser --model_dir=D --train_captures=F.h5 --test_captures=G.h5
+      --output_dir=O
 
 Goes on where it was stopped: denoisers are kept in O/<source>-<seed>.
 """
@@ -10,57 +10,53 @@ from __future__ import annotations
 
 import os
 
-from absl import app, flags
+from absl import flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_json, write_text
-from tfp_noiseflow.denoising import experiment
-from tfp_noiseflow.denoising.export import export_once
-from tfp_noiseflow.denoising.figure import plot_denoised
-from tfp_noiseflow.denoising.train_denoiser import LOSSES
-from tfp_noiseflow.models import load_baselines
-from tfp_noiseflow.models.model_directory import read_config
+from tfp_noiseflow.choices import DENOISER_LOSSES, DENOISER_SOURCES
+
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("model_dir", None, "A trained Noise Flow and its baselines.", required=True)
-flags.DEFINE_string(
-    "train_captures",
-    None,
-    "What the Noise Flow was trained on, or its clean images.",
-    required=True,
-)
+flags.DEFINE_string("train_captures", None, "Those of the Noise Flow.", required=True)
 flags.DEFINE_string("test_captures", None, "Captures of other scenes.", required=True)
 flags.DEFINE_string("output_dir", None, "Denoisers, table.md, figure.png.", required=True)
-flags.DEFINE_list("sources", list(experiment.SOURCES), "What denoisers are trained on.")
+flags.DEFINE_list("sources", list(DENOISER_SOURCES), "What denoisers are trained on.")
 flags.DEFINE_list("seeds", ["0", "1", "2"], "Of weights, order and noise.")
 flags.DEFINE_integer("depth", 9, "Convolutions of the DnCNN; its own paper has 17.", lower_bound=2)
 flags.DEFINE_integer("filters", 32, "Of each convolution; its own paper has 64.", lower_bound=1)
-flags.DEFINE_bool(
-    "batch_normalization", False, "As in DnCNN's own paper; needs larger batches than the default."
-)
+flags.DEFINE_bool("batch_normalization", False, "As in DnCNN's paper; for larger batches.")
 flags.DEFINE_integer("epochs", 1, "Passes over the training captures.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 4, "Patches a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "Adam's, at its highest; half a cosine down to 0.")
 flags.DEFINE_enum(
     "loss",
     "squared_error",
-    list(LOSSES),
-    "squared_error: DnCNN's own and the paper's. log_error: of the PSNR, in which low ISOs count "
-    "as much as high ones.",
+    list(DENOISER_LOSSES),
+    "The paper's, or of the PSNR, in which low ISOs count as much.",
 )
 flags.DEFINE_bool(
     "as_codes",
     False,
-    "Whether generated noisy images are rounded to the captures' codes and clipped to [0, 1]; the "
-    "paper adds noise as it is.",
+    "Round generated images to the captures' codes and clip them; not as in the paper.",
 )
 flags.DEFINE_string("figure_captures", None, "Captures of figure.png. Default: those of the test.")
-flags.DEFINE_integer("verbose", 2, "0: silent, 1: progress bar, 2: a line an epoch.")
+flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
+_inputs.are_capture_files("train_captures", "test_captures", "figure_captures")
+_inputs.are_model_dirs("model_dir")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.denoising import experiment
+    from tfp_noiseflow.denoising.export import export_once
+    from tfp_noiseflow.denoising.figure import plot_denoised
+    from tfp_noiseflow.models import load_baselines
+    from tfp_noiseflow.models.model_directory import read_config
+
     train_captures = nf.read_captures(FLAGS.train_captures, dequantises=False)
     test_captures = nf.read_captures(FLAGS.test_captures, dequantises=False)
     scenes, unnamed = experiment.generator_scenes(read_config(FLAGS.model_dir)["training_data"])
@@ -105,14 +101,15 @@ def main(argv: list[str]) -> None:
     folder = os.path.join(FLAGS.output_dir, "saved_models")
     for source, denoiser in denoisers.items():
         export_once(denoiser, folder, source, seeds[0])
-    print(f"{text}\nWrote table.md, table.json and saved_models in {FLAGS.output_dir}.")
+    print(text)
+    _command.wrote(f"table.md, table.json and saved_models in {FLAGS.output_dir}")
     # The figure last: nothing that took hours shall be lost where it cannot be drawn.
     if figure_captures.image_shape[-1] == 4:
         plot_denoised(denoisers, figure_captures, os.path.join(FLAGS.output_dir, "figure.png"))
-        print(f"Wrote figure.png in {FLAGS.output_dir}.")
+        _command.wrote(f"figure.png in {FLAGS.output_dir}")
     else:
         print(f"No figure: {figure_captures.path} does not hold packed captures.")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

@@ -8,20 +8,23 @@ likelihood, and the numbers.
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
 
-from tfp_noiseflow.laws.camera_table import read_camera_tables
-from tfp_noiseflow.laws.population_fit import fit_population
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("table", None, "beta1 and beta2 by camera and ISO, CSV or JSON.", required=True)
+_inputs.exist("table")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.laws.camera_table import read_camera_tables
+    from tfp_noiseflow.laws.population_fit import fit_population
+
     print(fit_population(read_camera_tables(FLAGS.table)))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

@@ -13,17 +13,11 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
-from tfp_noiseflow.evaluation.report_content import model_name
-from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
-from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
-from tfp_noiseflow.models import load_baselines, load_named_models
-from tfp_noiseflow.reporting.dark_frames import plot_dark_frames, sampler
-from tfp_noiseflow.reporting.noise_gallery import plot_noise_gallery
-from tfp_noiseflow.simulation.sensor import SENSORS, SensorProcess
+
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
@@ -31,24 +25,30 @@ flags.DEFINE_string("model_dir", None, "A trained Noise Flow and its baselines."
 flags.DEFINE_string("captures", None, "Held-out captures, packed.", required=True)
 flags.DEFINE_string("photograph", None, "For the contact sheet.", required=True)
 flags.DEFINE_string("output_dir", None, "Where the PNGs go.", required=True)
-flags.DEFINE_list(
-    "cameras", None, "Rows. Default: the first three that the model knows, or of the captures."
-)
-flags.DEFINE_list(
-    "isos", None, "Columns of the contact sheet. Default: the model's levels, or the captures'."
-)
-flags.DEFINE_list("compare", [], "Trained models beside it in dark_frame.png: NAME=MODEL_DIR.")
+flags.DEFINE_list("cameras", None, "Rows. Default: the first three of the model or captures.")
+flags.DEFINE_list("isos", None, "Of the contact sheet. Default: the model's, or the captures'.")
+flags.DEFINE_list("compare", [], "Models beside it in dark_frame.png: NAME=MODEL_DIR.")
 flags.DEFINE_float("iso", None, "Of noise.png. Default: the highest of these but one.")
-flags.DEFINE_float(
-    "exposure", None, "As in train.add_noise. Default: 0.5 for a photograph, for raw as there."
-)
+flags.DEFINE_float("exposure", None, "As in train.add_noise. Default: 0.5 for a photograph.")
 flags.DEFINE_integer("crop", 144, "Side of the contact sheet's pieces, pixels.", lower_bound=10)
 flags.DEFINE_list("crop_at", None, "Row and column of their middle. Default: the middle.")
 flags.DEFINE_integer("seed", 0, "Of all noise.")
+_inputs.are_model_dirs("model_dir")
+_inputs.are_capture_files("captures")
+_inputs.exist("photograph")
+_inputs.are_named_model_dirs("compare")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+    from tfp_noiseflow.evaluation.report_content import model_name
+    from tfp_noiseflow.imaging.contact_sheet import cropped, write_contact_sheet
+    from tfp_noiseflow.imaging.raw_frame import RAW_FORMATS, read_frame
+    from tfp_noiseflow.models import load_baselines, load_named_models
+    from tfp_noiseflow.reporting.noise_gallery import plot_noise_gallery
+    from tfp_noiseflow.simulation.sensor import SENSORS
+
     model = nf.load_model(FLAGS.model_dir)
     captures = nf.read_captures(FLAGS.captures)
     baselines = load_baselines(FLAGS.model_dir)
@@ -85,13 +85,16 @@ def main(argv: list[str]) -> None:
             pictures[f"ISO {iso:g}"] = cropped(noisy.picture(), FLAGS.crop, middle)
         rows.append((camera, pictures))
     write_contact_sheet(rows, os.path.join(FLAGS.output_dir, "contact_sheet.png"))
-    print(f"Wrote noise.png and contact_sheet.png in {FLAGS.output_dir}.")
+    _command.wrote(f"noise.png and contact_sheet.png in {FLAGS.output_dir}")
     if captures.process in SENSORS:
         _write_dark_frame(captures, compared, cameras, max(isos))
 
 
 def _write_dark_frame(captures: nf.Captures, models, cameras, iso: float) -> None:
     """Of the camera with the most read noise."""
+    from tfp_noiseflow.reporting.dark_frames import plot_dark_frames, sampler
+    from tfp_noiseflow.simulation.sensor import SENSORS, SensorProcess
+
     process = SensorProcess((iso,), SENSORS[captures.process])
     beta2 = dict(zip(process.cameras, process.true_nlf[:, 0, 1], strict=True))
     camera = max(cameras, key=beta2.get)
@@ -105,8 +108,8 @@ def _write_dark_frame(captures: nf.Captures, models, cameras, iso: float) -> Non
     made = {name: sampler(model, camera, iso, seed=FLAGS.seed) for name, model in models.items()}
     path = os.path.join(FLAGS.output_dir, "dark_frame.png")
     print(plot_dark_frames({f"{camera}, ISO {iso:g}": observe} | made, path))
-    print(f"Wrote {path}.")
+    _command.wrote(path)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

@@ -9,17 +9,17 @@ and train.evaluate; its photons' size is the layout's, or that of --camera_table
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.calibration.dark_bank import LAYOUTS, DarkBank, import_dark_frames
-from tfp_noiseflow.captures.about import about_captures
-from train import _raw_frame_flags
+from tfp_noiseflow.choices import DARK_FRAME_LAYOUTS
+from tfp_noiseflow.progress import Progress
+
+from . import _command, _inputs, _raw_frame_flags
 
 FLAGS = flags.FLAGS
-flags.adopt_module_key_flags(_raw_frame_flags)
 
-flags.DEFINE_enum("layout", "folder", LAYOUTS, "How frames lie in the folder.")
+flags.DEFINE_enum("layout", "folder", list(DARK_FRAME_LAYOUTS), "How frames lie in the folder.")
 flags.DEFINE_string("input_dir", None, "The folder of dark frames.", required=True)
 flags.DEFINE_string("output_dir", None, "Where the files go.", required=True)
 flags.DEFINE_string("model_dir", None, "Where the bank's noise model goes. Default: none.")
@@ -30,10 +30,15 @@ flags.DEFINE_list("window", None, "Rows and columns about the middle. Default: w
 flags.DEFINE_integer("frames_per_iso", None, "The most of a camera and ISO.", lower_bound=2)
 flags.DEFINE_string("licence", "", "Of the frames.")
 flags.DEFINE_integer("processes", None, "Frames at a time.", lower_bound=1)
+flags.adopt_module_key_flags(_raw_frame_flags)
+_inputs.exist("input_dir", "camera_tables")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.calibration.dark_bank import DarkBank, import_dark_frames
+    from tfp_noiseflow.captures.about import about_captures
+
     bank = DarkBank(
         FLAGS.input_dir,
         FLAGS.layout,
@@ -43,14 +48,15 @@ def main(argv: list[str]) -> None:
         **_raw_frame_flags.given(),
         licence=FLAGS.licence,
     )
-    paths = import_dark_frames(
-        bank,
-        FLAGS.output_dir,
-        skip_bad=_raw_frame_flags.skips_bad(),
-        processes=FLAGS.processes,
-        on_progress=lambda split, done, total: print(f"{split}: {done} of {total} frames"),
-    )
-    print(f"Wrote {', '.join(paths)}.")
+    with Progress("frames") as progress:
+        paths = import_dark_frames(
+            bank,
+            FLAGS.output_dir,
+            skip_bad=_raw_frame_flags.skips_bad(),
+            processes=FLAGS.processes,
+            on_progress=lambda split, done, total: progress(done, total, split),
+        )
+    _command.wrote(", ".join(paths))
     if FLAGS.model_dir is None:
         return
     laws = None
@@ -59,8 +65,9 @@ def main(argv: list[str]) -> None:
     with nf.read_captures(paths[0]) as captures:
         model = nf.DarkFrameNoise.from_captures(captures, laws, has_flips=FLAGS.flips)
         nf.save_model(model, FLAGS.model_dir, about_captures(captures))
-    print(f"Wrote {FLAGS.model_dir}: {model.in_words}.")
+    _command.wrote(f"{FLAGS.model_dir}: {model.in_words}")
+    _command.advise("add_noise", model_dir=FLAGS.model_dir, input="PHOTO.jpg", output_dir="NOISY")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

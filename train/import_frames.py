@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 
-from absl import app, flags
+from absl import flags
 
-from tfp_noiseflow.calibration.frame_pairs import LAYOUTS, FramePairs, import_frames
-from train import _raw_frame_flags
+from tfp_noiseflow.choices import FRAME_LAYOUTS
+from tfp_noiseflow.progress import Progress
+
+from . import _command, _inputs, _raw_frame_flags
 
 FLAGS = flags.FLAGS
-flags.adopt_module_key_flags(_raw_frame_flags)
 
-flags.DEFINE_enum("layout", "folder", LAYOUTS, "How frames lie in the folder.")
+flags.DEFINE_enum("layout", "folder", list(FRAME_LAYOUTS), "How frames lie in the folder.")
 flags.DEFINE_string("input_dir", None, "The data set's folder.", required=True)
 flags.DEFINE_string("output_dir", None, "Where the capture files go.", required=True)
 flags.DEFINE_string("camera", "", "Where neither files nor folders name one.")
@@ -26,10 +27,14 @@ flags.DEFINE_integer("patch_size", 32, "Side of a patch, in packed pixels.", low
 flags.DEFINE_integer("patches_per_frame", 256, "The most of a frame.", lower_bound=1)
 flags.DEFINE_integer("processes", None, "Frames at a time.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of splits and patches.")
+flags.adopt_module_key_flags(_raw_frame_flags)
+_inputs.exist("input_dir")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.calibration.frame_pairs import FramePairs, import_frames
+
     source = FramePairs(
         FLAGS.input_dir,
         FLAGS.layout,
@@ -40,13 +45,14 @@ def main(argv: list[str]) -> None:
         patches_per_frame=FLAGS.patches_per_frame,
         seed=FLAGS.seed,
     )
-    record = import_frames(
-        source,
-        FLAGS.output_dir,
-        skip_bad=_raw_frame_flags.skips_bad(),
-        processes=FLAGS.processes,
-        on_progress=lambda split, done, total: print(f"{split}: {done} of {total} frames"),
-    )
+    with Progress("frames") as progress:
+        record = import_frames(
+            source,
+            FLAGS.output_dir,
+            skip_bad=_raw_frame_flags.skips_bad(),
+            processes=FLAGS.processes,
+            on_progress=lambda split, done, total: progress(done, total, split),
+        )
     for name, summary in record["files"].items():
         print(
             f"{os.path.join(FLAGS.output_dir, name)}.h5: {summary['captures']} captures of "
@@ -54,7 +60,10 @@ def main(argv: list[str]) -> None:
         )
         for reason in summary["bad"].values():
             print(f"  left out: {reason}")
+    _command.advise(
+        "compare", captures=FLAGS.output_dir, architectures="L-R-P,L-Ax8", output_dir="COMPARISON"
+    )
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import os
 
-from absl import app, flags
+from absl import flags
 
 import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_text
-from tfp_noiseflow.interop.noise_strength import (
-    noise_strength,
-    noise_strength_markdown,
-    read_noise_parameters,
-)
-from tfp_noiseflow.interop.released_checkpoint import TRAINING_DATA
-from tfp_noiseflow.simulation.photographs import clean_patches
+
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
@@ -27,18 +22,26 @@ flags.DEFINE_enum(
     "cfa",
     None,
     ["RGGB", "GRBG", "GBRG", "BGGR"],
-    "Of the sensor whose packed images the model is for. Default: the released loader's order.",
+    "Of the packed images that it is for. Default: the released loader's order.",
 )
 flags.DEFINE_string(
     "noise_parameters",
     None,
-    "CSV file of the cameras' NLFs (cam_iso, beta1, beta2). With it, noise_strength.md in the "
-    "model directory compares the model's noise with them.",
+    "CSV of the cameras' NLFs (cam_iso, beta1, beta2), for noise_strength.md.",
 )
+_inputs.exist("checkpoint", "noise_parameters")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.interop.noise_strength import (
+        noise_strength,
+        noise_strength_markdown,
+        read_noise_parameters,
+    )
+    from tfp_noiseflow.interop.released_checkpoint import TRAINING_DATA
+    from tfp_noiseflow.simulation.photographs import clean_patches
+
     model = nf.load_released_checkpoint(FLAGS.checkpoint, cfa=FLAGS.cfa)
     nf.save_model(model, FLAGS.model_dir, TRAINING_DATA)
     if FLAGS.noise_parameters:
@@ -47,8 +50,10 @@ def main(argv: list[str]) -> None:
         report = noise_strength_markdown(noise_strength(model, nlf, clean))
         write_text(os.path.join(FLAGS.model_dir, "noise_strength.md"), report)
         print(report)
-    print(f"{model}\nWrote {FLAGS.model_dir}.")
+    print(model)
+    _command.wrote(FLAGS.model_dir)
+    _command.advise("evaluate", model_dir=FLAGS.model_dir, captures="TEST.h5", output_dir="REPORT")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

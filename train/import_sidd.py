@@ -11,13 +11,15 @@ import os
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import tf_keras
-from absl import app, flags
+from absl import flags
 
 from tfp_noiseflow.captures.capture_file import read_captures
+from tfp_noiseflow.progress import Progress
 from tfp_noiseflow.sidd.images import PATCHES_PER_IMAGE, SAMPLINGS, STEPS, STORAGES, Patches
 from tfp_noiseflow.sidd.import_sidd import import_sidd
 from tfp_noiseflow.sidd.layout import IMAGE_NUMBERS, ISO_LEVELS, SPLITS
+
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
@@ -25,9 +27,7 @@ flags.DEFINE_string("sidd_root", None, "SIDD_Medium_Raw, or the full data set.",
 flags.DEFINE_string("output_dir", None, "Where the capture files go.", required=True)
 flags.DEFINE_list("train_instances", list(map(str, SPLITS["train"])), "Instances of train.h5.")
 flags.DEFINE_list("test_instances", list(map(str, SPLITS["test"])), "Instances of test.h5.")
-flags.DEFINE_list(
-    "validation_instances", [], "Instances of validation.h5, which train.h5 then lacks."
-)
+flags.DEFINE_list("validation_instances", [], "Of validation.h5, which train.h5 then lacks.")
 flags.DEFINE_list("image_numbers", list(map(str, IMAGE_NUMBERS)), "Which images of an instance.")
 flags.DEFINE_list("iso_levels", list(map(str, ISO_LEVELS)), "Images at other ISOs are left out.")
 flags.DEFINE_integer("patch_size", 32, "Side of a patch, in packed pixels.", lower_bound=1)
@@ -41,14 +41,14 @@ flags.DEFINE_enum(
     "steps",
     "camera",
     list(STEPS),
-    "The quantization step is that of the camera's codes, where the images have them, or that of "
-    "the storage: values count as continuous, as in the paper.",
+    "Whose codes the values are; of the storage's they count as continuous, as in the paper.",
 )
 flags.DEFINE_enum("compression", "none", ["none", "gzip", "lzf"], "Of the images in the files.")
 flags.DEFINE_enum("on_bad_file", "stop", ["stop", "skip"], "Either way bad files are named.")
 flags.DEFINE_integer(
     "processes", None, "Images at a time. Default: one a processor, 8 at most.", lower_bound=1
 )
+_inputs.exist("sidd_root")
 
 
 def _steps(path: str, summary: Mapping) -> Iterator[str]:
@@ -81,27 +81,24 @@ def main(argv: list[str]) -> None:
         "validation": validation,
         "test": [int(instance) for instance in FLAGS.test_instances],
     }
-    bars: dict[str, tf_keras.utils.Progbar] = {}
-    joining: dict[str, tf_keras.utils.Progbar] = {}
+    bars: dict[str, Progress] = {}
 
     def show_plan(plan):
         print(
             f"{plan.name}: {len(plan.images)} images, {plan.patches} patches, "
             f"{plan.bytes / 1e9:.3f} GB"
         )
-        # Its clock starts here. How many images are to do is known later.
-        bars[plan.name] = tf_keras.utils.Progbar(None, unit_name="image")
+        # Its clock starts here.
+        bars[plan.name] = Progress("images", plan.name)
 
     def show_progress(split, done, total):
-        bars[split].target = total
-        bars[split].update(done)
+        bars[split](done, total)
 
     def show_joined(split, done, total):
         if done == 0:
-            print(f"{split}: joining {total} images to one file")
-            joining[split] = tf_keras.utils.Progbar(total, unit_name="image")
-        else:
-            joining[split].update(done)
+            bars[split].close()
+            bars[split] = Progress("images", f"{split}, joining to one file")
+        bars[split](done, total)
 
     record = import_sidd(
         FLAGS.sidd_root,
@@ -124,6 +121,8 @@ def main(argv: list[str]) -> None:
         on_progress=show_progress,
         on_joined=show_joined,
     )
+    for bar in bars.values():
+        bar.close()
     for name, summary in record["files"].items():
         path = os.path.join(FLAGS.output_dir, f"{name}.h5")
         print(
@@ -138,7 +137,8 @@ def main(argv: list[str]) -> None:
             print(f"  left out: {reason}")
         if summary["bad"]:
             print("  Once they can be read, the same command writes the file again with them.")
+    _command.advise("paper_experiment", captures=FLAGS.output_dir, output_dir="EXPERIMENT")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main, needs_tensorflow=False)

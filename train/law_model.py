@@ -10,10 +10,11 @@ Each camera's law of five numbers is fitted to its rows; what it misses of them 
 from __future__ import annotations
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.models.model_directory import read_config
+
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
@@ -23,6 +24,8 @@ flags.DEFINE_string("add_to", None, "Model directory of a trained L flow, to add
 flags.DEFINE_string("output_model_dir", None, "Where the model goes.", required=True)
 flags.DEFINE_string("licence", None, "Of the numbers; the model and its exports tell it.")
 flags.mark_flags_as_mutual_exclusive(["table", "dng"], required=True)
+_inputs.exist("table", "dng")
+_inputs.are_model_dirs("add_to")
 
 
 def _percent(values) -> str:
@@ -31,6 +34,8 @@ def _percent(values) -> str:
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.models.model_directory import read_config
+
     read = nf.read_camera_tables if FLAGS.table else nf.read_noise_profiles
     laws = []
     for table in read(FLAGS.table or FLAGS.dng):
@@ -52,8 +57,11 @@ def main(argv: list[str]) -> None:
     else:
         model = nf.NoiseFlow.from_laws(laws)
     nf.save_model(model, FLAGS.output_model_dir, about)
-    print(f"Wrote {FLAGS.output_model_dir}: {model}")
+    _command.wrote(f"{FLAGS.output_model_dir}: {model}")
+    _command.advise(
+        "add_noise", model_dir=FLAGS.output_model_dir, input="PHOTO.jpg", iso=800, output_dir="O"
+    )
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

@@ -7,20 +7,23 @@ Cameras with fewer than three ISOs are left out.
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
 
-from tfp_noiseflow.laws.camera_table import read_camera_tables
-from tfp_noiseflow.laws.law_residuals import law_residuals
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("table", None, "beta1 and beta2 by camera and ISO, CSV or JSON.", required=True)
+_inputs.exist("table")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.laws.camera_table import read_camera_tables
+    from tfp_noiseflow.laws.law_residuals import law_residuals
+
     print(law_residuals(read_camera_tables(FLAGS.table)), end="")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

@@ -1,6 +1,6 @@
-"""Trains a Noise Flow on capture files.
+"""Trains a noise model on capture files; goes on where it was stopped.
 
-python -m train.noise_flow --train_captures=F.h5 --validation_captures=G.h5 --model_dir=D
+python -m train.noise_flow --train_captures=F.h5 --validation_captures=G.h5 --model_dir=D --stored
 """
 
 from __future__ import annotations
@@ -10,50 +10,35 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from absl import app, flags
+from absl import flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.captures.cached_captures import chosen_cache
-from tfp_noiseflow.models import model_of_captures
-from tfp_noiseflow.models.architecture import RECOMMENDED_ARCHITECTURE
-from tfp_noiseflow.models.model_directory import read_config
-from tfp_noiseflow.training.checkpoints import is_begun
-from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
-from train import _execution_flags, _schedule_flags, _stored_flags
+from tfp_noiseflow.choices import RECOMMENDED_ARCHITECTURE
+
+from . import _command, _execution_flags, _inputs, _schedule_flags, _stored_flags
 
 FLAGS = flags.FLAGS
-flags.adopt_module_key_flags(_execution_flags)
-flags.adopt_module_key_flags(_schedule_flags)
-flags.adopt_module_key_flags(_stored_flags)
 
 flags.DEFINE_string("train_captures", None, "Capture file to train on.", required=True)
-flags.DEFINE_string(
-    "validation_captures", None, "Capture file that picks the best checkpoint.", required=True
-)
+flags.DEFINE_string("validation_captures", None, "Picks the best checkpoint.", required=True)
 flags.DEFINE_string("model_dir", None, "Where the model goes; resumed if there.", required=True)
 flags.DEFINE_string(
     "architecture",
     RECOMMENDED_ARCHITECTURE,
-    "Layers in density order: the recommended ones, or as in the paper's table 2, or others; where "
-    "there is an L, cameras' laws start at those fitted to the training captures. Or a model "
-    "directory, for a flow of the same layers, cameras and ISOs, trained anew.",
+    "Layers (the paper's: S-Ax4-G-Ax4-CAM), or a model directory to train anew.",
 )
-flags.DEFINE_list("cameras", None, "Camera names. Default: those of the training captures.")
-flags.DEFINE_list("iso_levels", None, "ISOs. Default: those of the training captures.")
-flags.DEFINE_string(
-    "start_from",
-    None,
-    "Model directory of a flow; layers of the same name begin with its variables: an S-G-CAM that "
-    "was trained before, for S-Ax4-G-Ax4-CAM.",
-)
+flags.DEFINE_list("cameras", None, "Camera names. Default: the captures'.")
+flags.DEFINE_list("iso_levels", None, "ISOs. Default: the captures'.")
+flags.DEFINE_string("start_from", None, "Model directory whose layers of the same name it has.")
 flags.DEFINE_multi_string(
-    "option",
-    [],
-    "NAME=VALUE, an option of nf.NoiseFlow, as often as there are options: hidden_channels=8, "
-    "has_border_indicator=true. Values are JSON.",
+    "option", [], "NAME=VALUE of nf.NoiseFlow, the value as JSON: hidden_channels=8."
 )
 flags.DEFINE_integer("seed", 0, "Of the initial weights, the order and the dequantisation.")
 flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
+for _module in (_schedule_flags, _stored_flags, _execution_flags):
+    flags.adopt_module_key_flags(_module)
+_inputs.are_capture_files("train_captures", "validation_captures")
+_inputs.are_model_dirs("start_from")
 
 
 def parsed_options(texts: Sequence[str]) -> dict[str, object]:
@@ -72,8 +57,17 @@ def parsed_options(texts: Sequence[str]) -> dict[str, object]:
     return options
 
 
+_inputs.pass_check("option", lambda text: parsed_options([text]))
+
+
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.captures.cached_captures import chosen_cache
+    from tfp_noiseflow.models import model_of_captures
+    from tfp_noiseflow.models.model_directory import read_config
+    from tfp_noiseflow.training.checkpoints import is_begun
+    from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
+
     execution = _execution_flags.execution()
     train_captures = nf.read_captures(FLAGS.train_captures)
     validation_captures = nf.read_captures(FLAGS.validation_captures)
@@ -98,7 +92,9 @@ def main(argv: list[str]) -> None:
         print(f"Layers of {FLAGS.start_from}: {', '.join(taken)}")
     elif not is_begun(FLAGS.model_dir):
         # Else what was trained would take its place.
-        estimates = start_at_pixelwise_fit(model, train_captures, seed=FLAGS.seed)
+        estimates = start_at_pixelwise_fit(
+            model, train_captures, seed=FLAGS.seed, verbose=FLAGS.verbose
+        )
         for estimate in estimates.values():
             print(f"Starts at the law of {estimate}")
     if execution.strategy.num_replicas_in_sync > 1:
@@ -121,8 +117,9 @@ def main(argv: list[str]) -> None:
         execution=replace(execution, cache=cache),
         verbose=FLAGS.verbose,
     )
-    print(f"Wrote {os.path.join(FLAGS.model_dir, '')}: the best and last checkpoints, logs.")
+    _command.wrote(f"{os.path.join(FLAGS.model_dir, '')}: the best and last checkpoints, logs")
+    _command.advise("evaluate", model_dir=FLAGS.model_dir, captures="TEST.h5", output_dir="REPORT")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

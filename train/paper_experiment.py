@@ -15,37 +15,40 @@ from __future__ import annotations
 
 import os
 
-from absl import app, flags
+from absl import flags
 
-from tfp_noiseflow.experiments import PaperExperiment, read_splits
-from tfp_noiseflow.experiments.paper import ARCHITECTURES
-from tfp_noiseflow.models import load_named_models
-from train import _schedule_flags, _stored_flags
+from tfp_noiseflow.choices import EXPERIMENT_ARCHITECTURES
+
+from . import _command, _inputs, _schedule_flags, _stored_flags
 
 FLAGS = flags.FLAGS
-flags.adopt_module_key_flags(_schedule_flags)
-flags.adopt_module_key_flags(_stored_flags)
 
 flags.DEFINE_string("captures", None, "A folder of capture files or one file.", required=True)
 flags.DEFINE_string("output_dir", None, "Models, reports, tables.", required=True)
 flags.DEFINE_list(
     "architectures",
-    list(ARCHITECTURES),
-    "The last one is the reports' model, the others are compared with it. A model directory stands "
-    "for its flow's layers, trained anew.",
+    list(EXPERIMENT_ARCHITECTURES),
+    "The last is the reports' own. A model directory is trained anew.",
 )
 flags.DEFINE_list("compare", [], "Trained models beside them: NAME=MODEL_DIR.")
 flags.DEFINE_list("seeds", ["0", "1"], "Of the initial weights and of the order of the data.")
 flags.DEFINE_bool(
     "validate_on_test",
     False,
-    "Whether the test captures pick the best epochs, as in the paper, and all others are trained "
-    "on. A folder with validation.h5 is refused.",
+    "Test captures pick the best epochs, as in the paper; not with a validation.h5.",
 )
+flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
+for _module in (_schedule_flags, _stored_flags):
+    flags.adopt_module_key_flags(_module)
+_inputs.exist("captures")
+_inputs.are_named_model_dirs("compare")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.experiments import PaperExperiment, read_splits
+    from tfp_noiseflow.models import load_named_models
+
     experiment = PaperExperiment(
         read_splits(FLAGS.captures, validates_on_test=FLAGS.validate_on_test),
         FLAGS.output_dir,
@@ -53,11 +56,13 @@ def main(argv: list[str]) -> None:
         architectures=FLAGS.architectures,
         compared=load_named_models(FLAGS.compare),
         clips=_stored_flags.clips(),
+        verbose=FLAGS.verbose,
     )
     text = experiment.run([int(seed) for seed in FLAGS.seeds])
     path = os.path.join(FLAGS.output_dir, "tables.md")
-    print(f"{text}\nWrote {path} and a report a seed in {FLAGS.output_dir}.")
+    print(text)
+    _command.wrote(f"{path} and a report a seed in {FLAGS.output_dir}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

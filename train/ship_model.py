@@ -6,9 +6,9 @@ python -m train.ship_model --model_dir=demo/model --report_dir=demo/report --out
 
 from __future__ import annotations
 
-from absl import app, flags
+from absl import flags
 
-from tfp_noiseflow.serving.shipping import ship_model
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 
@@ -18,10 +18,14 @@ flags.DEFINE_string("output_dir", None, "The folder of shipped models.", require
 flags.DEFINE_string("name", "noise_flow", "Of the model.")
 flags.DEFINE_string("licence", None, "Of the model itself. Default: the card says not stated.")
 flags.DEFINE_string("made_by", None, "For the card: how to make the model again.")
+_inputs.are_model_dirs("model_dir")
+_inputs.exist("report_dir")
 
 
 def main(argv: list[str]) -> None:
     del argv
+    from tfp_noiseflow.serving.shipping import ship_model
+
     paths = ship_model(
         FLAGS.model_dir,
         FLAGS.report_dir,
@@ -30,8 +34,8 @@ def main(argv: list[str]) -> None:
         licence=FLAGS.licence,
         made_by=FLAGS.made_by,
     )
-    print(f"Wrote {', '.join(paths)}.")
+    _command.wrote(", ".join(paths))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

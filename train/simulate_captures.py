@@ -3,19 +3,18 @@
 python -m train.simulate_captures --output_dir=C --process=sensor
 """
 
+from __future__ import annotations
+
 import os
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from tfp_noiseflow.captures.capture_file import read_captures
-from tfp_noiseflow.simulation.model_process import ModelProcess
-from tfp_noiseflow.simulation.photographs import SPLITS
-from tfp_noiseflow.simulation.simulate_captures import (
-    PROCESSES,
-    make_process,
-    simulate_captures,
-)
+from tfp_noiseflow.choices import PROCESSES
+from tfp_noiseflow.progress import Progress
+
+from . import _command, _inputs
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output_dir", None, "Where the three files go.", required=True)
@@ -24,16 +23,22 @@ flags.DEFINE_string("model_dir", None, "Noise of this trained model in place of 
 flags.DEFINE_list(
     "iso_levels",
     None,
-    "ISOs of the captures. Default: a model's levels, 100, 400, 800, 1600, 3200 of a process.",
+    "ISOs. Default: a model's levels; 100, 400, 800, 1600, 3200 of a process.",
 )
 flags.DEFINE_integer("patches_per_combination", 480, "Training patches per camera and ISO.")
 flags.DEFINE_integer("validation_patches_per_combination", 40, "The same for validation.")
 flags.DEFINE_integer("test_patches_per_combination", 80, "The same for test.")
 flags.DEFINE_integer("patch_size", 32, "Side of a patch, in packed pixels.")
 flags.DEFINE_integer("seed", 0, "The same seed writes the same data.")
+_inputs.are_model_dirs("model_dir")
 
 
-def main(_):
+def main(argv: list[str]) -> None:
+    del argv
+    from tfp_noiseflow.simulation.model_process import ModelProcess
+    from tfp_noiseflow.simulation.photographs import SPLITS
+    from tfp_noiseflow.simulation.simulate_captures import make_process, simulate_captures
+
     numbers = {
         "train": FLAGS.patches_per_combination,
         "validation": FLAGS.validation_patches_per_combination,
@@ -46,15 +51,17 @@ def main(_):
         process = make_process(FLAGS.process, FLAGS.seed, isos)
     for split in SPLITS:
         path = os.path.join(FLAGS.output_dir, f"{split}.h5")
-        simulate_captures(
-            path,
-            process=process,
-            split=split,
-            patches_per_combination=numbers[split],
-            patch_size=FLAGS.patch_size,
-            seed=FLAGS.seed,
-            repeat=split != "train",
-        )
+        with Progress("patches", split) as progress:
+            simulate_captures(
+                path,
+                process=process,
+                split=split,
+                patches_per_combination=numbers[split],
+                patch_size=FLAGS.patch_size,
+                seed=FLAGS.seed,
+                repeat=split != "train",
+                on_progress=progress,
+            )
         with read_captures(path) as captures:
             mean, mean_square = np.sum(
                 [(b.clean.sum(), np.square(b.clean).sum()) for b in captures.blocks()],
@@ -65,7 +72,12 @@ def main(_):
                 f"{path}: {captures}, {os.path.getsize(path) / 1e6:.0f} MB, clean mean "
                 f"{mean:.4f}, standard deviation {np.sqrt(mean_square - mean**2):.4f}"
             )
+    paths = {
+        f"{split}_captures": os.path.join(FLAGS.output_dir, f"{split}.h5")
+        for split in ("train", "validation")
+    }
+    _command.advise("noise_flow", **paths, model_dir="MODEL")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

@@ -5,16 +5,38 @@ python -m train.simulate_raw_folder --output_dir=D --phone=Pixel
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
-from absl import app, flags
+from absl import flags
 
+from tfp_noiseflow.progress import Progress
 from tfp_noiseflow.simulation.phones import PHONES
-from tfp_noiseflow.simulation.raw_folder import RawShoot, simulate_raw_folder
+from tfp_noiseflow.simulation.raw_shoot import RawShoot
+
+from . import _command
 
 FLAGS = flags.FLAGS
 SHOOT = RawShoot()
+
+# Its fields that have a flag of their name.
+MEANINGS = {
+    "flat_exposures": "Exposures of the flats of an ISO.",
+    "flats": "Frames of each exposure.",
+    "darks": "Dark frames of an ISO.",
+    "scenes": "Static scenes of an ISO.",
+    "burst": "Frames of each scene.",
+    "bits": "Of the codes.",
+    "black_level": "What files give, in codes.",
+    "black_drift": "By how much the true one is above it at the highest ISO, codes.",
+    "shading": "Row and column profile of the dark, codes from end to end.",
+    "prnu": "Standard deviation of the pixels' gains.",
+    "dsnu": "Standard deviation of the pixels' offsets, of the read noise's.",
+    "hot_pixels": "Share of pixels that are hot.",
+    "flicker": "By how much one frame of a burst is brighter.",
+    "shake": "By how many pixels one frame of a burst is shifted.",
+    "row_share": "Of the read noise.",
+    "lowest_code": "Where codes end below.",
+}
 
 flags.DEFINE_string("output_dir", None, "Where the frames go.", required=True)
 flags.DEFINE_enum("phone", "Pixel", [phone.name for phone in PHONES], "Whose noise.")
@@ -22,29 +44,35 @@ flags.DEFINE_list("iso_levels", list(map(str, SHOOT.iso_levels)), "ISOs of the f
 flags.DEFINE_integer("height", SHOOT.shape[0], "Of the mosaic, even.", lower_bound=16)
 flags.DEFINE_integer("width", SHOOT.shape[1], "Of the mosaic, even.", lower_bound=32)
 flags.DEFINE_integer("seed", 0, "The same seed writes the same frames.")
-for _field in dataclasses.fields(RawShoot):
-    if _field.name not in ("iso_levels", "shape"):
-        _define = flags.DEFINE_integer if _field.type == "int" else flags.DEFINE_float
-        _define(_field.name, _field.default, "See RawShoot.")
+for _name, _meaning in MEANINGS.items():
+    _value = getattr(SHOOT, _name)
+    _define = flags.DEFINE_integer if isinstance(_value, int) else flags.DEFINE_float
+    _define(_name, _value, _meaning)
 
 
 def main(argv: list[str]) -> None:
     del argv
-    given = {f.name: FLAGS[f.name].value for f in dataclasses.fields(RawShoot) if f.name in FLAGS}
+    from tfp_noiseflow.simulation.raw_folder import simulate_raw_folder
+
+    given = {name: FLAGS[name].value for name in MEANINGS}
     given["iso_levels"] = tuple(int(iso) for iso in FLAGS.iso_levels)
     given["shape"] = (FLAGS.height // 2 * 2, FLAGS.width // 2 * 2)
-
-    def show(done, total):
-        if done == total or done % 20 == 0:
-            print(f"{done} of {total} frames", flush=True)
-
-    truth = simulate_raw_folder(
-        FLAGS.output_dir, FLAGS.phone, RawShoot(**given), seed=FLAGS.seed, on_frame=show
-    )
+    with Progress("frames") as progress:
+        truth = simulate_raw_folder(
+            FLAGS.output_dir, FLAGS.phone, RawShoot(**given), seed=FLAGS.seed, on_frame=progress
+        )
     for row in truth["by_iso"]:
         print(f"ISO {row['iso']}: beta1 {row['beta1']:.4g}, beta2 {row['beta2']:.4g}")
-    print(f"Wrote {FLAGS.output_dir}; the truth: {os.path.join(FLAGS.output_dir, 'truth.json')}.")
+    truth_path = os.path.join(FLAGS.output_dir, "truth.json")
+    _command.wrote(f"{FLAGS.output_dir}; the truth: {truth_path}")
+    _command.advise(
+        "calibrate",
+        input_dir=FLAGS.output_dir,
+        camera="Mine",
+        output_model_dir="MODEL",
+        report_dir="REPORT",
+    )
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _command.run(main)

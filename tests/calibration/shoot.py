@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from tfp_noiseflow.simulation.raw_folder import RawCamera, RawShoot, simulate_raw_folder
+from tfp_noiseflow.simulation.raw_folder import RawCamera, simulate_raw_folder
+from tfp_noiseflow.simulation.raw_shoot import RawShoot
 
 # Frames as small as these do not tell a flicker of 0.5 % at ISO 1600.
 SMALL = RawShoot(

@@ -22,7 +22,7 @@ from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.photon_transfer.line import level_sums
 from tfp_noiseflow.photon_transfer.pair import planes_of
 from tfp_noiseflow.photon_transfer.tiles import tile_plane
-from tfp_noiseflow.simulation.raw_folder import RawShoot
+from tfp_noiseflow.simulation.raw_shoot import RawShoot
 
 
 @pytest.fixture(scope="module")

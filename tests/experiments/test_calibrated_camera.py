@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tfp_noiseflow.experiments import CalibratedCameraExperiment
-from tfp_noiseflow.simulation.raw_folder import RawShoot
+from tfp_noiseflow.simulation.raw_shoot import RawShoot
 
 
 @pytest.mark.slow

@@ -6,12 +6,9 @@ import tensorflow as tf
 
 import tfp_noiseflow as nf
 from tests.registry import moved
+from tfp_noiseflow.choices import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.models import untrained_model
-from tfp_noiseflow.models.architecture import (
-    PAPER_ARCHITECTURE,
-    RECOMMENDED_ARCHITECTURE,
-    parse_architecture,
-)
+from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE, parse_architecture
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import tfp_noiseflow as nf
 from tests.serving.graphs import check_ops
 from tests.serving.requests import SIGNATURES, good
 from tests.serving.warm_up import run_warm_up_requests
+from tfp_noiseflow.choices import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.models import load_baselines, save_model
-from tfp_noiseflow.models.architecture import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.serving.shipping import ship_model
 from tfp_noiseflow.serving.warmup import BATCH_SIZES

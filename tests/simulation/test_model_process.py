@@ -5,7 +5,7 @@ import pytest
 
 import tfp_noiseflow as nf
 from tests.scripts import run
-from tfp_noiseflow.simulation import ModelProcess
+from tfp_noiseflow.simulation.model_process import ModelProcess
 
 LAW = nf.CameraLaw(beta1=(2e-4, 1e-5), beta2=(1e-7, 2e-8, 1e-6), camera="A")
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.scripts import run
 from tfp_noiseflow.imaging.raw_file import read_raw_file
-from tfp_noiseflow.simulation.raw_folder import RawCamera, RawShoot, simulate_raw_folder
+from tfp_noiseflow.simulation.raw_folder import RawCamera, simulate_raw_folder
+from tfp_noiseflow.simulation.raw_shoot import RawShoot
 
 FEW = RawShoot(iso_levels=(100, 800), shape=(64, 96), flat_exposures=2, darks=3, burst=4)
 

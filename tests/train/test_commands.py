@@ -14,7 +14,8 @@ from tests.scripts import ROOT, run, run_process
 from tests.sheets import cells
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.models.model_directory import write_baselines
-from tfp_noiseflow.simulation.raw_folder import RawCamera, RawShoot
+from tfp_noiseflow.simulation.raw_folder import RawCamera
+from tfp_noiseflow.simulation.raw_shoot import RawShoot
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,9 @@ from tfp_noiseflow.captures.damage import damage_named
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern, write_fixed_pattern
 from tfp_noiseflow.captures.import_captures import FAULTS, import_captures
 from tfp_noiseflow.captures.source import SourceImage, SplitPlan, fingerprint_of
+from tfp_noiseflow.choices import DARK_FRAME_LAYOUTS
 from tfp_noiseflow.imaging.raw_file import read_raw_file
 
-LAYOUTS = ("folder", "aim2025")
 SPLIT = "dark_frames"
 AIM_DARKS, AIM_CALIBRATION, AIM_GAINS = "dark_frame", "calib_res", "sys_gain.npz"
 
@@ -65,8 +65,10 @@ class DarkBank:
     summary_keys = ("cameras",)
 
     def __post_init__(self):
-        if self.layout not in LAYOUTS:
-            raise ValueError(f"expected a layout among {list(LAYOUTS)}, received {self.layout!r}.")
+        if self.layout not in DARK_FRAME_LAYOUTS:
+            raise ValueError(
+                f"expected a layout among {list(DARK_FRAME_LAYOUTS)}, received {self.layout!r}."
+            )
         if self.window is not None and (
             len(self.window) != 2 or any(side < 2 or side % 2 for side in self.window)
         ):

@@ -27,9 +27,9 @@ import numpy as np
 from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.captures.import_captures import FAULTS, import_captures
 from tfp_noiseflow.captures.source import SourceImage, SplitPlan, fingerprint_of
+from tfp_noiseflow.choices import FRAME_LAYOUTS
 from tfp_noiseflow.imaging.raw_file import CAMERA_FORMATS, MOSAIC_FORMATS, NPZ, read_raw_file
 
-LAYOUTS = ("folder", "sid", "eld")
 FORMATS = (NPZ, *CAMERA_FORMATS, *MOSAIC_FORMATS)
 SID_NAME = re.compile(r"(\d{5})_(\d{2})_(\d+(?:\.\d+)?)s")
 ELD_NAME = re.compile(r"IMG_(\d{4})", re.IGNORECASE)
@@ -83,8 +83,10 @@ class FramePairs:
     summary_keys = ("scenes",)
 
     def __post_init__(self):
-        if self.layout not in LAYOUTS:
-            raise ValueError(f"expected a layout among {list(LAYOUTS)}, received {self.layout!r}.")
+        if self.layout not in FRAME_LAYOUTS:
+            raise ValueError(
+                f"expected a layout among {list(FRAME_LAYOUTS)}, received {self.layout!r}."
+            )
         if not 0 <= self.test_share < 1:
             raise ValueError(f"expected a test_share in [0, 1), received {self.test_share}.")
         if self.patch_size < 1 or self.patches_per_frame < 1:

@@ -1,6 +1,7 @@
 """Capture files: the one data format, and its stream for training."""
 
-from tfp_noiseflow.captures.cached_captures import CachedCaptures
+import lazy_loader
+
 from tfp_noiseflow.captures.capture_file import (
     CaptureBlock,
     Captures,
@@ -8,7 +9,6 @@ from tfp_noiseflow.captures.capture_file import (
     read_captures,
     write_captures,
 )
-from tfp_noiseflow.captures.dataset import training_dataset, validation_dataset
 from tfp_noiseflow.captures.epoch_order import epoch_steps
 from tfp_noiseflow.captures.fixed_pattern import (
     FixedPattern,
@@ -17,6 +17,15 @@ from tfp_noiseflow.captures.fixed_pattern import (
 )
 from tfp_noiseflow.captures.import_captures import import_captures
 from tfp_noiseflow.captures.source import Source, SourceImage, SplitPlan, fingerprint_of
+
+# Files are read and written without TensorFlow, whose import takes seconds.
+__getattr__, _, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cached_captures": ["CachedCaptures"],
+        "dataset": ["training_dataset", "validation_dataset"],
+    },
+)
 
 __all__ = [
     "CachedCaptures",

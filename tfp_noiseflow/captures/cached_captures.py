@@ -11,9 +11,8 @@ from tfp_noiseflow.captures import philox
 from tfp_noiseflow.captures.capture_file import IMAGES, Captures
 from tfp_noiseflow.captures.epoch_order import epoch_order, epoch_steps
 from tfp_noiseflow.captures.memory import available_memory, free_device_memory
+from tfp_noiseflow.choices import CACHES
 from tfp_noiseflow.conditions.known import Known
-
-CACHES = ("none", "memory", "device", "auto")
 
 # Read at once. HDF5 reads whole chunks of about a megabyte.
 READ_BYTES = 64 << 20

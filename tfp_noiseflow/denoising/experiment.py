@@ -21,6 +21,7 @@ from tfp_noiseflow.augmentation import AddCameraNoise
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.epoch_order import epoch_steps
+from tfp_noiseflow.choices import DENOISER_SOURCES
 from tfp_noiseflow.denoising.dncnn import dncnn
 from tfp_noiseflow.denoising.quality import dssim_reduction, psnr_and_ssim, rmse_reduction
 from tfp_noiseflow.denoising.train_denoiser import train_denoiser
@@ -29,15 +30,6 @@ from tfp_noiseflow.models.camera_nlf import CameraNLF
 from tfp_noiseflow.models.model_directory import model_digest
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.training.train_noise_model import Schedule
-
-# What the denoisers are trained on, by the name of their folders.
-SOURCES = {
-    "gaussian": "Gaussian, random sigma",
-    "camera_nlf": "camera NLF, as reported",
-    "recalibrated_nlf": "recalibrated NLF",
-    "noise_flow": "Noise Flow",
-    "real": "the captures' own pairs",
-}
 
 
 class Experiment:
@@ -89,9 +81,9 @@ class Experiment:
         """The trained denoiser of a source and seed; trained where it is not yet.
 
         Args:
-          source: a key of `SOURCES`.
+          source: a key of `DENOISER_SOURCES`.
           seed: of the initial weights, the order of the images and the added noise.
-          verbose: Keras's.
+          verbose: as for `train_denoiser`.
 
         Raises:
           ValueError: unknown source, or its folder holds another training.
@@ -120,7 +112,7 @@ class Experiment:
         """Raises ValueError where a source cannot be trained on, before any training.
 
         Args:
-          sources: keys of `SOURCES`, whose noise models and captures have to be there.
+          sources: keys of `DENOISER_SOURCES`, whose noise models and captures have to be there.
         """
         for source in sources:
             self._add_noise(source, seed=0)
@@ -143,8 +135,10 @@ class Experiment:
         return os.path.join(self._output_dir, f"{source}-{seed}")
 
     def _add_noise(self, source: str, seed: int):
-        if source not in SOURCES:
-            raise ValueError(f"expected a source among {list(SOURCES)}, received {source!r}.")
+        if source not in DENOISER_SOURCES:
+            raise ValueError(
+                f"expected a source among {list(DENOISER_SOURCES)}, received {source!r}."
+            )
         if source == "real":
             return None
         if source == "gaussian":
@@ -319,7 +313,7 @@ def table(noisy: Mapping, results: Mapping[str, Sequence[Mapping]]) -> str:
         "|---|---|---|---|---|",
         f"| (noisy images) | {noisy['psnr']:.2f} | {noisy['ssim']:.4f} | | |",
     ]
-    for source in (source for source in SOURCES if source in results):
+    for source in (source for source in DENOISER_SOURCES if source in results):
         reductions = ["", ""]
         if source != "noise_flow" and "noise_flow" in results:
             reductions = [
@@ -327,20 +321,20 @@ def table(noisy: Mapping, results: Mapping[str, Sequence[Mapping]]) -> str:
                 for figure, of in (("psnr", rmse_reduction), ("ssim", dssim_reduction))
             ]
         cells = [cell(source, "psnr", 2), cell(source, "ssim", 4), *reductions]
-        lines.append(f"| {SOURCES[source]} | {' | '.join(cells)} |")
+        lines.append(f"| {DENOISER_SOURCES[source]} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def iso_table(noisy: Mapping, results: Mapping[str, Sequence[Mapping]]) -> str:
     """PSNR by ISO as Markdown, means over cameras and seeds, a column a source."""
-    sources = [source for source in SOURCES if source in results]
+    sources = [source for source in DENOISER_SOURCES if source in results]
 
     def mean(entries, iso):
         rows = [row for entry in entries for row in entry["by_camera_iso"] if row["iso"] == iso]
         return f"{np.mean([row['psnr'] for row in rows]):.2f}"
 
     lines = [
-        "| ISO | (noisy) | " + " | ".join(SOURCES[source] for source in sources) + " |",
+        "| ISO | (noisy) | " + " | ".join(DENOISER_SOURCES[source] for source in sources) + " |",
         "|---" * (len(sources) + 2) + "|",
     ]
     for iso in sorted({row["iso"] for row in noisy["by_camera_iso"]}):

@@ -11,7 +11,7 @@ import tf_keras
 
 from tfp_noiseflow.captures.bayer import unpack_bayer
 from tfp_noiseflow.captures.capture_file import Captures
-from tfp_noiseflow.denoising.experiment import SOURCES
+from tfp_noiseflow.choices import DENOISER_SOURCES
 from tfp_noiseflow.denoising.quality import psnr_and_ssim
 from tfp_noiseflow.imaging import meter, process
 from tfp_noiseflow.imaging.contact_sheet import write_contact_sheet
@@ -50,7 +50,7 @@ def plot_denoised(
         block = captures.read(index, index + 1)
         noisy = tf.constant(block.clean + block.noise)
         images = {"noisy": noisy}
-        images |= {SOURCES[name]: model(noisy, training=False) for name, model in denoisers.items()}
+        images |= {DENOISER_SOURCES[name]: model(noisy, training=False) for name, model in denoisers.items()}
         mosaic = unpack_bayer(block.clean, "RGGB")
         colors, exposure = meter(mosaic[0])
         pictures = {}

@@ -11,6 +11,7 @@ import tf_keras
 
 from tfp_noiseflow.atomic_write import write_json
 from tfp_noiseflow.training.checkpoints import Checkpoints
+from tfp_noiseflow.training.shown_progress import ShownProgress
 from tfp_noiseflow.training.train_noise_model import Schedule, StopAtNaN
 
 
@@ -39,7 +40,7 @@ def train_denoiser(
       schedule: Adam's; its `epochs` must be given.
       about: JSON values that identify the training (noise, data, network), kept in denoiser.json.
       loss: a key of `LOSSES`.
-      verbose: Keras's.
+      verbose: 0 silent, 1 a bar with the time left, 2 a line an epoch.
 
     Returns:
       The trained denoiser, the one that was given.
@@ -64,8 +65,12 @@ def train_denoiser(
             steps_per_epoch=steps_per_epoch,
             initial_epoch=first_epoch,
             epochs=schedule.epochs,
-            callbacks=[StopAtNaN(), checkpoints],
-            verbose=verbose,
+            callbacks=[
+                StopAtNaN(),
+                checkpoints,
+                ShownProgress(schedule.epochs, steps_per_epoch, verbose, first_epoch=first_epoch),
+            ],
+            verbose=0,
         )
     return denoiser
 

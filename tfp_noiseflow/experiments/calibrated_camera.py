@@ -17,7 +17,8 @@ from tfp_noiseflow.experiments.trained_flow import train_flow
 from tfp_noiseflow.models import NoiseModel, load_model
 from tfp_noiseflow.reporting.table import table
 from tfp_noiseflow.simulation.phones import ISO_LEVELS
-from tfp_noiseflow.simulation.raw_folder import RawShoot, simulate_raw_folder
+from tfp_noiseflow.simulation.raw_folder import simulate_raw_folder
+from tfp_noiseflow.simulation.raw_shoot import RawShoot
 from tfp_noiseflow.simulation.sensor import RAW_SENSOR, SensorProcess
 from tfp_noiseflow.simulation.simulate_captures import simulate_captures
 from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
@@ -44,7 +45,7 @@ class CalibratedCameraExperiment:
       captures: of each split, of all ISOs together.
       epochs: of their training; None: as `Schedule` says.
       seed: of frames, captures and flows.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
     """
 
     def __init__(

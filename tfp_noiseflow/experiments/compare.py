@@ -18,6 +18,7 @@ from tfp_noiseflow.experiments.operations import Operations, median_seconds
 from tfp_noiseflow.experiments.splits import Splits
 from tfp_noiseflow.experiments.trained_flow import train_flow
 from tfp_noiseflow.models import NoiseModel, load_baselines, load_model
+from tfp_noiseflow.progress import Progress
 from tfp_noiseflow.reporting.comparison import comparison_text
 from tfp_noiseflow.reporting.plots import plot_likelihood_and_cost
 from tfp_noiseflow.training.train_noise_model import Schedule
@@ -42,7 +43,7 @@ class ArchitectureComparison:
       clips: the ends at which values are clipped where all flows are of stored codes; None: they
         are of dequantised noise.
       compared: trained models beside them, by name.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
 
     Raises:
       ValueError: no architectures, or one twice; a name of `compared` that another model has.
@@ -128,7 +129,10 @@ class ArchitectureComparison:
 
     def _report(self, folders: Mapping[str, str]) -> dict:
         models = self._models(folders)
-        return measure(models.pop(MODEL), self._splits.test, baselines=models).report
+        with Progress("patches", "comparing", is_shown=self._verbose > 0) as progress:
+            return measure(
+                models.pop(MODEL), self._splits.test, baselines=models, on_progress=progress
+            ).report
 
     @property
     def _batch_size(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.choices import NEW_CAMERA_PATCHES
 from tfp_noiseflow.evaluation import negative_log_likelihood
 from tfp_noiseflow.evaluation.likelihood import paired_difference
 from tfp_noiseflow.models import (
@@ -24,7 +25,6 @@ from tfp_noiseflow.training import Schedule, finetune_camera, train_noise_model
 from tfp_noiseflow.training.pixelwise_start import start_at_pixelwise_fit
 
 DEFAULT_ARCHITECTURE = "S-G-CAM"
-PATCHES = (64, 256, 1024)
 
 
 class NewCameraExperiment:
@@ -47,7 +47,7 @@ class NewCameraExperiment:
       patches: numbers of captures of the new camera.
       epochs: of the flows that have their cameras from the start; None: as `Schedule` says.
       seed: of the weights, the order, and the captures that are picked.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
 
     Raises:
       ValueError: `architecture` is not that of `model_dir`.
@@ -63,7 +63,7 @@ class NewCameraExperiment:
         model_dir: str | os.PathLike | None = None,
         architecture: str | None = None,
         clips: Collection[str] | None = None,
-        patches: Sequence[int] = PATCHES,
+        patches: Sequence[int] = NEW_CAMERA_PATCHES,
         epochs: int | None = None,
         seed: int = 0,
         verbose: int = 2,
@@ -107,9 +107,9 @@ class NewCameraExperiment:
             captures = [c.select(c.camera != without) for c in captures]
         model_dir = os.path.join(self._output_dir, name)
         model = self._untrained(captures[0])
-        start_at_pixelwise_fit(model, captures[0])
         if self._verbose:
             print(f"{model_dir}: {model}", flush=True)
+        start_at_pixelwise_fit(model, captures[0], verbose=self._verbose)
         train_noise_model(model, *captures, model_dir, self._schedule, verbose=self._verbose)
         return model_dir
 
@@ -140,7 +140,7 @@ class NewCameraExperiment:
         for count in self._patches:
             model_dir = os.path.join(self._output_dir, f"{folder}-{count}")
             few = _picked(captures, count, self._schedule.seed)
-            flow = finetune_camera(others, few, camera, model_dir, verbose=0)
+            flow = finetune_camera(others, few, camera, model_dir, verbose=min(self._verbose, 1))
             nll = negative_log_likelihood(flow, test)
             psi = flow.physical_parameters().get(f"psi({camera})")
             row = {

@@ -11,6 +11,7 @@ from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.epoch_order import epoch_steps
+from tfp_noiseflow.choices import EXPERIMENT_ARCHITECTURES
 from tfp_noiseflow.evaluation import Measurement, measure, negative_log_likelihood
 from tfp_noiseflow.experiments.splits import Splits
 from tfp_noiseflow.experiments.trained_flow import train_flow
@@ -21,14 +22,11 @@ from tfp_noiseflow.models import (
     load_model,
 )
 from tfp_noiseflow.models.model_directory import model_digest, read_history
+from tfp_noiseflow.progress import Progress
 from tfp_noiseflow.reporting import paper_tables, plots, write_report
 from tfp_noiseflow.reporting.paper_tables import TABLE_1
 from tfp_noiseflow.training.train_noise_model import DEFAULT_STEPS, Schedule
 from tfp_noiseflow.training.validation_kl import ValidationKl
-
-# Those of the paper's table 2, and flows of any ISO: a law for each camera, alone and with as many
-# steps as the paper's half and whole.
-ARCHITECTURES = ("S-G", "S-G-CAM", "S-Ax1-G-Ax1-CAM", "L", "L-Ax4", "L-Ax8", "S-Ax4-G-Ax4-CAM")
 
 # The points of the figures of a training.
 FEWEST_EPOCHS = 10
@@ -50,7 +48,7 @@ class PaperExperiment:
       compared: trained models beside them, by name.
       clips: the ends at which values are clipped where all flows are of stored codes; None: they
         are of dequantised noise.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
 
     Raises:
       ValueError: a name of `compared` is that of another model of the reports.
@@ -62,7 +60,7 @@ class PaperExperiment:
         output_dir: str | os.PathLike,
         schedule: Schedule,
         *,
-        architectures: Sequence[str] = ARCHITECTURES,
+        architectures: Sequence[str] = EXPERIMENT_ARCHITECTURES,
         compared: Mapping[str, NoiseModel] | None = None,
         clips: Collection[str] | None = None,
         verbose: int = 2,
@@ -164,7 +162,10 @@ class PaperExperiment:
     def _measure(self, folders, kind: str, baselines: Mapping[str, NoiseModel]) -> Measurement:
         models = {name: load_model(folder, kind=kind) for name, folder in folders.items()}
         own = models.pop(self._architectures[-1])
-        return measure(own, self._splits.test, baselines={**baselines, **models})
+        with Progress("patches", "comparing", is_shown=self._verbose > 0) as progress:
+            return measure(
+                own, self._splits.test, baselines={**baselines, **models}, on_progress=progress
+            )
 
 
 def _baseline_levels(

@@ -29,7 +29,7 @@ def train_flow(
       output_dir: of the model directory.
       schedule: of the training; its seed is that of the initial weights too.
       clips: as in `model_of_captures`.
-      verbose: Keras's; 0 prints nothing.
+      verbose: as for `train_noise_model`; 0 prints nothing.
 
     Returns:
       The model directory.
@@ -43,6 +43,6 @@ def train_flow(
         print(f"{model_dir}: {model}", flush=True)
     # Its checkpoint would replace what is fitted.
     if not is_begun(model_dir):
-        start_at_pixelwise_fit(model, splits.train, seed=schedule.seed)
+        start_at_pixelwise_fit(model, splits.train, seed=schedule.seed, verbose=verbose)
     train_noise_model(model, splits.train, splits.validation, model_dir, schedule, verbose=verbose)
     return model_dir

@@ -18,9 +18,8 @@ from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 
 CAMERA_FACTORS = "CAM"
 
-# The paper's (table 2), and what this library recommends: a law, rows and shape, without steps.
+# The paper's (table 2).
 PAPER_ARCHITECTURE = "S-Ax4-G-Ax4-CAM"
-RECOMMENDED_ARCHITECTURE = "L-R-P"
 
 
 @dataclass

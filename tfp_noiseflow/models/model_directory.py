@@ -23,6 +23,7 @@ from tfp_noiseflow.models.camera_nlf import CameraNLF
 from tfp_noiseflow.models.gaussian_noise import GaussianNoise
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.shipped_models import model_directory
 from tfp_noiseflow.version import __version__
 
 FORMAT_VERSION = 1
@@ -147,7 +148,7 @@ def read_config(model_dir: str | os.PathLike) -> dict:
       FileNotFoundError: model_dir holds no config.json.
       ValueError: it is no JSON, or of a newer format.
     """
-    path = os.path.join(model_dir, "config.json")
+    path = os.path.join(model_directory(model_dir), "config.json")
     config = _read_json(path)
     version = config.get("format_version") if isinstance(config, dict) else None
     if not isinstance(version, int) or version > FORMAT_VERSION:
@@ -257,7 +258,8 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
     """The noise model of a model directory, ready to sample or to train on.
 
     Args:
-      model_dir: the folder that `train.noise_flow` wrote.
+      model_dir: the folder that `train.noise_flow` wrote, or "phones", the recommended model of
+        five phones that comes with the library, see `shipped_models`.
       kind: "best" by validation NLL, "best_kl" by validation KL, or "last".
 
     Returns:
@@ -267,6 +269,7 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
       FileNotFoundError: no config.json or no such checkpoint.
       ValueError: a config that is not understood, or a checkpoint of another model.
     """
+    model_dir = model_directory(model_dir)
     model = model_from_config(model_dir)
     directory = os.path.join(model_dir, checkpoint_folder(model_dir), kind)
     path = tf.train.latest_checkpoint(directory)
@@ -320,7 +323,7 @@ def write_baselines(model_dir: str | os.PathLike, baselines: Mapping[str, NoiseM
 
 def load_baselines(model_dir: str | os.PathLike) -> dict[str, NoiseModel]:
     """The models of baselines.json by name; empty where there is none."""
-    path = os.path.join(model_dir, BASELINES)
+    path = os.path.join(model_directory(model_dir), BASELINES)
     if not os.path.exists(path):
         return {}
     return {name: model_from_description(entry) for name, entry in _read_json(path).items()}
@@ -328,7 +331,7 @@ def load_baselines(model_dir: str | os.PathLike) -> dict[str, NoiseModel]:
 
 def read_history(model_dir: str | os.PathLike) -> list[dict[str, float]]:
     """The rows of history.csv, numbers by column; empty where there is none."""
-    path = os.path.join(model_dir, HISTORY)
+    path = os.path.join(model_directory(model_dir), HISTORY)
     if not os.path.exists(path):
         return []
     with open(path, newline="", encoding="utf-8") as file:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow.choices import RECOMMENDED_ARCHITECTURE
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.composition.rearranged import Rearranged, Reordered, Squeezed
@@ -15,11 +16,7 @@ from tfp_noiseflow.conditions.camera_names import checked_cameras
 from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
 from tfp_noiseflow.laws import CameraLaw
 from tfp_noiseflow.models import letters as _letters  # noqa: F401 - registers them.
-from tfp_noiseflow.models.architecture import (
-    RECOMMENDED_ARCHITECTURE,
-    Context,
-    parse_architecture,
-)
+from tfp_noiseflow.models.architecture import Context, parse_architecture
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 # Taken whatever the letters, so that one training command serves all architectures.

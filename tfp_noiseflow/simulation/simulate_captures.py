@@ -2,8 +2,9 @@
 
 Four processes: `sensor` (phones' noise, more than Gaussian), `second_sensor` (the same of another
 sensor, which no model was chosen by), `gaussian` (the same phones' laws and nothing else) and
-`reference` (the paper's family, with a known density). A further process is an
-object with the attributes of `Process`; one that is known by name is one more row in `PROCESSES`.
+`reference` (the paper's family, with a known density). A further process is an object with the
+attributes of `Process`; one that is known by name is one more row in `PROCESSES`, with its name in
+`choices.py`.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ def simulate_captures(
     seed: int = 0,
     repeat: bool = False,
     compression: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Writes a capture file of simulated captures.
 
@@ -121,6 +123,7 @@ def simulate_captures(
       seed: the same seed writes the same data.
       repeat: adds `noisy_repeat`, a second independent draw, which gives metrics their floor.
       compression: None, "gzip" or "lzf".
+      on_progress: called with (patches written, patches in all) after each block.
 
     Raises:
       ValueError: unknown process or split, a number below 1, or a patch larger than a photograph.
@@ -172,6 +175,8 @@ def simulate_captures(
                     for name, stream in draws.items()
                 },
             )
+            if on_progress is not None:
+                on_progress(start + len(camera), len(order))
 
 
 # One stream of random numbers for each purpose, so that none depends on how many another took.

@@ -12,6 +12,7 @@ import numpy as np
 from tfp_noiseflow.captures.about import about_captures
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.epoch_order import epoch_steps
+from tfp_noiseflow.choices import NEW_CAMERA_BATCH_SIZE, NEW_CAMERA_LEARNING_RATE
 from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.laws import fit_camera_laws
 from tfp_noiseflow.models.model_directory import (
@@ -34,10 +35,9 @@ from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.training.train_noise_model import Schedule, train_noise_model
 
-# A few numbers, from a start near where they end: 300 steps move them by up to 7. Small batches
-# give few captures as many steps.
+# They move a number by up to 7.
 STEPS = 300
-SCHEDULE = Schedule(batch_size=16, learning_rate=5e-2)
+SCHEDULE = Schedule(batch_size=NEW_CAMERA_BATCH_SIZE, learning_rate=NEW_CAMERA_LEARNING_RATE)
 
 TRAINING = "new_camera"
 
@@ -77,7 +77,7 @@ def finetune_camera(
       validation_captures: pick the best epoch; by default, as there are so few parameters,
         `captures`.
       schedule: how to train; without `epochs`, as many as give about 300 steps.
-      verbose: Keras's.
+      verbose: as for `train_noise_model`.
 
     Returns:
       The model of all cameras, the new one last.

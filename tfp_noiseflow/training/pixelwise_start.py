@@ -16,6 +16,7 @@ from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.training.law_start import start_at_fitted_laws
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
+from tfp_noiseflow.training.shown_progress import ShownProgress
 
 # From b2 = 0, noise of full scale, log beta2 has some 12 to go: at a rate of 1e-1 in 200 steps.
 STEPS = 300
@@ -27,7 +28,7 @@ BATCH_SIZE = 64
 
 
 def start_at_pixelwise_fit(
-    model: NoiseModel, captures: Captures, *, seed: int = 0
+    model: NoiseModel, captures: Captures, *, seed: int = 0, verbose: int = 0
 ) -> dict[str, LawEstimate]:
     """Fits what acts on each pixel by itself, before all of a model is trained.
 
@@ -41,6 +42,7 @@ def start_at_pixelwise_fit(
       model: any; nothing is done with one that has neither L nor R and takes dequantised noise.
       captures: to train on.
       seed: of the order of the captures.
+      verbose: as for `train_noise_model`.
 
     Returns:
       Camera name to the law that was fitted; empty without an L.
@@ -53,10 +55,10 @@ def start_at_pixelwise_fit(
         part = model.bijector.pixelwise_part
         variables = () if part is None else part.trainable_variables
         if not estimates:
-            _train_pixelwise(model, captures, variables, STEPS, LEARNING_RATE, seed)
+            _train_pixelwise(model, captures, variables, STEPS, LEARNING_RATE, seed, verbose)
         elif len(variables) > len(_noise_of(model).trainable_variables):
             _train_pixelwise(
-                model, captures, variables, STEPS_OF_SHAPE, LEARNING_RATE_OF_SHAPE, seed
+                model, captures, variables, STEPS_OF_SHAPE, LEARNING_RATE_OF_SHAPE, seed, verbose
             )
     for layer in model.submodules:
         if isinstance(layer, RowNoise) and isinstance(layer.log_variance, PolynomialLaw):
@@ -77,6 +79,7 @@ def _train_pixelwise(
     steps: int,
     learning_rate: float,
     seed: int,
+    verbose: int,
 ) -> None:
     if not variables:
         return
@@ -86,7 +89,8 @@ def _train_pixelwise(
     dataset = training_dataset(
         captures.dequantised(False), cameras=model.cameras, batch_size=BATCH_SIZE, seed=seed
     )
-    trainer.fit(dataset, steps_per_epoch=steps, verbose=0)
+    shown = ShownProgress(1, steps, min(verbose, 1), title="start of the pixel-wise layers")
+    trainer.fit(dataset, steps_per_epoch=steps, callbacks=[shown], verbose=0)
 
 
 class _PixelwiseTrainer(LikelihoodTrainer):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-STRATEGIES = ("one", "mirrored", "multi_worker")
+from tfp_noiseflow.choices import STRATEGIES
 
 
 def strategy_of(name: str) -> tf.distribute.Strategy:

@@ -30,6 +30,7 @@ from tfp_noiseflow.training.execution import ONE_BY_ONE, Execution, training_inp
 from tfp_noiseflow.training.history import History
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 from tfp_noiseflow.training.replicas import is_chief, shared_among, take_from_chief
+from tfp_noiseflow.training.shown_progress import ShownProgress
 from tfp_noiseflow.training.validation_kl import ValidationKl
 
 # From the paper's start (b2 = 0, noise of full scale) the logarithm of beta2 has some 12 to go, and
@@ -105,7 +106,7 @@ def train_noise_model(
       started_from: the `training_data` of the model whose variables the model begins with, which
         is kept in config.json: what that has seen, this has.
       execution: how it runs; resumed it may run in another way.
-      verbose: Keras's: 0 silent, 1 a progress bar, 2 a line an epoch.
+      verbose: 0 silent, 1 a bar with the time left, 2 a line an epoch.
 
     Returns:
       The model of the best checkpoint.
@@ -158,6 +159,8 @@ def train_noise_model(
                     os.path.join(model_dir, "logs"), write_graph=False, profile_batch=0
                 ),
                 checkpoints,
+                # After what adds to the logs.
+                ShownProgress(epochs, steps, verbose, first_epoch=first_epoch),
             ]
         trainer.fit(
             shared_among(strategy, data.training, whole=("key",)),
@@ -167,7 +170,7 @@ def train_noise_model(
             validation_data=shared_among(strategy, data.validation, whole=("key",)),
             validation_steps=-(-len(validation_captures) // schedule.batch_size),
             callbacks=callbacks,
-            verbose=verbose if is_chief(strategy) else 0,
+            verbose=0,
         )
     # The other workers wait for the last checkpoint.
     take_from_chief(strategy, model.variables)

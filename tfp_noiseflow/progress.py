@@ -1,0 +1,79 @@
+"""How far a long job is, for people: a bar on a terminal, lines in a log."""
+
+from __future__ import annotations
+
+import sys
+
+from tqdm import tqdm
+
+# Seconds before anything is shown, and between two lines of a log.
+DELAY = 2.0
+LOG_INTERVAL = 10.0
+
+
+class _Lines(tqdm):
+    """The same as lines of text, where no terminal can draw a bar over itself."""
+
+    def display(self, msg=None, pos=None):
+        if self.n:
+            print(msg or str(self), file=self.fp, flush=True)
+
+
+class Progress:
+    """Shows how far a job is and the time left; called with what is done and what there is to do.
+
+    ```python
+    with Progress("patches") as progress:
+        measure(model, captures, on_progress=progress)
+    ```
+
+    On a terminal it is a bar, which goes when the job ends. Elsewhere it is a line every ten
+    seconds. A job of less than two seconds shows nothing.
+
+    Args:
+      unit: what is counted, plural.
+      title: of the job, before the bar.
+      is_shown: False: nothing is shown.
+    """
+
+    def __init__(self, unit: str, title: str = "", *, is_shown: bool = True):
+        is_terminal = sys.stderr.isatty()
+        self._bar = (tqdm if is_terminal else _Lines)(
+            total=0,
+            desc=f"{title}: " if title else None,
+            unit=f" {unit}",
+            file=sys.stderr,
+            leave=False,
+            delay=DELAY,
+            # Every call is looked at, and shown when so much time has gone.
+            miniters=1,
+            mininterval=0.2 if is_terminal else LOG_INTERVAL,
+            dynamic_ncols=True,
+            bar_format=None
+            if is_terminal
+            else "{desc}{n_fmt} of {total_fmt}{unit}, {remaining} left{postfix}",
+            disable=not is_shown,
+        )
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        """Shows that `done` of `total` are done.
+
+        Args:
+          done, total: may be more than at the call before, or fewer: then a new job has begun.
+          text: what is at work, or how good it is, behind the bar.
+        """
+        if done < self._bar.n:
+            self._bar.reset(total)
+        self._bar.total = total
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Removes the bar."""
+        self._bar.close()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
