@@ -46,6 +46,7 @@ setup(
             "pillow>=10.1",
             "tifffile>=2024.1",
             "rawpy>=0.24",
+            "hypothesis>=6.100",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
