@@ -98,6 +98,6 @@ PYTEST := TF_NUM_INTRAOP_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) \
 test: lint
 	$(PYTEST) -m "not slow"
 
-# Of every property 30 times as many cases.
+# Of every property 24 times as many cases.
 test-all: lint
 	$(PYTEST) --hypothesis-profile=thorough

@@ -12,7 +12,7 @@ COUNTED = ("drawn cases", "mutated files", "kills")
 
 # Of tests/properties: `max_examples` is the unit of a property's weight. Cases are the same in
 # each run, and take as long as they take: the first one of a shape traces a graph.
-for _profile, _unit in (("quick", 1), ("thorough", 30)):
+for _profile, _unit in (("quick", 1), ("thorough", 24)):
     settings.register_profile(
         _profile,
         max_examples=_unit,
