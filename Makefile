@@ -98,5 +98,6 @@ PYTEST := TF_CPP_MIN_LOG_LEVEL=2 TF_NUM_INTRAOP_THREADS=1 OPENBLAS_NUM_THREADS=1
 test: lint
 	$(PYTEST) -m "not slow"
 
+# Of every property 24 times as many cases.
 test-all: lint
-	$(PYTEST)
+	$(PYTEST) --hypothesis-profile=thorough

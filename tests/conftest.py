@@ -1,9 +1,27 @@
 """What several test modules share."""
 
+import collections
 import fcntl
 import pathlib
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# What tests count of what they tried, by its name in their `record_property`.
+COUNTED = ("drawn cases", "mutated files", "kills")
+
+# Of tests/properties: `max_examples` is the unit of a property's weight. Cases are the same in
+# each run, and take as long as they take: the first one of a shape traces a graph.
+for _profile, _unit in (("quick", 1), ("thorough", 24)):
+    settings.register_profile(
+        _profile,
+        max_examples=_unit,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +54,14 @@ def program(tmp_path_factory, testrun_uid) -> pathlib.Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests come first: one that starts last would run alone while a worker waits."""
     items.sort(key=lambda item: item.path.name != "test_targets.py")
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Tells what was counted, over all workers."""
+    counts = collections.Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                counts.update({k: v for k, v in report.user_properties if k in COUNTED})
+    for name, count in counts.items():
+        terminalreporter.write_line(f"{count} {name}")

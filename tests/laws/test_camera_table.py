@@ -41,6 +41,13 @@ def written(tmp_path, text, name="t.csv"):
     return tmp_path / name
 
 
+def test_texts_with_line_breaks_are_read_again(tmp_path):
+    tables = (CameraTable("a\rb", ISOS, *LAW(ISOS), origin='c\r\n"d"'),)
+    for name in ("t.csv", "t.json"):
+        write_camera_tables(tmp_path / name, tables)
+        assert_same(read_camera_tables(tmp_path / name), tables)
+
+
 def test_three_columns_are_enough(tmp_path):
     # With the mark that spreadsheets put before UTF-8, and spaces in the header.
     path = written(tmp_path, "\ufeffiso, beta1,beta2\n100,1e-4,1e-6\n\n200,2e-4,2e-6\n")

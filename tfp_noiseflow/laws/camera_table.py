@@ -118,7 +118,14 @@ def write_camera_tables(path: str | os.PathLike, tables: Sequence[CameraTable]) 
         write_json(path, rows)
         return
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]) if rows else NUMBERS, lineterminator="\n")
+    # Python below 3.13 does not quote a carriage return alone, which its reader ends a line at.
+    is_quoted = any("\r" in value for row in rows for value in row.values() if type(value) is str)
+    writer = csv.DictWriter(
+        text,
+        list(rows[0]) if rows else NUMBERS,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if is_quoted else csv.QUOTE_MINIMAL,
+    )
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
