@@ -44,11 +44,10 @@ class Execution:
 
     @property
     def compile_arguments(self) -> dict:
-        """For Keras's `compile`."""
+        """For the `compile` of a LikelihoodTrainer."""
         return {
             "steps_per_execution": self.steps_per_execution,
-            # None lets Keras choose; it asks for a bool where it is True.
-            "jit_compile": self.jit_compile or None,
+            "jit_compile": self.jit_compile,
         }
 
 
