@@ -20,6 +20,7 @@ flags.DEFINE_integer("seed", 0, "Of the dequantisation and of the models' draws.
 flags.DEFINE_integer(
     "batch_size", None, "Patches at a time; by default, about a million values.", lower_bound=1
 )
+flags.DEFINE_bool("jit_compile", False, "Whether XLA compiles likelihoods and draws.")
 
 
 def main(_):
@@ -35,6 +36,7 @@ def main(_):
         baselines={**baselines, **compared},
         seed=FLAGS.seed,
         batch_size=FLAGS.batch_size,
+        jit_compile=FLAGS.jit_compile,
         on_progress=lambda done, total: print(f"\r{done} of {total} patches", end="", flush=True),
     )
     print(f"\n{models_table(measurement.report)}")

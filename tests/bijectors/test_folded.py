@@ -114,9 +114,11 @@ def test_a_comparison_can_ask_for_one_form(monkeypatch, direction):
     with wanted_form("folded"):
         run(members, x, given)
     assert len(calls) == 1
-    with pytest.raises(ValueError, match="expected a form among .*, received 'quick'"):
-        with wanted_form("quick"):
-            pass
+    with (
+        pytest.raises(ValueError, match=r"expected a form among .*, received 'quick'"),
+        wanted_form("quick"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
