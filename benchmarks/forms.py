@@ -4,7 +4,9 @@ Each form is a class made of a batch [B, H, W, 4]; `train`, `nll` and `sample` a
 functions, which return tensors.
 
 - library: this library, as its users call it;
-- stored: the same as a model of codes;
+- unfolded: the same with its layers in the plain form;
+- compiled, compiled-unfolded: both, compiled by XLA;
+- stored: the library as a model of codes;
 - plain: the layers written down in TensorFlow, one `tf.function`, nothing rearranged;
 - stock: the same of TFP's own parts, `tfb.RealNVP` and `tfb.ScaleMatvecLU`, what a user would
   write without this library.
@@ -22,6 +24,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 import tfp_noiseflow as nf
+from tfp_noiseflow.composition.form_choice import wanted_form
 from tfp_noiseflow.experiments.operations import LEARNING_RATE, Operations
 from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 
@@ -46,7 +49,8 @@ def batch(number: int, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
 class Library:
     """`nf.NoiseFlow` and `nf.LikelihoodTrainer`, with cameras and ISOs that differ in the batch.
 
-    `step` of a subclass is that of the codes that noise is stored in: then it is `nf.StoredNoise`.
+    A subclass says what is other: `step` of the codes that noise is stored in, then it is
+    `nf.StoredNoise`; `form` of the layers; whether XLA compiles it.
 
     Args:
       noise, clean: of `batch`.
@@ -54,6 +58,8 @@ class Library:
     """
 
     step: float | None = None
+    form = "fastest"
+    jit_compile = False
 
     def __init__(self, noise: tf.Tensor, clean: tf.Tensor, model_dir: str | None = None):
         number = len(noise)
@@ -69,8 +75,34 @@ class Library:
             "iso": tf.constant(rng.choice(flow.iso_levels, number), tf.float32),
             "camera": tf.constant(rng.integers(len(flow.cameras), size=number), tf.int32),
         }
-        operations = Operations(flow, self.captures)
-        self.train, self.nll, self.sample = operations.train, operations.nll, operations.sample
+        operations = Operations(flow, self.captures, jit_compile=self.jit_compile)
+        self.train, self.nll, self.sample = (
+            self._in_form(function)
+            for function in (operations.train, operations.nll, operations.sample)
+        )
+
+    def _in_form(self, function):
+        def call():
+            with wanted_form(self.form):
+                return function()
+
+        return call
+
+
+class Unfolded(Library):
+    """`Library` in the plain form."""
+
+    form = "plain"
+
+
+class Compiled(Library):
+    """`Library` by XLA."""
+
+    jit_compile = True
+
+
+class CompiledUnfolded(Unfolded, Compiled):
+    """Both."""
 
 
 class Stored(Library):
@@ -200,4 +232,12 @@ def _convolve(images, kernel):
     return tf.nn.conv2d(images, kernel, 1, "SAME")
 
 
-FORMS = {"library": Library, "stored": Stored, "plain": Plain, "stock": Stock}
+FORMS = {
+    "library": Library,
+    "unfolded": Unfolded,
+    "compiled": Compiled,
+    "compiled-unfolded": CompiledUnfolded,
+    "stored": Stored,
+    "plain": Plain,
+    "stock": Stock,
+}

@@ -42,7 +42,11 @@ BYTES_PER_PIXEL = 32
 
 flags.DEFINE_integer("rounds", 3, "Fresh processes for each form and case.", lower_bound=1)
 flags.DEFINE_list("cases", list(CASES), "Which.")
-flags.DEFINE_list("forms", ["library", "plain", "stock"], "Which; stored is one more.")
+flags.DEFINE_list(
+    "forms",
+    ["library", "plain", "stock"],
+    "Which; others are unfolded, compiled, compiled-unfolded and stored.",
+)
 flags.DEFINE_list("settings", list(SETTINGS), "Which.")
 flags.DEFINE_integer("seconds", 4, "Time to spend on a figure in a process.", lower_bound=1)
 flags.DEFINE_string("output_dir", None, "speed.md goes there too.")
@@ -54,11 +58,11 @@ def measure(form: str, case: str) -> dict[str, dict]:
     """For each operation seconds of a call, and the peak memory so far and before the first."""
     import tensorflow as tf
 
-    from benchmarks.forms import FORMS, batch
+    from benchmarks.forms import FORMS, Library, batch
     from tfp_noiseflow.experiments.operations import seconds_of
 
     number, height, width, operations = CASES[case]
-    options = {"model_dir": FLAGS.model_dir} if form == "library" else {}
+    options = {"model_dir": FLAGS.model_dir} if issubclass(FORMS[form], Library) else {}
     made = FORMS[form](*batch(number, height, width), **options)
     before = _peak_bytes()
     results = {}

@@ -25,6 +25,7 @@ flags.DEFINE_integer("seed", 0, "Of the dequantisation and of the models' draws.
 flags.DEFINE_integer(
     "batch_size", None, "Patches at a time. Default: about a million values.", lower_bound=1
 )
+flags.DEFINE_bool("jit_compile", False, "Whether XLA compiles likelihoods and draws.")
 _inputs.are_model_dirs("model_dir")
 _inputs.are_capture_files("captures")
 _inputs.are_named_model_dirs("compare")
@@ -50,6 +51,7 @@ def main(argv: list[str]) -> None:
             baselines={**baselines, **compared},
             seed=FLAGS.seed,
             batch_size=FLAGS.batch_size,
+            jit_compile=FLAGS.jit_compile,
             on_progress=progress,
         )
     print(models_table(measurement.report))

@@ -19,11 +19,13 @@ def run(module, *flags, in_child=False):
 
 
 def test_speed(tmp_path):
+    forms = ("library", "unfolded", "plain", "stock")
+    names = ",".join(forms)
     flags = ("--rounds=1", "--seconds=1", "--cases=patches of 32", "--settings=scripts'")
-    run("speed", *flags, f"--output_dir={tmp_path}")
+    run("speed", *flags, f"--forms={names}", f"--output_dir={tmp_path}")
     text = (tmp_path / "speed.md").read_text()
     for operation in ("training step", "NLL", "sample"):
-        for form in ("library", "plain", "stock"):
+        for form in forms:
             assert f"| patches of 32, {operation} | {form} |" in text
 
 

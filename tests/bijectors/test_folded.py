@@ -8,6 +8,7 @@ import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, LAYERS, images, moved
 from tfp_noiseflow import bijectors as nb
 from tfp_noiseflow.composition import forms
+from tfp_noiseflow.composition.form_choice import wanted_form
 from tfp_noiseflow.images import folded
 from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 
@@ -99,6 +100,25 @@ def test_width_that_does_not_fold_takes_the_plain_form(monkeypatch, direction, w
     x, given = tf.constant(images((3, 5, width, 4))), conditions(members)
     np.testing.assert_array_equal(run(members, x, given)[0], plain(members, x, given, method)[0])
     assert not calls
+
+
+def test_a_comparison_can_ask_for_one_form(monkeypatch, direction):
+    run, method = direction
+    calls = count_folded(monkeypatch)
+    members = layers()
+    x, given = tf.constant(images((3, 5, 8, 4))), conditions(members)
+    with wanted_form("plain"):
+        value, _ = run(members, x, given)
+    np.testing.assert_array_equal(value, plain(members, x, given, method)[0])
+    assert not calls
+    with wanted_form("folded"):
+        run(members, x, given)
+    assert len(calls) == 1
+    with (
+        pytest.raises(ValueError, match=r"expected a form among .*, received 'quick'"),
+        wanted_form("quick"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,20 @@ def report(captures):
     return nf.evaluate(flow, captures, baselines=baselines)
 
 
+@pytest.mark.slow  # XLA compiles it four times.
+def test_compiled_by_xla_it_finds_the_same(bare_captures):
+    # Blocks of two sizes, each compiled.
+    found, expected = (
+        nf.evaluate(true_model(), bare_captures, batch_size=32, jit_compile=jit_compile)
+        for jit_compile in (True, False)
+    )
+    found, expected = (its["models"]["noise_flow"] for its in (found, expected))
+    # Sums of 256 values of float32.
+    assert found["nll"] == pytest.approx(expected["nll"], rel=1e-6)
+    # Other draws of the same noise; noise of twice the deviation is 0.3 from it.
+    assert found["kl"] == pytest.approx(expected["kl"], abs=0.01)
+
+
 def test_report_has_the_promised_keys(report):
     assert {"captures", "models", "differences", "by_camera_iso"} <= set(report)
     expected = {"noise_flow", "gaussian", "camera_nlf", "recalibrated_nlf", "true_nlf"}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.composition.form_choice import is_folded
 from tfp_noiseflow.composition.layer import Layer
 from tfp_noiseflow.composition.one_call import one_call
 from tfp_noiseflow.images.folded import FOLD, FoldedImage
@@ -34,16 +35,16 @@ def run(
     """
     total = tf.zeros([], x.dtype)
     with one_call():
-        for start, stop, is_folded in _runs(members):
+        for start, stop, gains in _runs(members):
             group, given = members[start:stop], conditions[start:stop]
-            function = _in_best_form if is_folded else _one_by_one
+            function = _in_best_form if gains and is_folded() else _one_by_one
             x, log_det = function(group, x, given, method)
             total += log_det
     return x, total
 
 
 def _runs(members) -> Iterator[tuple[int, int, bool]]:
-    """(start, stop, whether to fold): all members, in order."""
+    """(start, stop, whether they gain from folding): all members, in order."""
     start = 0
     while start < len(members):
         stop = start

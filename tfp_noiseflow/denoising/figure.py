@@ -50,7 +50,10 @@ def plot_denoised(
         block = captures.read(index, index + 1)
         noisy = tf.constant(block.clean + block.noise)
         images = {"noisy": noisy}
-        images |= {DENOISER_SOURCES[name]: model(noisy, training=False) for name, model in denoisers.items()}
+        images |= {
+            DENOISER_SOURCES[name]: model(noisy, training=False)
+            for name, model in denoisers.items()
+        }
         mosaic = unpack_bayer(block.clean, "RGGB")
         colors, exposure = meter(mosaic[0])
         pictures = {}

@@ -12,7 +12,13 @@ from tfp_noiseflow.conditions.known import Known
 
 
 def negative_log_likelihood(
-    model, captures: Captures, *, batch_size: int = 256, seed: int = 0, num_draws: int = 1
+    model,
+    captures: Captures,
+    *,
+    batch_size: int = 256,
+    seed: int = 0,
+    num_draws: int = 1,
+    jit_compile: bool = False,
 ) -> np.ndarray:
     """The negative log-likelihood of every capture.
 
@@ -23,6 +29,7 @@ def negative_log_likelihood(
       seed: of the dequantisation.
       num_draws: of each image, where the NLL is a bound of that of codes (`StoredDistribution`);
         more make it tighter. Of no account where it is exact.
+      jit_compile: whether XLA compiles it.
 
     Returns:
       [N] float64, nats per dimension: -log_prob / (H W C), in the order of the file.
@@ -33,7 +40,9 @@ def negative_log_likelihood(
     if not has_density(model):
         model.require_density("a likelihood")
     known_by(model).check_captures(captures)
-    compute = compile_negative_log_likelihood(model, captures.image_shape, num_draws)
+    compute = compile_negative_log_likelihood(
+        model, captures.image_shape, num_draws, jit_compile=jit_compile
+    )
     blocks = []
     captures = captures.dequantised(dequantises(model))
     for block in captures.blocks(batch_size, seed=seed):
@@ -44,17 +53,22 @@ def negative_log_likelihood(
 
 
 def compile_negative_log_likelihood(
-    model, image_shape: tuple[int, int, int], num_draws: int = 1
+    model,
+    image_shape: tuple[int, int, int],
+    num_draws: int = 1,
+    *,
+    jit_compile: bool = False,
 ) -> Callable:
     """A compiled function of tensors (noise, clean, iso, camera) -> [n] nats per dimension.
 
     It is traced once, for any number of patches n, so that a short last block costs nothing.
-    `camera` holds indices into the model's cameras, see `Known.indices`.
+    `camera` holds indices into the model's cameras, see `Known.indices`. Compiled by XLA
+    (`jit_compile`) a batch of another size is compiled anew when it comes.
     """
     size = float(np.prod(image_shape))
     options = {"num_draws": num_draws} if kind(model).startswith("bound") else {}
 
-    @tf.function
+    @tf.function(jit_compile=jit_compile or None)
     def compute(noise, clean, iso, camera):
         distribution = noise_distribution(model, clean, iso, camera)
         return -distribution.log_prob(tf.cast(noise, distribution.dtype), **options) / size

@@ -65,6 +65,7 @@ def evaluate(
     baselines: Mapping | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    jit_compile: bool = False,
 ) -> dict:
     """Compares a noise model with its baselines on captures.
 
@@ -80,6 +81,8 @@ def evaluate(
       seed: of the dequantisation and of the models' draws.
       batch_size: patches at a time; by default what makes about a million values. Likelihoods do
         not depend on it, the models' draws do.
+      jit_compile: whether XLA compiles likelihoods, which then differ by roundings, and draws,
+        which are others of the same noise: XLA makes uniform numbers of bits in another way.
 
     Returns:
       The content of report.json, plain Python numbers, no NaN:
@@ -113,7 +116,14 @@ def evaluate(
       ValueError: the captures hold a camera or an ISO that the model does not know (both sets are
         listed); a model gives a log_prob that is not finite; noise without variance.
     """
-    return measure(model, captures, baselines=baselines, seed=seed, batch_size=batch_size).report
+    return measure(
+        model,
+        captures,
+        baselines=baselines,
+        seed=seed,
+        batch_size=batch_size,
+        jit_compile=jit_compile,
+    ).report
 
 
 def measure(
@@ -123,12 +133,13 @@ def measure(
     baselines: Mapping | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    jit_compile: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
     """As `evaluate`, with the histograms and patches that the report's pictures show.
 
     Args:
-      model, captures, baselines, seed, batch_size: as in `evaluate`.
+      model, captures, baselines, seed, batch_size, jit_compile: as in `evaluate`.
       on_progress: called with (patches done, patches in all) after each block.
 
     Returns:
@@ -145,6 +156,7 @@ def measure(
                 baselines=baselines,
                 seed=seed,
                 batch_size=batch_size,
+                jit_compile=jit_compile,
                 on_progress=on_progress,
             )
     likelihood.known_by(model).check_captures(captures)
@@ -154,7 +166,10 @@ def measure(
 
     survey = survey_captures(captures, batch_size, seed)
     sources = {name: Scores(survey) for name in ("real", "floor", *models)}
-    drawers = {name: _Drawer(m, captures, survey, batch_size, seed) for name, m in models.items()}
+    drawers = {
+        name: _Drawer(its, captures, survey, batch_size, seed, jit_compile=jit_compile)
+        for name, its in models.items()
+    }
     stored = captures.dequantised(False)
     # Dequantised captures differ from the stored ones where they have a step.
     takes_stored = bool(captures.quantization_step.any())
@@ -235,14 +250,25 @@ def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
 class _Drawer:
     """The compiled likelihood and draws of one model."""
 
-    def __init__(self, model, captures: Captures, survey: Survey, batch_size: int, seed: int):
+    def __init__(
+        self,
+        model,
+        captures: Captures,
+        survey: Survey,
+        batch_size: int,
+        seed: int,
+        *,
+        jit_compile: bool,
+    ):
         self._known = likelihood.known_by(model)
         self._seed = seed
         self.dequantises = likelihood.dequantises(model)
         self.has_density = likelihood.has_density(model)
         self._nll = None
         if self.has_density:
-            self._nll = likelihood.compile_negative_log_likelihood(model, captures.image_shape)
+            self._nll = likelihood.compile_negative_log_likelihood(
+                model, captures.image_shape, jit_compile=jit_compile
+            )
         batch_values = min(batch_size, len(captures)) * int(np.prod(captures.image_shape))
         # A divisor of the draws, so that one compiled function serves all calls.
         self._draws_per_call = max(
@@ -253,7 +279,12 @@ class _Drawer:
         if not self.dequantises:
             steps[survey.group] = captures.relative_steps
         self._draw = _compile_draw(
-            model, captures.image_shape, survey.standard_deviation, steps, self._draws_per_call
+            model,
+            captures.image_shape,
+            survey.standard_deviation,
+            steps,
+            self._draws_per_call,
+            jit_compile=jit_compile,
         )
 
     def nll(self, block, noise: np.ndarray) -> np.ndarray:
@@ -280,16 +311,24 @@ class _Drawer:
         return self.draw(clean, iso, names, group, DARK_PATCHES, calls=1)[0]
 
 
-def _compile_draw(model, image_shape, standard_deviation, steps, draws: int) -> Callable:
+def _compile_draw(
+    model, image_shape, standard_deviation, steps, draws: int, *, jit_compile: bool
+) -> Callable:
     deviation = tf.constant(standard_deviation, tf.float32)
 
-    @tf.function
-    def draw(clean, iso, camera, group, seed):
+    # Without the histograms, which XLA takes long to count and whose check of values it drops.
+    @tf.function(jit_compile=jit_compile or None)
+    def noise_of(clean, iso, camera, group, seed):
         distribution = likelihood.noise_distribution(model, clean, iso, camera)
         noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)
         if steps.any():
             within = tf.random.stateless_uniform(tf.shape(noise), seed + 1, -0.5, 0.5)
             noise += tf.gather(tf.constant(steps, tf.float32), group)[:, None, None, None] * within
+        return noise
+
+    @tf.function
+    def draw(clean, iso, camera, group, seed):
+        noise = noise_of(clean, iso, camera, group, seed)
         return noise[0], histograms.pooled_counts(noise, group, deviation)
 
     indices = tf.TensorSpec([None], tf.int32)

@@ -25,18 +25,21 @@ class Operations:
       model: any noise model with variables that can be trained.
       captures: a batch as `training_dataset` gives it: `noise`, `clean` [B, H, W, C], `iso` [B],
         `camera` [B] int32, the noise as the model takes it.
+      jit_compile: whether XLA compiles them.
 
     Attributes:
       train, nll, sample: compiled, without arguments; they return the loss, the NLL, and noise
         [B, H, W, C].
     """
 
-    def __init__(self, model: NoiseModel, captures: Mapping[str, tf.Tensor]):
+    def __init__(
+        self, model: NoiseModel, captures: Mapping[str, tf.Tensor], *, jit_compile: bool = False
+    ):
         trainer = LikelihoodTrainer(model)
-        trainer.compile(tf_keras.optimizers.Adam(LEARNING_RATE))
+        trainer.compile(tf_keras.optimizers.Adam(LEARNING_RATE), jit_compile=jit_compile)
         train_step, test_step = tf.function(trainer.train_step), tf.function(trainer.test_step)
 
-        @tf.function
+        @tf.function(jit_compile=jit_compile or None)
         def sample(clean, iso, camera):
             return noise_distribution(model, clean, iso, camera).sample(seed=(1, 2))
 

@@ -23,8 +23,9 @@ class Execution:
         that many steps alone.
       strategy: the devices and machines that share each batch, see `replicas.strategy_of`; the
         model is made in its scope.
-      jit_compile: whether XLA compiles the step. It then may contract a product and a sum, so that
-        results differ in their last bits; it does not raise errors of values, which become NaN.
+      jit_compile: whether XLA compiles the step's likelihoods and gradients. It may contract a
+        product and a sum, so that results differ in their last bits; where a likelihood takes
+        draws they are others; it raises no errors of values, which become NaN.
 
     Raises:
       ValueError: fewer than one step.
@@ -44,11 +45,10 @@ class Execution:
 
     @property
     def compile_arguments(self) -> dict:
-        """For Keras's `compile`."""
+        """For the `compile` of a LikelihoodTrainer."""
         return {
             "steps_per_execution": self.steps_per_execution,
-            # None lets Keras choose; it asks for a bool where it is True.
-            "jit_compile": self.jit_compile or None,
+            "jit_compile": self.jit_compile,
         }
 
 

@@ -62,13 +62,24 @@ class LikelihoodTrainer(tf_keras.Model):
         """
         self._training_batch, self._validation_batch = training, validation
 
-    def compile(self, *args, **kwargs):
+    def compile(self, *args, jit_compile: bool = False, **kwargs):
         """As Keras's; the optimizer's variables are made here.
 
         Otherwise the first step would make them, and TensorFlow trace it twice.
+
+        Args:
+          *args, **kwargs: Keras's.
+          jit_compile: whether XLA compiles likelihoods and their gradients; not what makes batches,
+            which may be kept on another device, nor what replicas exchange.
         """
         super().compile(*args, **kwargs)
         self.optimizer.build(self.trainable_variables)
+        self._nll_and_gradients, self._nll_in_test = self._differentiated, self.__call__
+        if jit_compile:
+            self._nll_and_gradients, self._nll_in_test = (
+                tf.function(function, jit_compile=True, reduce_retracing=True)
+                for function in (self._differentiated, self.call)
+            )
 
     def call(self, captures: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """[B], the NLL of each capture in nats per dimension."""
@@ -99,24 +110,29 @@ class LikelihoodTrainer(tf_keras.Model):
         return [self._nll]
 
     def train_step(self, data):
-        data = self._training_batch(data)
-        with tf.GradientTape() as tape:
-            nll = self(data, training=True)
-            loss = self._mean_of_all(nll)
-        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        batch = self._training_batch(data)
+        nll, gradients = self._nll_and_gradients(batch, _rows_of_all(batch))
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         self._nll.update_state(nll)
         return {"loss": self._nll.result()}
 
-    def _mean_of_all(self, nll: tf.Tensor) -> tf.Tensor:
-        """This replica's part of the mean over the batches of all replicas, [] whose sum it is."""
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
-            return tf.reduce_mean(nll)
-        count = tf.cast(tf.size(nll), nll.dtype)
-        return tf.reduce_sum(nll) / context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    def _differentiated(
+        self, batch: dict, rows_of_all: tf.Tensor | None
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """[B], the NLL of each capture, and the gradients of its mean.
+
+        Of several replicas they are this one's part of the mean over all rows, whose sum that is.
+        """
+        with tf.GradientTape() as tape:
+            nll = self(batch, training=True)
+            if rows_of_all is None:
+                loss = tf.reduce_mean(nll)
+            else:
+                loss = tf.reduce_sum(nll) / tf.cast(rows_of_all, nll.dtype)
+        return nll, tape.gradient(loss, self.trainable_variables)
 
     def test_step(self, data):
-        self._nll.update_state(self(self._validation_batch(data), training=False))
+        self._nll.update_state(self._nll_in_test(self._validation_batch(data)))
         return {"loss": self._nll.result()}
 
     def save_weights(self, filepath, overwrite=True, save_format=None, options=None):
@@ -147,6 +163,14 @@ class LikelihoodTrainer(tf_keras.Model):
     def save_own_variables(self, store):
         """Refuses, see `get_config`."""
         _refuse("Keras's weight files")
+
+
+def _rows_of_all(batch: dict) -> tf.Tensor | None:
+    """How many captures the batches of all replicas hold together; None for a single one."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return None
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.shape(batch["noise"])[0])
 
 
 def _refuse(received: str):
