@@ -7,9 +7,9 @@ import tensorflow as tf
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS
 from tests.sheets import cells
+from tfp_noiseflow.choices import DENOISER_LOSSES, DENOISER_SOURCES
 from tfp_noiseflow.denoising import AddGaussianNoise, dncnn, training_pairs
 from tfp_noiseflow.denoising.experiment import (
-    SOURCES,
     Experiment,
     code_step,
     generator_scenes,
@@ -123,7 +123,7 @@ def test_pairs_are_those_of_the_captures_or_have_the_models_noise(captures):
     assert np.std(made - same) == pytest.approx(0.02, rel=0.05)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", DENOISER_LOSSES)
 def test_training_denoises(captures, tmp_path, loss):
     test = captures[1]
     trial = experiment(
@@ -143,7 +143,10 @@ def test_training_denoises(captures, tmp_path, loss):
 # The noise of the other two is added as that of the noise flow.
 @pytest.mark.parametrize(
     "sources",
-    [("gaussian", "noise_flow", "real"), pytest.param(tuple(SOURCES), marks=pytest.mark.slow)],
+    [
+        ("gaussian", "noise_flow", "real"),
+        pytest.param(tuple(DENOISER_SOURCES), marks=pytest.mark.slow),
+    ],
     ids=["one of a kind", "all"],
 )
 def test_sources_train_and_are_resumed_not_repeated(captures, tmp_path, sources):
@@ -156,7 +159,7 @@ def test_sources_train_and_are_resumed_not_repeated(captures, tmp_path, sources)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     noisy = measure_denoiser(None, captures[1])
     text = table(noisy, results)
-    assert all(SOURCES[source] in text for source in sources)
+    assert all(DENOISER_SOURCES[source] in text for source in sources)
     expected = rmse_reduction(results["noise_flow"][0]["psnr"], results["gaussian"][0]["psnr"])
     assert f"{100 * expected:.1f} %" in text
     assert iso_table(noisy, results).count("\n") == 2 + len(ISO_LEVELS)
@@ -265,11 +268,11 @@ def test_training_and_test_scenes_are_kept_apart(captures, tmp_path):
 
 def test_sources_that_cannot_be_trained_on_are_found_before_any_training(captures, tmp_path):
     test = captures[1]
-    experiment(captures, tmp_path).check_sources(SOURCES)
+    experiment(captures, tmp_path).check_sources(DENOISER_SOURCES)
     with pytest.raises(ValueError, match="a source among"):
         experiment(captures, tmp_path).check_sources(["real", "nothing"])
     with pytest.raises(ValueError, match="'recalibrated_nlf', received none"):
-        experiment(captures, tmp_path, recalibrated_nlf=None).check_sources(SOURCES)
+        experiment(captures, tmp_path, recalibrated_nlf=None).check_sources(DENOISER_SOURCES)
     image = np.full((2, SIZE, SIZE, 4), 0.5)
     path = tmp_path / "n.h5"
     nf.write_captures(path, noisy=image, clean=image, iso=100, camera="Alpha", scene=["c", "c"])
