@@ -245,6 +245,23 @@ def test_a_single_frame_gives_an_upper_bound(tmp_path):
         assert any("upper bounds" in reason for reason in reasons)
 
 
+def test_without_darks_the_step_of_codes_is_that_of_the_light(tmp_path):
+    camera = shoot.camera(shape=(96, 128))
+    for index in range(2):
+        codes = camera.shoot_frame(camera.flat(2), 100, np.random.default_rng(index))
+        shoot.save_frame(tmp_path / "flats" / f"{index}.npz", 4 * codes, black=256, white=4092)
+    found = calibrate_folder(tmp_path, "Mine")
+    assert found.model.quantization_step == pytest.approx(4 / (4092 - 256))
+    assert "ISO 100: codes are 4 apart" in found.notes
+
+
+def test_frames_without_noise_are_refused(tmp_path):
+    light = np.round(np.linspace(200, 800, 96))[:, None] * np.ones((1, 160))
+    shoot.save_frame(tmp_path / "scenes" / "a.npz", light.astype(np.uint16))
+    with pytest.raises(ValueError, match="ISO 100, channel R: expected frames with noise"):
+        calibrate_folder(tmp_path, "Mine")
+
+
 def test_saturated_flats_and_no_light_are_told(tmp_path):
     camera = shoot.camera(shape=(96, 128))
     frames(tmp_path / "flats", camera, 3.0, 2)

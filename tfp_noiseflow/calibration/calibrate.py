@@ -184,7 +184,10 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
     first = folder.groups[0].frames[0]
     # In whole codes, so that codes are multiples of a step of full scale.
     black = round(float(np.mean(first.black_level)))
-    step = max([measure.step for measure in darks.values()], default=1.0)
+    # Some cameras leave out codes in the dark alone; a frame of few levels, by chance.
+    steps = [measure.step for measure in darks.values()]
+    steps = steps or [min((part.step for part in lit if part.channels), default=1.0)]
+    step = max(steps)
     full_scale = first.white_level - black
     if step > 1 and full_scale % step:
         step = 1.0
@@ -268,8 +271,9 @@ def _notes(darks, lit, law: IsoLaw | None, saturated, bends):
                 f"ISO {iso:g}: the files' black level {measure.reported_black.tolist()} is not "
                 f"that of the darks, {np.round(found, 2).tolist()}, which is used"
             )
-        if measure.step > 1:
-            yield f"ISO {iso:g}: codes are {measure.step:g} apart"
+    for iso, step in sorted({m.iso: m.step for m in (*lit, *darks.values())}.items()):
+        if step > 1:
+            yield f"ISO {iso:g}: codes are {step:g} apart"
     for iso in saturated:
         yield f"ISO {iso:g}: all flats are saturated"
     for iso, bend in bends.items():

@@ -114,6 +114,9 @@ def channel_noise(
       transfers: of its flats and scenes; upper bounds are used only where there is nothing else.
       dark: of its darks. full_scale, step: in codes.
       seed: of intervals.
+
+    Raises:
+      ValueError: frames without any noise.
     """
     firm = [t for t in transfers if not t.is_bound and t.sums.total[0].sum() > 0]
     is_bound = not firm
@@ -123,6 +126,12 @@ def channel_noise(
         sums = chosen[0].sums
         for transfer in chosen[1:]:
             sums = sums + transfer.sums
+        if not sums.total[2].sum() > 0:
+            raise ValueError(
+                f"ISO {iso:g}, channel {channel}: expected frames with noise, received codes that "
+                "are all equal wherever the scene is flat: of fewer bits than the sensor's, "
+                "denoised, or the same frame twice?"
+            )
         level = noise_level(sums, full_scale, iso, dark=pixel_variance(dark), seed=seed)
     return ChannelNoise(
         channel,

@@ -64,6 +64,7 @@ class LitMeasure:
       kind, iso, exposure_time: of the group.
       frames: how many are used.
       channels: ChannelTransfers.
+      step: the distance of codes.
       left_out: file's name to the reason.
       notes: what else to know, as sentences.
     """
@@ -73,6 +74,7 @@ class LitMeasure:
     exposure_time: float
     frames: int
     channels: tuple[ChannelTransfer, ...]
+    step: float
     left_out: dict[str, str]
     notes: tuple[str, ...] = ()
 
@@ -143,7 +145,7 @@ def measure_lit(
     """
     frames, names, left_out = load(group, skip_bad)
     if not frames:
-        return [LitMeasure(group.kind, group.iso, group.exposure_time or 0.0, 0, (), left_out)]
+        return [LitMeasure(group.kind, group.iso, group.exposure_time or 0.0, 0, (), 1.0, left_out)]
     first = group.frames[0]
     planes, reported = planes_of(frames, first.cfa, first.black_level)
     black = reported if black is None else black
@@ -202,7 +204,14 @@ def _lit(group, planes, names, black, shaded, ends, full_scale, left_out) -> Lit
         )
         notes.append(f"{names[0]} is one frame alone: its noise is an upper bound")
         return LitMeasure(
-            group.kind, group.iso, group.exposure_time or 0.0, 1, channels, left_out, tuple(notes)
+            group.kind,
+            group.iso,
+            group.exposure_time or 0.0,
+            1,
+            channels,
+            step or 1.0,
+            left_out,
+            tuple(notes),
         )
     alike = frames_alike(planes, black, 0.9 * highest, has_scene=group.kind == SCENES)
     left_out = left_out | {names[index]: reason for index, reason in alike.reasons.items()}
@@ -242,6 +251,7 @@ def _lit(group, planes, names, black, shaded, ends, full_scale, left_out) -> Lit
         group.exposure_time or 0.0,
         len(rows),
         channels,
+        step or 1.0,
         left_out,
         tuple(notes),
     )

@@ -26,7 +26,7 @@ CLASSES = {
     for kind in (CodeDistribution, DarkNoise, ChannelTransfer, DarkMeasure, LitMeasure, LevelSums)
 }
 # Of what is measured and how: parts of another version are made anew.
-VERSION = 2
+VERSION = 3
 
 
 def part_path(folder: str, group: Group, about) -> str:

@@ -125,7 +125,7 @@ def fit_line(
     errors = np.sqrt(2 / freedom[0])
     if replicates:
         errors = np.maximum(errors, variance[1:].std(axis=0) / line)
-    residuals = np.stack([levels[0], variance[0] / line - 1, errors], axis=-1)
+    residuals = np.stack([levels[0], variance[0] / np.maximum(line, SMALLEST) - 1, errors], axis=-1)
     return Line(float(found[0, 0]), float(found[0, 1]), found[1:], residuals)
 
 
