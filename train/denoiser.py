@@ -16,7 +16,7 @@ import tfp_noiseflow as nf
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.choices import DENOISER_LOSSES, DENOISER_SOURCES
 
-from . import _command, _inputs
+from . import _command, _execution_flags, _inputs
 
 FLAGS = flags.FLAGS
 
@@ -45,6 +45,7 @@ flags.DEFINE_bool(
 )
 flags.DEFINE_string("figure_captures", None, "Captures of figure.png. Default: those of the test.")
 flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bar, 2: a line an epoch.")
+flags.adopt_module_key_flags(_execution_flags)
 _inputs.are_capture_files("train_captures", "test_captures", "figure_captures")
 _inputs.are_model_dirs("model_dir")
 
@@ -56,7 +57,10 @@ def main(argv: list[str]) -> None:
     from tfp_noiseflow.denoising.figure import plot_denoised
     from tfp_noiseflow.models import load_baselines
     from tfp_noiseflow.models.model_directory import read_config
+    from tfp_noiseflow.training.replicas import is_chief
 
+    # First: workers that share a training are found before TensorFlow does anything else.
+    execution = _execution_flags.execution()
     train_captures = nf.read_captures(FLAGS.train_captures, dequantises=False)
     test_captures = nf.read_captures(FLAGS.test_captures, dequantises=False)
     scenes, unnamed = experiment.generator_scenes(read_config(FLAGS.model_dir)["training_data"])
@@ -81,6 +85,7 @@ def main(argv: list[str]) -> None:
         quantization_step=experiment.code_step(train_captures) if FLAGS.as_codes else 0.0,
         clips=FLAGS.as_codes,
         generator_scenes=scenes,
+        execution=execution,
     )
     trials.check_sources(FLAGS.sources)
     figure_captures = test_captures
@@ -94,10 +99,13 @@ def main(argv: list[str]) -> None:
             print(f"{trials.folder(source, seed)}", flush=True)
             results[source].append(trials.result(source, seed, verbose=FLAGS.verbose))
             print(f"PSNR {results[source][-1]['psnr']:.2f} dB", flush=True)
+    # All workers take part in what makes them.
+    denoisers = {source: trials.denoiser(source, seeds[0], verbose=0) for source in FLAGS.sources}
+    if not is_chief(execution.strategy):
+        return
     text = f"{experiment.table(noisy, results)}\n{experiment.iso_table(noisy, results)}"
     write_text(os.path.join(FLAGS.output_dir, "table.md"), text)
     write_json(os.path.join(FLAGS.output_dir, "table.json"), {"noisy": noisy, **results})
-    denoisers = {source: trials.denoiser(source, seeds[0], verbose=0) for source in FLAGS.sources}
     folder = os.path.join(FLAGS.output_dir, "saved_models")
     for source, denoiser in denoisers.items():
         export_once(denoiser, folder, source, seeds[0])

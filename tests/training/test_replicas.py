@@ -1,10 +1,7 @@
 """Several devices and several processes train what one device trains."""
 
 import csv
-import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.codes import write_codes
+from tests.training.workers import finish, two_workers
 from tfp_noiseflow.training.replicas import shared_among, strategy_of
 
 # 102 captures: batches of 17 have no equal halves, and validation ends with a batch that has none.
@@ -40,35 +38,6 @@ def on_logical_devices(captures, model_dir, devices):
     return history(model_dir)
 
 
-def two_workers(captures, model_dir, logs):
-    """The processes of two workers on loopback."""
-    with socket.socket() as first, socket.socket() as second:
-        for each in (first, second):
-            each.bind(("127.0.0.1", 0))
-        hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
-    workers = []
-    for index in range(2):
-        task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
-        command = [sys.executable, "-m", "train.noise_flow", "--strategy=multi_worker"]
-        command += [f"--{name}={value}" for name, value in FLAGS.items()]
-        command += [f"--{name}_captures={captures}" for name in ("train", "validation")]
-        with open(logs / f"worker-{index}.log", "ab") as log:
-            workers.append(
-                subprocess.Popen(
-                    [*command, f"--model_dir={model_dir}", "--verbose=0"],
-                    env=os.environ | {"TF_CONFIG": json.dumps(task)},
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            )
-    return workers
-
-
-def finish(workers, logs):
-    for index, worker in enumerate(workers):
-        assert worker.wait(timeout=240) == 0, (logs / f"worker-{index}.log").read_text()[-3000:]
-
-
 def assert_same(found, expected):
     """Curves of 204 steps: sums in another order, whose roundings a training carries on."""
     for name in ("loss", "val_loss"):
@@ -84,7 +53,9 @@ def test_two_devices_and_two_workers_train_as_one_and_go_on_after_one_is_killed(
     assert_same(on_logical_devices(captures, tmp_path / "mirrored", 2), one)
 
     model_dir = tmp_path / "workers"
-    workers = two_workers(captures, model_dir, tmp_path)
+    its = {"train_captures": captures, "validation_captures": captures, "model_dir": model_dir}
+    flags = FLAGS | its | {"verbose": 0}
+    workers = two_workers("noise_flow", flags, tmp_path)
     deadline = time.monotonic() + 200
     try:
         while not (model_dir / "history.csv").exists() or len(history(model_dir)["step"]) < 17:
@@ -98,7 +69,7 @@ def test_two_devices_and_two_workers_train_as_one_and_go_on_after_one_is_killed(
             worker.kill()
             worker.wait()
     assert len(history(model_dir)["step"]) < FLAGS["epochs"]
-    finish(two_workers(captures, model_dir, tmp_path), tmp_path)
+    finish(two_workers("noise_flow", flags, tmp_path), tmp_path)
     assert_same(history(model_dir), one)
 
 

@@ -54,7 +54,8 @@ def dncnn(
     for _ in range(depth - 2):
         x = convolution(use_bias=not has_batch_normalization)(x)
         if has_batch_normalization:
-            x = layers.BatchNormalization()(x)
+            # Of the whole batch, where several devices share it.
+            x = layers.BatchNormalization(synchronized=True)(x)
         x = layers.ReLU()(x)
     x = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros")(x)
     noise = layers.Rescaling(1 / BRIGHTENING, name="noise")(x)

@@ -29,6 +29,8 @@ from tfp_noiseflow.denoising.training_pairs import AddGaussianNoise, training_pa
 from tfp_noiseflow.models.camera_nlf import CameraNLF
 from tfp_noiseflow.models.model_directory import model_digest
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.training.execution import ONE_BY_ONE, Execution
+from tfp_noiseflow.training.replicas import is_chief
 from tfp_noiseflow.training.train_noise_model import Schedule
 
 
@@ -47,6 +49,7 @@ class Experiment:
       network: arguments of `dncnn`.
       quantization_step, clips: as in AddCameraNoise, for all generated noise.
       generator_scenes: that the noise models were fitted or picked on.
+      execution: how every denoiser is trained.
 
     Raises:
       ValueError: the test captures share a scene with what was trained on, or name none.
@@ -66,6 +69,7 @@ class Experiment:
         quantization_step: float = 0.0,
         clips: bool = False,
         generator_scenes: Sequence[str] = (),
+        execution: Execution = ONE_BY_ONE,
     ):
         check_scenes(train_captures, test_captures, generator_scenes)
         self._noise_models = {"noise_flow": noise_flow, "recalibrated_nlf": recalibrated_nlf}
@@ -76,6 +80,7 @@ class Experiment:
         self._loss = loss
         self._network = {**network, "channels": train_captures.image_shape[-1]}
         self._sensor = {"quantization_step": quantization_step, "clips": clips}
+        self._execution = execution
 
     def denoiser(self, source: str, seed: int, *, verbose: int = 2) -> tf_keras.Model:
         """The trained denoiser of a source and seed; trained where it is not yet.
@@ -91,22 +96,32 @@ class Experiment:
         schedule = Schedule(**{**asdict(self._schedule), "seed": seed})
         tf_keras.utils.set_random_seed(seed)
         add_noise = self._add_noise(source, seed)
-        return train_denoiser(
-            dncnn(**self._network),
+        with self._execution.strategy.scope():
+            denoiser = dncnn(**self._network)
+        trained = train_denoiser(
+            denoiser,
             lambda first_epoch: training_pairs(
                 self._train_captures,
                 add_noise,
                 batch_size=schedule.batch_size,
                 seed=seed,
                 first_epoch=first_epoch,
+                cache=self._execution.cache,
             ),
             epoch_steps(self._train_captures, schedule.batch_size),
             self.folder(source, seed),
             schedule,
             about=self._about(source, schedule),
             loss=self._loss,
+            execution=self._execution,
             verbose=verbose,
         )
+        if self._execution.strategy.num_replicas_in_sync == 1:
+            return trained
+        # One that a process can use without the others.
+        alone = dncnn(**self._network)
+        alone.set_weights(trained.get_weights())
+        return alone
 
     def check_sources(self, sources: Sequence[str]) -> None:
         """Raises ValueError where a source cannot be trained on, before any training.
@@ -127,7 +142,8 @@ class Experiment:
             if found["test_captures"] == _identity(self._test_captures):
                 return found
         result = measure_denoiser(denoiser, self._test_captures)
-        write_json(path, {"source": source, "seed": seed, **result})
+        if is_chief(self._execution.strategy):
+            write_json(path, {"source": source, "seed": seed, **result})
         return result
 
     def folder(self, source: str, seed: int) -> str:

@@ -11,6 +11,8 @@ import tf_keras
 
 from tfp_noiseflow.atomic_write import write_json
 from tfp_noiseflow.training.checkpoints import Checkpoints
+from tfp_noiseflow.training.execution import ONE_BY_ONE, Execution
+from tfp_noiseflow.training.replicas import is_chief, shared_among, take_from_chief
 from tfp_noiseflow.training.shown_progress import ShownProgress
 from tfp_noiseflow.training.train_noise_model import Schedule, StopAtNaN
 
@@ -24,6 +26,7 @@ def train_denoiser(
     *,
     about: Mapping,
     loss: str = "squared_error",
+    execution: Execution = ONE_BY_ONE,
     verbose: int = 2,
 ) -> tf_keras.Model:
     """Trains a denoiser and keeps checkpoints.
@@ -33,21 +36,25 @@ def train_denoiser(
     the noise of the real camera to a denoiser that is trained without it.
 
     Args:
-      denoiser: such as `dncnn()`; its weights are moved.
+      denoiser: such as `dncnn()`, made in the scope of the execution's strategy; its weights are
+        moved.
       pairs_from: gives the stream of (noisy, clean) batches that begins with an epoch.
       steps_per_epoch: batches.
       denoiser_dir: where checkpoints go.
       schedule: Adam's; its `epochs` must be given.
       about: JSON values that identify the training (noise, data, network), kept in denoiser.json.
       loss: a key of `LOSSES`.
+      execution: how it runs; resumed it may run in another way. Its cache is of no account: pairs
+        come as they are given.
       verbose: 0 silent, 1 a bar with the time left, 2 a line an epoch.
 
     Returns:
       The trained denoiser, the one that was given.
 
     Raises:
-      ValueError: an unknown loss, a folder that holds another training or a damaged checkpoint, or
-        a loss that is not finite.
+      ValueError: an unknown loss, batches that the strategy's replicas cannot share in equal parts,
+        batch normalisation on several workers, a folder that holds another training or a damaged
+        checkpoint, or a loss that is not finite.
 
     #### References
     [1]: Zhang, Zuo, Chen, Meng, Zhang. Beyond a Gaussian Denoiser: Residual Learning of Deep CNN
@@ -55,24 +62,53 @@ def train_denoiser(
     """
     if loss not in LOSSES:
         raise ValueError(f"expected a loss among {list(LOSSES)}, received {loss!r}.")
-    _claim(denoiser_dir, about)
-    denoiser.compile(schedule.optimizer(schedule.epochs * steps_per_epoch), LOSSES[loss])
+    strategy = execution.strategy
+    _check_shared(denoiser, schedule, strategy)
+    if is_chief(strategy):
+        _claim(denoiser_dir, about)
+    with strategy.scope():
+        optimizer = schedule.optimizer(schedule.epochs * steps_per_epoch)
+        denoiser.compile(optimizer, LOSSES[loss], **execution.compile_arguments)
+        optimizer.build(denoiser.trainable_variables)
     checkpoints = Checkpoints(denoiser_dir, denoiser, {"denoiser": denoiser})
     first_epoch = checkpoints.restore()
+    take_from_chief(strategy, denoiser.variables)
     if first_epoch < schedule.epochs:
+        callbacks = [StopAtNaN()]
+        if is_chief(strategy):
+            callbacks += [
+                checkpoints,
+                ShownProgress(schedule.epochs, steps_per_epoch, verbose, first_epoch=first_epoch),
+            ]
         denoiser.fit(
-            pairs_from(first_epoch),
+            shared_among(strategy, pairs_from(first_epoch)),
             steps_per_epoch=steps_per_epoch,
             initial_epoch=first_epoch,
             epochs=schedule.epochs,
-            callbacks=[
-                StopAtNaN(),
-                checkpoints,
-                ShownProgress(schedule.epochs, steps_per_epoch, verbose, first_epoch=first_epoch),
-            ],
+            callbacks=callbacks,
             verbose=0,
         )
+    # The other workers wait for the last checkpoint.
+    take_from_chief(strategy, denoiser.variables)
     return denoiser
+
+
+def _check_shared(denoiser: tf_keras.Model, schedule: Schedule, strategy) -> None:
+    """Raises ValueError where replicas would not train what one device trains."""
+    if schedule.batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            f"expected a batch size that {strategy.num_replicas_in_sync} replicas can share in "
+            f"equal parts, received {schedule.batch_size}."
+        )
+    # Reading such a variable, as the chief does for a checkpoint, would wait for all workers.
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and any(
+        variable.synchronization == tf.VariableSynchronization.ON_READ
+        for variable in denoiser.variables
+    ):
+        raise ValueError(
+            "expected a denoiser without batch normalisation on several workers; one machine's "
+            "devices share its statistics."
+        )
 
 
 def squared_error(clean: tf.Tensor, denoised: tf.Tensor) -> tf.Tensor:

@@ -55,6 +55,7 @@ def training_pairs(
     batch_size: int,
     seed: int = 0,
     first_epoch: int = 0,
+    cache: str = "none",
 ) -> tf.data.Dataset:
     """Batches of (noisy, clean) without end, the same again for the same arguments.
 
@@ -66,12 +67,18 @@ def training_pairs(
       batch_size: B.
       seed: of the order of the captures.
       first_epoch: the epoch to begin with, for resuming.
+      cache: where captures are kept, see `training_dataset`; pairs are made on the host.
 
     Returns:
       A `tf.data.Dataset` of (noisy, clean), [B, H, W, C] float32.
     """
     stream = training_dataset(
-        captures, cameras=None, batch_size=batch_size, seed=seed, first_epoch=first_epoch
+        captures,
+        cameras=None,
+        batch_size=batch_size,
+        seed=seed,
+        first_epoch=first_epoch,
+        cache=cache,
     )
     if add_noise is None:
         return stream.map(lambda batch: (batch["clean"] + batch["noise"], batch["clean"]))

@@ -58,8 +58,8 @@ def shared_among(
 
     Args:
       strategy: that of `strategy_of`.
-      dataset: of dicts of tensors [B, ..].
-      whole: names of tensors that every replica takes whole.
+      dataset: of tensors [B, ..], in dicts or tuples.
+      whole: names, in dicts, of tensors that every replica takes whole.
 
     Returns:
       What `fit` and `evaluate` take under the strategy; the same dataset for a single replica.
@@ -72,14 +72,17 @@ def shared_among(
         own = replicas // context.num_input_pipelines
         first = own * context.input_pipeline_id
 
-        def parts(batch: dict) -> tf.data.Dataset:
-            size = tf.shape(next(v for k, v in batch.items() if k not in whole))[0]
+        def parts(*batch) -> tf.data.Dataset:
+            # `flat_map` gives the parts of a tuple apart.
+            named = batch[0] if isinstance(batch[0], dict) else dict(enumerate(batch))
+            size = tf.shape(next(v for k, v in named.items() if k not in whole))[0]
 
-            def part(replica) -> dict:
+            def part(replica):
                 # The rows of numpy.array_split.
                 start = replica * size // replicas
                 stop = (replica + 1) * size // replicas
-                return {k: v if k in whole else v[start:stop] for k, v in batch.items()}
+                own = {k: v if k in whole else v[start:stop] for k, v in named.items()}
+                return own if named is batch[0] else tuple(own.values())
 
             return tf.data.Dataset.range(first, first + own, output_type=tf.int32).map(part)
 
