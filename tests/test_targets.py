@@ -51,7 +51,7 @@ def excess(model, captures):
 
 
 def test_s_g_cam_finds_the_reference_process(reference, tmp_path):
-    model = trained("S-G-CAM", reference, tmp_path / "model")
+    model = trained("S-G-CAM", reference, tmp_path / "model", nf.Schedule())
     assert excess(model, reference["test"]) < 0.0005
     truth = make_process("reference", 0)
     values = {name: float(value) for name, value in model.physical_parameters().items()}
