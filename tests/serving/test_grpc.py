@@ -3,12 +3,12 @@
 The server stands in for TensorFlow's model server, which was not run.
 """
 
-import pathlib
 import threading
 
 import numpy as np
 import pytest
 
+from tests.documents import SERVING
 from tests.registry import CAMERAS, ISO_LEVELS
 from tests.serving.conftest import TRAINING_DATA
 from tests.serving.requests import SIGNATURES, good, malformed
@@ -20,7 +20,7 @@ pytest.importorskip("tensorflow_serving", reason="the protos are in the extra `s
 from tests.serving.prediction_server import PredictionServer, running  # noqa: E402
 from tfp_noiseflow.serving.client import NoiseClient  # noqa: E402
 
-README = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+GUIDE = SERVING.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +108,11 @@ def test_answers_of_more_than_4_mib_need_the_option_that_the_client_sets(client)
 
 
 @pytest.mark.parametrize(("signature", "side"), [("serving_default", 362), ("sample_noise", 511)])
-def test_the_largest_answer_without_the_option_is_what_the_readme_says(client, signature, side):
+def test_the_largest_answer_without_the_option_is_what_the_guide_says(client, signature, side):
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    assert f"{side}x{side}x4" in README
+    assert f"{side}x{side}x4" in GUIDE
     with grpc.insecure_channel(client.address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 

@@ -1,8 +1,7 @@
-"""saved_models/ as it is in the repository, and what the README says of it."""
+"""saved_models/ as it is in the repository, and what the guide says of it."""
 
 import json
 import os
-import pathlib
 import re
 import shutil
 
@@ -13,6 +12,7 @@ import tf_keras
 from google.protobuf import text_format
 
 import tfp_noiseflow as nf
+from tests.documents import ROOT, SERVING
 from tests.serving.graphs import check_ops
 from tests.serving.requests import SIGNATURES, good
 from tests.serving.warm_up import run_warm_up_requests
@@ -22,9 +22,8 @@ from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.serving.shipping import ship_model
 from tfp_noiseflow.serving.warmup import BATCH_SIZES
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAVED_MODELS = ROOT / "saved_models"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = SERVING.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -172,11 +171,11 @@ def test_configuration_of_a_model_server_fits_the_model():
     monitoring = (SAVED_MODELS / "monitoring.config").read_text()
     assert "prometheus_config" in monitoring and "enable: true" in monitoring
     for name in ("models.config", "monitoring.config", "batching_parameters.txt"):
-        assert f"/models/{name}" in README
+        assert f"/models/{name}" in GUIDE
 
 
-def test_rest_requests_of_the_readme_fit_the_signatures(shipped):
-    bodies = re.findall(r"-d '(.*?)'", README, re.DOTALL)
+def test_rest_requests_of_the_guide_fit_the_signatures(shipped):
+    bodies = re.findall(r"-d '(.*?)'", GUIDE, re.DOTALL)
     assert len(bodies) == 2
     for body in bodies:
         body = json.loads(body)
@@ -190,11 +189,11 @@ def test_rest_requests_of_the_readme_fit_the_signatures(shipped):
             assert output.shape[0] == len(body["instances"])
 
 
-def test_grpc_example_of_the_readme_runs():
+def test_grpc_example_of_the_guide_runs():
     pytest.importorskip("tensorflow_serving")
     from tests.serving.prediction_server import PredictionServer, running
 
-    (example,) = re.findall(r"```python\n([^`]*NoiseClient[^`]*)```", README)
+    (example,) = re.findall(r"```python\n([^`]*NoiseClient[^`]*)```", GUIDE)
     service = PredictionServer(str(SAVED_MODELS / "noise_flow" / "1"), "noise_flow")
     names = {"np": np}
     with running(service) as address:

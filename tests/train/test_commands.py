@@ -2,20 +2,16 @@
 
 import itertools
 import json
-import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 import tfp_noiseflow as nf
-from tests.scripts import ROOT, run, run_process
+from tests.scripts import run, run_process
 from tests.sheets import cells
 from tfp_noiseflow.imaging.picture import read_picture, write_png
 from tfp_noiseflow.models.model_directory import write_baselines
-from tfp_noiseflow.simulation.raw_folder import RawCamera
-from tfp_noiseflow.simulation.raw_shoot import RawShoot
 
 
 @pytest.fixture(scope="module")
@@ -169,43 +165,6 @@ def test_exported_channels_are_those_of_the_directory_s_model(tmp_path):
     assert served.structured_input_signature[1]["clean"].shape[-1] == 1
     done = run("export", **flags, channels=4)
     assert done.returncode != 0 and "expected channels=1" in done.stderr
-
-
-# Long enough to show that it runs, of a shallow flow, which takes the same path.
-SHORTER = (
-    ("S-Ax4-G-Ax4-CAM", "S-Ax1-G-CAM"),
-    ("epochs=12", "epochs=1"),
-    ("steps_per_epoch=86", "steps_per_epoch=1"),
-    ("500, start", "5, start"),
-    ("num_burnin_steps=300", "num_burnin_steps=2"),
-    ("num_adaptation_steps=200", "num_adaptation_steps=1"),
-)
-
-
-def test_examples_of_the_readme_run(demo, tmp_path, monkeypatch):
-    folder, _ = demo
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "model").symlink_to(folder / "model")
-    (tmp_path / "captures.h5").symlink_to(folder / "captures" / "train.h5")
-    (tmp_path / "saved_models").mkdir()
-    (tmp_path / "saved_models" / "noise_flow").symlink_to(ROOT / "saved_models" / "noise_flow")
-    monkeypatch.chdir(tmp_path)
-    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    # The one that needs a server is run in tests/serving.
-    examples = [example for example in examples if "NoiseClient" not in example]
-    assert len(examples) == 10
-    names = {"tfd": tfp.distributions}
-    # What a calibration leaves, and two frames of a camera.
-    law = nf.CameraLaw((1.4e-4, 2e-6), (4e-8, 4e-8, 1.2e-6), camera="Mine")
-    nf.save_model(nf.StoredNoise(nf.NoiseFlow.from_laws(law), 1 / 959), "model", {})
-    camera = RawCamera("Pixel", RawShoot(iso_levels=(800,), shape=(128, 192)))
-    rng = np.random.default_rng(0)
-    names |= {name: camera.shoot_frame(camera.scene(0), 800, rng) for name in ("a", "b")}
-    for example in examples:
-        for long, short in SHORTER:
-            example = example.replace(long, short)
-        exec(example, names)
-    assert (tmp_path / "saved_models" / "mine" / "1" / "saved_model.pb").exists()
 
 
 @pytest.mark.slow  # Four trainings.
