@@ -15,7 +15,7 @@ from .captures import (
     write_captures,
     write_fixed_pattern,
 )
-from .evaluation import evaluate
+from .evaluation import NoiseComparison, compare_noise, evaluate
 from .interop import load_released_checkpoint
 from .laws import (
     CameraLaw,
@@ -66,6 +66,7 @@ __all__ = [
     "FixedPattern",
     "GaussianNoise",
     "LikelihoodTrainer",
+    "NoiseComparison",
     "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",
@@ -75,6 +76,7 @@ __all__ = [
     "__version__",
     "bijectors",
     "calibrate",
+    "compare_noise",
     "evaluate",
     "export_saved_model",
     "finetune_camera",

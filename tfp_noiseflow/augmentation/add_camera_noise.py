@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_noiseflow.augmentation.camera_output import camera_output
-from tfp_noiseflow.augmentation.pattern_crops import PatternCrops
+from tfp_noiseflow.augmentation.noise_adder import NoiseAdder
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern
-from tfp_noiseflow.conditions.conditions import CleanImage
-from tfp_noiseflow.images.stored_codes import as_stored
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 
@@ -90,27 +85,20 @@ class AddCameraNoise(tf_keras.layers.Layer):
         name: str = "add_camera_noise",
     ):
         super().__init__(name=name, trainable=False, dtype=noise_model.dtype.name)
-        if not 0 <= quantization_step < 1:
-            raise ValueError(f"expected 0 <= quantization_step < 1, received {quantization_step}.")
-        gains = np.broadcast_to(np.asarray(digital_gain, np.float64), [2])
-        if not 1 <= gains[0] <= gains[1] < np.inf:
-            raise ValueError(
-                "expected a digital gain of at least 1, or (lowest, highest) of them, received "
-                f"{digital_gain}."
-            )
-        self.digital_gain = (float(gains[0]), float(gains[1]))
-        self._pattern_crops = None
-        if fixed_patterns:
-            self._pattern_crops = PatternCrops(
-                fixed_patterns, noise_model.known, noise_model.channels or 4, noise_model.dtype
-            )
-        self._draw_conditions = noise_model.known.drawing(camera, iso, iso_range)
+        self._adder = NoiseAdder(
+            noise_model,
+            camera,
+            iso,
+            iso_range=iso_range,
+            quantization_step=quantization_step,
+            clips=clips,
+            digital_gain=digital_gain,
+            fixed_patterns=fixed_patterns,
+            returns_pairs=returns_pairs,
+            seed=seed,
+        )
         self.noise_model = noise_model
-        self.quantization_step = quantization_step
-        self.clips = clips
-        self.returns_pairs = returns_pairs
         self.only_in_training = only_in_training
-        self.seed = seed
         # Every replica counts for itself: synchronising them would cost a merge in each call.
         self.calls = tf.Variable(
             0,
@@ -135,13 +123,12 @@ class AddCameraNoise(tf_keras.layers.Layer):
     def call(self, inputs, training: bool = True):
         """Noisy images, or (noisy, clean); see the class."""
         if self.only_in_training and not training:
-            clean = _features(inputs)["clean"]
-            return (clean, clean) if self.returns_pairs else clean
+            return self._adder.unchanged(inputs)
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context else 0
-        seed = self._seed_of(self.calls, replica)
+        number = tf.identity(self.calls)
         self.calls.assign_add(1)
-        return self._add(inputs, seed)
+        return self._adder(inputs, number, replica)
 
     def map_function(self, index, element=None):
         """For `dataset.enumerate().map(..)`: the element with the noise of its index.
@@ -153,62 +140,7 @@ class AddCameraNoise(tf_keras.layers.Layer):
         Returns:
           noisy, or (noisy, clean) with returns_pairs.
         """
-        # -1 is the replica of no layer: a map function and a layer of one seed differ.
-        if not _is_index(index):
-            raise ValueError(
-                "expected the element's index first: dataset.enumerate().map(map_function), "
-                f"received {index}."
-            )
-        return self._add(element, self._seed_of(index, -1))
-
-    def _seed_of(self, number, replica) -> tf.Tensor:
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(number, tf.int64)])
-        # fold_in hashes to the dtype of what is folded in, and of 32 bits 80,000 calls repeat one.
-        return tf.random.fold_in(seed, tf.cast(replica, tf.int64))
-
-    @tf.autograph.experimental.do_not_convert
-    def _add(self, inputs, seed: tf.Tensor):
-        features = _features(inputs)
-        clean = features["clean"]
-        if clean.dtype.is_floating:
-            clean = tf.cast(clean, self.noise_model.dtype)
-        clean = CleanImage().convert("clean", clean, self.noise_model.dtype)
-        # As tf.random.split, but in the dtype that TFP's seeds have.
-        seeds = tf.random.stateless_uniform([2, 2], seed, None, None, tf.int32)
-        condition_seed, noise_seed = tf.unstack(seeds)
-        iso, camera = features.get("iso"), features.get("camera")
-        if iso is not None:
-            iso = tf.cast(iso, self.noise_model.dtype)
-        iso, camera = self._draw_conditions(clean, condition_seed, iso, camera)
-        # Of other numbers than what follows is drawn with.
-        gain_seed, pattern_seed = (tf.random.fold_in(condition_seed, number) for number in (1, 2))
-        pattern = None
-        if self._pattern_crops is not None:
-            pattern = functools.partial(self._pattern_crops, seed=pattern_seed)
-        noisy = camera_output(
-            self.noise_model,
-            clean,
-            iso,
-            camera,
-            draw=lambda unstored: unstored.sample(seed=noise_seed),
-            pattern=pattern,
-            digital_gain=self._gain(clean, gain_seed, features.get("digital_gain")),
-        )
-        clips = {"clips_black": self.clips, "clips_white": self.clips}
-        noisy = as_stored(noisy, self.quantization_step, **clips)
-        # The first term is zero and has clean's gradient; the second stays exactly on its code.
-        noisy = (clean - tf.stop_gradient(clean)) + tf.stop_gradient(noisy)
-        return (noisy, clean) if self.returns_pairs else noisy
-
-    def _gain(self, clean: tf.Tensor, seed: tf.Tensor, given) -> tf.Tensor:
-        """The digital gain, of each image where it is given or drawn."""
-        if given is not None:
-            return tf.cast(given, clean.dtype)
-        low, high = np.log(self.digital_gain)
-        if low == high:
-            return tf.constant(self.digital_gain[0], clean.dtype)
-        drawn = tf.random.stateless_uniform(tf.shape(clean)[:-3], seed, low, high, clean.dtype)
-        return tf.ensure_shape(tf.maximum(tf.exp(drawn), 1), clean.shape[:-3])
+        return self._adder.map_function(index, element)
 
     def get_config(self):
         """Refuses: Keras's model formats know no variables outside Keras layers.
@@ -225,23 +157,3 @@ class AddCameraNoise(tf_keras.layers.Layer):
     def save_own_variables(self, store):
         """Refuses, see `get_config`."""
         self.get_config()
-
-
-def _is_index(index) -> bool:
-    """Whether it is an integer scalar, as `enumerate` gives."""
-    if isinstance(index, Mapping):
-        return False
-    index = tf.convert_to_tensor(index)
-    return index.dtype.is_integer and index.shape.rank in (0, None)
-
-
-def _features(inputs) -> Mapping:
-    features = inputs if isinstance(inputs, Mapping) else {"clean": inputs}
-    unknown = sorted(set(features) - {"clean", "iso", "camera", "digital_gain"})
-    if "clean" not in features or unknown:
-        raise ValueError(
-            "expected clean images, or a dict with clean and optionally iso, camera and "
-            f"digital_gain, received a dict with {sorted(features)}."
-        )
-    clean = tf.convert_to_tensor(features["clean"])
-    return {**features, "clean": clean}

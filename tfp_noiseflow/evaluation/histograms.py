@@ -122,3 +122,17 @@ def pooled_counts(noise: tf.Tensor, group: tf.Tensor, standard_deviation: tf.Ten
         tf.reshape(index, [-1]), minlength=bins * groups, maxlength=bins * groups
     )
     return tf.reshape(counts, [groups, bins])
+
+
+def counts_of(noise: np.ndarray, group: np.ndarray, standard_deviation: np.ndarray) -> np.ndarray:
+    """`pooled_counts` of arrays, [G, 130] int64.
+
+    Args:
+      noise: [n, H, W, C]. group: [n]. standard_deviation: [G].
+    """
+    counts = pooled_counts(
+        tf.constant(noise, tf.float32),
+        tf.constant(group, tf.int32),
+        tf.constant(standard_deviation, tf.float32),
+    )
+    return counts.numpy().astype(np.int64)

@@ -189,9 +189,15 @@ def measure(
             sources[name].statistics.add(noise, block.clean, group, part)
             sources[name].kl_paper.append(histograms.kl_paper(block.noise[chosen], noise[chosen]))
 
-        add("real", block.noise, _counts(block.noise, group, survey))
+        add(
+            "real", block.noise, histograms.counts_of(block.noise, group, survey.standard_deviation)
+        )
         if captures.has_repeat:
-            add("floor", block.noise_repeat, _counts(block.noise_repeat, group, survey))
+            add(
+                "floor",
+                block.noise_repeat,
+                histograms.counts_of(block.noise_repeat, group, survey.standard_deviation),
+            )
         for name, drawer in drawers.items():
             noise = noise_by_kind[drawer.dequantises]
             if drawer.has_density:
@@ -339,13 +345,6 @@ def _compile_draw(
         indices,
         tf.TensorSpec([2], tf.int32),
     )
-
-
-def _counts(noise, group, survey) -> np.ndarray:
-    deviation = tf.constant(survey.standard_deviation, tf.float32)
-    return histograms.pooled_counts(
-        tf.constant(noise), tf.constant(group, tf.int32), deviation
-    ).numpy()
 
 
 def _finite_nll(name: str, drawer: _Drawer, block, noise: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.evaluation import histograms, likelihood
-from tfp_noiseflow.evaluation.statistics import NoiseStatistics
+from tfp_noiseflow.evaluation.statistics import NoiseStatistics, mean_or_none
 from tfp_noiseflow.evaluation.structure import levels, structure
 from tfp_noiseflow.evaluation.survey import PARTS, Survey
 from tfp_noiseflow.evaluation.tails import TailCounts
@@ -205,24 +205,18 @@ def _floor(captures, survey, sources, kl, truth) -> dict:
 def _correlations(statistics: NoiseStatistics) -> dict:
     channels = statistics.channel_correlation()
     entry = {
-        "horizontal": _mean_or_none(statistics.autocorrelation("horizontal")),
-        "vertical": _mean_or_none(statistics.autocorrelation("vertical")),
-        "row_correlation": _mean_or_none(statistics.row_correlation()),
-        "excess_kurtosis": _mean_or_none(statistics.excess_kurtosis()),
-        "excess_kurtosis_given_clean": _mean_or_none(statistics.excess_kurtosis_given_clean()),
+        "horizontal": mean_or_none(statistics.autocorrelation("horizontal")),
+        "vertical": mean_or_none(statistics.autocorrelation("vertical")),
+        "row_correlation": mean_or_none(statistics.row_correlation()),
+        "excess_kurtosis": mean_or_none(statistics.excess_kurtosis()),
+        "excess_kurtosis_given_clean": mean_or_none(statistics.excess_kurtosis_given_clean()),
         "largest_bright_mean": _largest_or_none(statistics.bright_mean()),
     }
     size = channels.shape[-1]
     if size == 1:
         return {**entry, "channels": None, "reason": ONE_CHANNEL}
-    matrix = [[_mean_or_none(channels[:, i, j]) for j in range(size)] for i in range(size)]
+    matrix = [[mean_or_none(channels[:, i, j]) for j in range(size)] for i in range(size)]
     return {**entry, "channels": matrix}
-
-
-def _mean_or_none(values: np.ndarray) -> float | None:
-    """The mean over the camera x ISO that have a value."""
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else None
 
 
 def _largest_or_none(values: np.ndarray) -> float | None:

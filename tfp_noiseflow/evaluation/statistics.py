@@ -290,6 +290,12 @@ def clean_level_edges(smallest: float, largest: float, bins: int = 24) -> np.nda
     return np.geomspace(lowest, highest, bins + 1)[1:-1]
 
 
+def mean_or_none(values: np.ndarray) -> float | None:
+    """The mean over the camera x ISO that have a value; None where none has."""
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
+
+
 def _excess_kurtosis(moments: np.ndarray) -> np.ndarray:
     """From sums of powers 0 to 4, [5, ...] -> [...]; NaN where there is no variance."""
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,0 +1,159 @@
+"""A camera's noise on clean images, of drawn cameras and ISOs: what the layers have in common."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.augmentation.camera_output import camera_output
+from tfp_noiseflow.augmentation.pattern_crops import PatternCrops
+from tfp_noiseflow.captures.fixed_pattern import FixedPattern
+from tfp_noiseflow.conditions.conditions import CleanImage
+from tfp_noiseflow.images.stored_codes import as_stored
+from tfp_noiseflow.models.noise_model import NoiseModel
+
+
+class NoiseAdder:
+    """Adds a noise model's noise to images, each of a camera and an ISO of its own.
+
+    A pure function of images and of a number: `AddCameraNoise` counts its calls, a `tf.data`
+    pipeline its elements.
+
+    Args:
+      noise_model, camera, iso, iso_range, quantization_step, clips, digital_gain, fixed_patterns,
+        returns_pairs, seed: as for `AddCameraNoise`.
+
+    Raises:
+      ValueError: as for `AddCameraNoise`.
+    """
+
+    def __init__(
+        self,
+        noise_model: NoiseModel,
+        camera: str | Sequence[str] | None = None,
+        iso: float | Sequence[float] | None = None,
+        *,
+        iso_range: tuple[float, float] | None = None,
+        quantization_step: float = 0.0,
+        clips: bool = False,
+        digital_gain: float | tuple[float, float] = 1.0,
+        fixed_patterns: Sequence[FixedPattern] = (),
+        returns_pairs: bool = False,
+        seed: int = 0,
+    ):
+        if not 0 <= quantization_step < 1:
+            raise ValueError(f"expected 0 <= quantization_step < 1, received {quantization_step}.")
+        gains = np.broadcast_to(np.asarray(digital_gain, np.float64), [2])
+        if not 1 <= gains[0] <= gains[1] < np.inf:
+            raise ValueError(
+                "expected a digital gain of at least 1, or (lowest, highest) of them, received "
+                f"{digital_gain}."
+            )
+        self.digital_gain = (float(gains[0]), float(gains[1]))
+        self._pattern_crops = None
+        if fixed_patterns:
+            self._pattern_crops = PatternCrops(
+                fixed_patterns, noise_model.known, noise_model.channels or 4, noise_model.dtype
+            )
+        self._draw_conditions = noise_model.known.drawing(camera, iso, iso_range)
+        self.noise_model = noise_model
+        self.quantization_step = quantization_step
+        self.clips = clips
+        self.returns_pairs = returns_pairs
+        self.seed = seed
+
+    def __call__(self, inputs, number, replica):
+        """Noisy images, or (noisy, clean), [.., H, W, C] in the noise model's dtype.
+
+        Args:
+          inputs: images or a dict as for `AddCameraNoise`.
+          number, replica: integers of which, with the seed, all that is drawn depends.
+        """
+        return self._add(inputs, self._seed_of(number, replica))
+
+    def unchanged(self, inputs):
+        """The clean images, in the place of noisy ones."""
+        clean = _features(inputs)["clean"]
+        return (clean, clean) if self.returns_pairs else clean
+
+    def map_function(self, index, element=None):
+        """As `AddCameraNoise.map_function`."""
+        # -1 is the replica of no layer: a map function and a layer of one seed differ.
+        if not _is_index(index):
+            raise ValueError(
+                "expected the element's index first: dataset.enumerate().map(map_function), "
+                f"received {index}."
+            )
+        return self(element, index, -1)
+
+    def _seed_of(self, number, replica) -> tf.Tensor:
+        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(number, tf.int64)])
+        # fold_in hashes to the dtype of what is folded in, and of 32 bits 80,000 calls repeat one.
+        return tf.random.fold_in(seed, tf.cast(replica, tf.int64))
+
+    @tf.autograph.experimental.do_not_convert
+    def _add(self, inputs, seed: tf.Tensor):
+        features = _features(inputs)
+        clean = features["clean"]
+        if clean.dtype.is_floating:
+            clean = tf.cast(clean, self.noise_model.dtype)
+        clean = CleanImage().convert("clean", clean, self.noise_model.dtype)
+        # As tf.random.split, but in the dtype that TFP's seeds have.
+        seeds = tf.random.stateless_uniform([2, 2], seed, None, None, tf.int32)
+        condition_seed, noise_seed = tf.unstack(seeds)
+        iso, camera = features.get("iso"), features.get("camera")
+        if iso is not None:
+            iso = tf.cast(iso, self.noise_model.dtype)
+        iso, camera = self._draw_conditions(clean, condition_seed, iso, camera)
+        # Of other numbers than what follows is drawn with.
+        gain_seed, pattern_seed = (tf.random.fold_in(condition_seed, number) for number in (1, 2))
+        pattern = None
+        if self._pattern_crops is not None:
+            pattern = functools.partial(self._pattern_crops, seed=pattern_seed)
+        noisy = camera_output(
+            self.noise_model,
+            clean,
+            iso,
+            camera,
+            draw=lambda unstored: unstored.sample(seed=noise_seed),
+            pattern=pattern,
+            digital_gain=self._gain(clean, gain_seed, features.get("digital_gain")),
+        )
+        clips = {"clips_black": self.clips, "clips_white": self.clips}
+        noisy = as_stored(noisy, self.quantization_step, **clips)
+        # The first term is zero and has clean's gradient; the second stays exactly on its code.
+        noisy = (clean - tf.stop_gradient(clean)) + tf.stop_gradient(noisy)
+        return (noisy, clean) if self.returns_pairs else noisy
+
+    def _gain(self, clean: tf.Tensor, seed: tf.Tensor, given) -> tf.Tensor:
+        """The digital gain, of each image where it is given or drawn."""
+        if given is not None:
+            return tf.cast(given, clean.dtype)
+        low, high = np.log(self.digital_gain)
+        if low == high:
+            return tf.constant(self.digital_gain[0], clean.dtype)
+        drawn = tf.random.stateless_uniform(tf.shape(clean)[:-3], seed, low, high, clean.dtype)
+        return tf.ensure_shape(tf.maximum(tf.exp(drawn), 1), clean.shape[:-3])
+
+
+def _is_index(index) -> bool:
+    """Whether it is an integer scalar, as `enumerate` gives."""
+    if isinstance(index, Mapping):
+        return False
+    index = tf.convert_to_tensor(index)
+    return index.dtype.is_integer and index.shape.rank in (0, None)
+
+
+def _features(inputs) -> Mapping:
+    features = inputs if isinstance(inputs, Mapping) else {"clean": inputs}
+    unknown = sorted(set(features) - {"clean", "iso", "camera", "digital_gain"})
+    if "clean" not in features or unknown:
+        raise ValueError(
+            "expected clean images, or a dict with clean and optionally iso, camera and "
+            f"digital_gain, received a dict with {sorted(features)}."
+        )
+    clean = tf.convert_to_tensor(features["clean"])
+    return {**features, "clean": clean}
