@@ -1,21 +1,24 @@
 """What is public. `__init__.py` imports each name of this list when it is first used."""
 
 from . import bijectors
-from .augmentation import AddCameraNoise
+from .augmentation import AddCameraNoise, noisy_frame
 from .calibration import calibrate
 from .captures import (
     CachedCaptures,
     Captures,
     CaptureWriter,
     FixedPattern,
+    pack_bayer,
     read_captures,
     read_fixed_pattern,
     training_dataset,
+    unpack_bayer,
     validation_dataset,
     write_captures,
     write_fixed_pattern,
 )
 from .evaluation import NoiseComparison, compare_noise, evaluate
+from .imaging import RawFrame, frame_of_photograph
 from .interop import load_released_checkpoint
 from .laws import (
     CameraLaw,
@@ -70,6 +73,7 @@ __all__ = [
     "NoiseDistribution",
     "NoiseFlow",
     "NoiseModel",
+    "RawFrame",
     "Schedule",
     "StoredDistribution",
     "StoredNoise",
@@ -81,10 +85,13 @@ __all__ = [
     "export_saved_model",
     "finetune_camera",
     "fit_camera_laws",
+    "frame_of_photograph",
     "generic_cameras",
     "load_model",
     "load_released_checkpoint",
     "noise_profile",
+    "noisy_frame",
+    "pack_bayer",
     "read_camera_tables",
     "read_captures",
     "read_fixed_pattern",
@@ -95,6 +102,7 @@ __all__ = [
     "save_model",
     "train_noise_model",
     "training_dataset",
+    "unpack_bayer",
     "validation_dataset",
     "with_camera_law",
     "write_camera_tables",

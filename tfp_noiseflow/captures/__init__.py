@@ -2,6 +2,7 @@
 
 import lazy_loader
 
+from tfp_noiseflow.captures.bayer import pack_bayer, unpack_bayer
 from tfp_noiseflow.captures.capture_file import (
     CaptureBlock,
     Captures,
@@ -39,9 +40,11 @@ __all__ = [
     "epoch_steps",
     "fingerprint_of",
     "import_captures",
+    "pack_bayer",
     "read_captures",
     "read_fixed_pattern",
     "training_dataset",
+    "unpack_bayer",
     "validation_dataset",
     "write_captures",
     "write_fixed_pattern",

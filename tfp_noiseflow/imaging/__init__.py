@@ -13,12 +13,15 @@ from tfp_noiseflow.imaging.inverse_isp import (
 )
 from tfp_noiseflow.imaging.isp import process
 from tfp_noiseflow.imaging.metering import meter
+from tfp_noiseflow.imaging.raw_frame import RawFrame, frame_of_photograph
 
 __all__ = [
     "CameraColors",
+    "RawFrame",
     "apply_exposure",
     "demosaic",
     "draw_camera_colors",
+    "frame_of_photograph",
     "invert_tone_curve",
     "linear_srgb_to_camera",
     "meter",
