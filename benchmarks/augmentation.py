@@ -25,7 +25,12 @@ from tfp_noiseflow.denoising import dncnn
 
 FLAGS = flags.FLAGS
 
+# Of models that take any.
+ISOS = (100, 400, 800, 1600, 3200)
+
 flags.DEFINE_string("architecture", "S-Ax4-G-Ax4-CAM", "The flow.")
+flags.DEFINE_bool("stored", False, "Whether the flow is one of stored codes, of 10 bits.")
+flags.DEFINE_bool("jit_compile", False, "Whether XLA compiles the flow's noise.")
 flags.DEFINE_integer("depth", 9, "Of the DnCNN.", lower_bound=2)
 flags.DEFINE_integer("filters", 32, "Of the DnCNN.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 32, "Patches.", lower_bound=1)
@@ -36,13 +41,18 @@ flags.DEFINE_integer("repeats", 15, "Timed calls; their median is printed.", low
 def main(argv: list[str]) -> None:
     del argv
     flow = nf.NoiseFlow(FLAGS.architecture, seed=0)
-    table = np.outer(np.ones(len(flow.cameras)), flow.iso_levels)
-    nlf = nf.CameraNLF(flow.cameras, flow.iso_levels, 2e-6 * table, 2e-11 * table**2)
+    if FLAGS.stored:
+        flow = nf.StoredNoise(flow, quantization_step=1 / 1023)
+    levels = flow.iso_levels or ISOS
+    table = np.outer(np.ones(len(flow.cameras)), levels)
+    nlf = nf.CameraNLF(flow.cameras, levels, 2e-6 * table, 2e-11 * table**2)
     shape = (FLAGS.batch_size, FLAGS.patch_size, FLAGS.patch_size, 4)
     clean = tf.random.stateless_uniform(shape, seed=(0, 1))
     model = dncnn(FLAGS.depth, FLAGS.filters)
     model.compile(tf_keras.optimizers.Adam(1e-3), "mse")
-    flow_layer, nlf_layer = nf.AddCameraNoise(flow), nf.AddCameraNoise(nlf)
+    isos = None if flow.iso_levels else levels
+    flow_layer = nf.AddCameraNoise(flow, iso=isos, jit_compile=FLAGS.jit_compile)
+    nlf_layer = nf.AddCameraNoise(nlf)
     calls = {
         "step": tf.function(lambda: model.train_step((clean, clean))["loss"]),
         "noise": tf.function(lambda: flow_layer(clean)),

@@ -419,3 +419,33 @@ def test_wrong_calls_say_what_is_expected():
         layer(2 * CLEAN + 1)
     with pytest.raises(ValueError, match="camera"):
         layer({"clean": CLEAN, "camera": ["Delta"] * 64})
+
+
+@pytest.mark.parametrize("name", ["S-Ax1-G-Ax1-CAM", "stored L-R-P"])
+def test_compiled_by_xla_it_adds_the_same_noise(name):
+    model = moved(MODELS[name][0](tf.float32), by=0.05)
+    clean = np.random.default_rng(0).uniform(0.1, 0.6, (4, 8, 8, 4)).astype(np.float32)
+    isos = ISO_LEVELS if model.iso_levels is None else None
+    options = {"iso": isos, "digital_gain": (1.0, 2.0), "returns_pairs": True, "seed": 5}
+    found, expected = (
+        nf.AddCameraNoise(model, jit_compile=jit_compile, **options)
+        for jit_compile in (True, False)
+    )
+    for layer_or_map in (lambda layer: layer(clean), lambda layer: layer.map_function(3, clean)):
+        (noisy, _), (wanted, _) = layer_or_map(found), layer_or_map(expected)
+        apart = np.abs(noisy - wanted)
+        # A product and a sum may be contracted; where that decides a rounding, a code.
+        assert np.median(apart) < 1e-6 and np.mean(apart > 1e-4) < 0.01
+    for wrong in ({"digital_gain": 0.5}, {"iso": -1.0}):
+        with pytest.raises(ValueError, match="expected"):
+            found({"clean": clean} | wrong)
+    images = tf.data.Dataset.from_tensor_slices(clean).batch(2).enumerate()
+    assert len(list(images.map(found.map_function))) == 2
+
+
+def test_noise_without_a_bijector_is_not_compiled(monkeypatch):
+    model = nf.GaussianNoise(0.1)
+    # As that of dark frames.
+    monkeypatch.setattr(model, "bijector", None)
+    with pytest.raises(ValueError, match="expected jit_compile=False for a noise model without"):
+        nf.AddCameraNoise(model, jit_compile=True)

@@ -47,12 +47,21 @@ def camera_output(
       ValueError: as for the model's call; a digital gain below 1 or not finite;
         InvalidArgumentError where only the graph knows.
     """
-    gain = as_float("digital_gain", digital_gain, clean.dtype)
-    is_valid = tf.reduce_all(tf.logical_and(gain >= 1, gain <= gain.dtype.max))
-    require(is_valid, "digital_gain of at least 1, and finite", gain)
-    gain = over_image(gain)
+    gain = over_image(checked_gain(digital_gain, clean.dtype))
     distribution = noise_model(clean / gain, iso=iso, camera=camera)
     noise = draw(distribution.unstored)
     if pattern is not None:
         noise += pattern(distribution.unstored)
     return distribution.as_stored(clean + gain * noise)
+
+
+def checked_gain(digital_gain, dtype: tf.DType) -> tf.Tensor:
+    """A digital gain as a tensor.
+
+    Raises:
+      ValueError: below 1 or not finite; InvalidArgumentError where only the graph knows.
+    """
+    gain = as_float("digital_gain", digital_gain, dtype)
+    is_valid = tf.reduce_all(tf.logical_and(gain >= 1, gain <= gain.dtype.max))
+    require(is_valid, "digital_gain of at least 1, and finite", gain)
+    return gain

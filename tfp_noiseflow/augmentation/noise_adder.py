@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.augmentation.camera_output import camera_output
+from tfp_noiseflow.augmentation.camera_output import camera_output, checked_gain
 from tfp_noiseflow.augmentation.pattern_crops import PatternCrops
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern
 from tfp_noiseflow.conditions.conditions import CleanImage
+from tfp_noiseflow.images.image import over_image
 from tfp_noiseflow.images.stored_codes import as_stored
 from tfp_noiseflow.models.noise_model import NoiseModel
 
@@ -24,7 +25,7 @@ class NoiseAdder:
 
     Args:
       noise_model, camera, iso, iso_range, quantization_step, clips, digital_gain, fixed_patterns,
-        returns_pairs, seed: as for `AddCameraNoise`.
+        returns_pairs, jit_compile, seed: as for `AddCameraNoise`.
 
     Raises:
       ValueError: as for `AddCameraNoise`.
@@ -42,8 +43,14 @@ class NoiseAdder:
         digital_gain: float | tuple[float, float] = 1.0,
         fixed_patterns: Sequence[FixedPattern] = (),
         returns_pairs: bool = False,
+        jit_compile: bool = False,
         seed: int = 0,
     ):
+        if jit_compile and noise_model.bijector is None:
+            raise ValueError(
+                "expected jit_compile=False for a noise model without a bijector, received "
+                f"{noise_model}."
+            )
         if not 0 <= quantization_step < 1:
             raise ValueError(f"expected 0 <= quantization_step < 1, received {quantization_step}.")
         gains = np.broadcast_to(np.asarray(digital_gain, np.float64), [2])
@@ -64,6 +71,8 @@ class NoiseAdder:
         self.clips = clips
         self.returns_pairs = returns_pairs
         self.seed = seed
+        self._noisy = self._noisy_of_latent if jit_compile else self._noisy_at_once
+        self._compiled = tf.function(self._of_latent, jit_compile=True, autograph=False)
 
     def __call__(self, inputs, number, replica):
         """Noisy images, or (noisy, clean), [.., H, W, C] in the noise model's dtype.
@@ -113,20 +122,53 @@ class NoiseAdder:
         pattern = None
         if self._pattern_crops is not None:
             pattern = functools.partial(self._pattern_crops, seed=pattern_seed)
-        noisy = camera_output(
-            self.noise_model,
-            clean,
-            iso,
-            camera,
-            draw=lambda unstored: unstored.sample(seed=noise_seed),
-            pattern=pattern,
-            digital_gain=self._gain(clean, gain_seed, features.get("digital_gain")),
-        )
-        clips = {"clips_black": self.clips, "clips_white": self.clips}
-        noisy = as_stored(noisy, self.quantization_step, **clips)
+        gain = self._gain(clean, gain_seed, features.get("digital_gain"))
+        noisy = self._noisy(clean, iso, camera, gain, noise_seed, pattern)
         # The first term is zero and has clean's gradient; the second stays exactly on its code.
         noisy = (clean - tf.stop_gradient(clean)) + tf.stop_gradient(noisy)
         return (noisy, clean) if self.returns_pairs else noisy
+
+    def _noisy_at_once(self, clean, iso, camera, gain, seed, pattern) -> tf.Tensor:
+        return self._stored(
+            camera_output(
+                self.noise_model,
+                clean,
+                iso,
+                camera,
+                draw=lambda unstored: unstored.sample(seed=seed),
+                pattern=pattern,
+                digital_gain=gain,
+            )
+        )
+
+    def _noisy_of_latent(self, clean, iso, camera, gain, seed, pattern) -> tf.Tensor:
+        """The same noise, by XLA but for what is checked and drawn.
+
+        XLA drops checks, and draws normal numbers otherwise, and slowly on CPUs.
+        """
+        gain = checked_gain(gain, clean.dtype)
+        unstored = self.noise_model(clean / over_image(gain), iso=iso, camera=camera).unstored
+        latent = unstored.distribution.sample(seed=seed)
+        pattern = None if pattern is None else pattern(unstored)
+        given = {name: value for name, value in unstored.given.items() if name != "clean"}
+        return self._compiled(clean, gain, latent, pattern, given)
+
+    def _of_latent(self, clean, gain, latent, pattern, given) -> tf.Tensor:
+        return self._stored(
+            camera_output(
+                self.noise_model,
+                clean,
+                given.get("iso"),
+                given.get("camera"),
+                draw=lambda unstored: unstored.bijector.forward(latent),
+                pattern=None if pattern is None else lambda _: pattern,
+                digital_gain=gain,
+            )
+        )
+
+    def _stored(self, noisy: tf.Tensor) -> tf.Tensor:
+        clips = {"clips_black": self.clips, "clips_white": self.clips}
+        return as_stored(noisy, self.quantization_step, **clips)
 
     def _gain(self, clean: tf.Tensor, seed: tf.Tensor, given) -> tf.Tensor:
         """The digital gain, of each image where it is given or drawn."""

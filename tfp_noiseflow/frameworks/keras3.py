@@ -33,7 +33,7 @@ class AddCameraNoise(keras.layers.Layer):
         Training is the default of a call outside of `fit`, `evaluate` and `predict`.
       name: of the layer.
       **options: camera, iso, iso_range, quantization_step, clips, digital_gain, fixed_patterns,
-        returns_pairs and seed, as for `nf.AddCameraNoise`.
+        returns_pairs, jit_compile and seed, as for `nf.AddCameraNoise`.
 
     Raises:
       ValueError: as for `nf.AddCameraNoise`; another backend; `get_config`, which Keras's `.keras`
