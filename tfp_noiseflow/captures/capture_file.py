@@ -26,6 +26,7 @@ import numpy as np
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.captures.damage import damage_named
 from tfp_noiseflow.captures.deferred_faults import DeferredFaults
+from tfp_noiseflow.captures.hdf5 import data_set_of
 
 FORMAT_VERSION = 1
 
@@ -559,12 +560,8 @@ class Captures:
         found = {}
         for name in (name for name in names if name in known):
             with damage_named(f"{self.path}: data set {name!r} is damaged"):
-                found[name] = self._file[name]
                 # h5py reads shape and dtype when they are asked for, and keeps them.
-                is_data_set = isinstance(found[name], h5py.Dataset)
-                _ = is_data_set and (found[name].shape, found[name].dtype)
-            if not is_data_set:
-                raise ValueError(f"{self.path}: expected {name!r} to be a data set, it is a group.")
+                found[name] = data_set_of(self._file, name)
         return found
 
     def _attribute(self, name: str, default):

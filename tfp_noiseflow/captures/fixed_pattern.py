@@ -12,6 +12,7 @@ import numpy as np
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.captures.bayer import CHANNEL_POSITIONS, pack_bayer
 from tfp_noiseflow.captures.damage import damage_named
+from tfp_noiseflow.captures.hdf5 import data_set_of
 
 FORMAT_VERSION = 1
 REQUIRED = ("iso", "dark_shading", "hot_pixels", "hot_values")
@@ -239,7 +240,7 @@ def read_fixed_pattern(path: str | os.PathLike) -> FixedPattern:
     message = f"{path}: expected a fixed pattern (HDF5), but it cannot be read"
     with damage_named(message), h5py.File(path, "r") as file:
         names, attributes = set(file), dict(file.attrs)
-        found = {name: file[name][()] for name in REQUIRED if name in names}
+        found = {name: data_set_of(file, name)[()] for name in REQUIRED if name in names}
     missing = [name for name in REQUIRED if name not in found]
     missing += [name for name in TEXTS if name not in attributes]
     if missing:

@@ -67,7 +67,8 @@ def _read_record(path: str, summary_keys: Sequence[str]) -> dict:
     try:
         with open(path, encoding="utf-8") as file:
             record = json.load(file)
-    except ValueError as error:
+    # Or nested too deeply.
+    except (RecursionError, ValueError) as error:
         raise ValueError(f"{expected}, but it is not JSON; it is damaged ({error}).") from error
     if not _has_mappings(record, RECORD_KEYS):
         found = sorted(record) if isinstance(record, dict) else type(record).__name__

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +27,11 @@ MOSAIC_FORMATS = (".npy", ".tif", ".tiff", ".png")
 QUARTER_TURNS = {0: 0, 3: 2, 5: 1, 6: 3}
 MAKE, MODEL, UNIQUE_CAMERA_MODEL = 271, 272, 50708
 _LOOKS = ("white_balance", "srgb_to_camera", "exposure", "quarter_turns")
+_NPZ_NAMES = ("raw", "cfa", "black", "white", "iso", "exposure_time", "camera", *_LOOKS)
+
+# Of a frame, some ten times those of the largest cameras; of what else a file says.
+MOST_PIXELS = 1 << 30
+MOST_NUMBERS = 1 << 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +86,12 @@ def read_raw_file(path: str | os.PathLike, *, has_codes: bool = True) -> RawFile
 
 
 def _read_npz(path: str, has_codes: bool) -> RawFile:
-    with damage_named(f"{path}: expected a whole .npz file"), np.load(path) as file:
+    with damage_named(f"{path}: expected a whole .npz file"), _opened_npz(path) as file:
         names = file.files
-        values = {name: file[name] for name in names if has_codes or name != "raw"}
+        wanted = [name for name in _NPZ_NAMES if name in names and (has_codes or name != "raw")]
+        for name in wanted:
+            _check_size(file, name)
+        values = {name: file[name] for name in wanted}
     if "raw" not in names:
         raise ValueError(f"{path}: expected raw, the file holds {sorted(names)}.")
     numbers = {}
@@ -101,6 +113,35 @@ def _read_npz(path: str, has_codes: bool) -> RawFile:
         str(values.get("camera", "")),
         {name: values[name] for name in _LOOKS if name in values},
     )
+
+
+@contextlib.contextmanager
+def _opened_npz(path: str) -> Iterator[np.lib.npyio.NpzFile]:
+    # Opened here: of a damaged one NumPy's own errors would be the operating system's.
+    with open(path, "rb") as opened:
+        try:
+            file = np.load(opened)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it holds one array without a name")
+            yield file
+        except OSError as error:
+            # Such as a place before the file's beginning, where a damaged one sends the reader.
+            if error.errno not in (None, errno.EINVAL):
+                raise
+            raise ValueError(str(error)) from error
+
+
+def _check_size(file: np.lib.npyio.NpzFile, name: str) -> None:
+    """Raises ValueError for numbers beside the frame that are more than a few, before reading."""
+    with file.zip.open(f"{name}.npy") as entry:
+        version = np.lib.format.read_magic(entry)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
+            version, np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(entry)
+    most = MOST_PIXELS if name == "raw" else MOST_NUMBERS
+    if math.prod(shape) * max(dtype.itemsize, 1) > 8 * most:
+        raise ValueError(f"expected at most {most} numbers in {name}, its shape is {shape}")
 
 
 def _read_with_libraw(path: str, has_codes: bool) -> RawFile:

@@ -166,7 +166,8 @@ def _layers(directory: str) -> list[tuple[str, int]]:
     path = os.path.join(directory, "hps.txt")
     lines = list(LAYERS)
     if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
+        # What is not text is no layer, which is told below.
+        with open(path, encoding="utf-8", errors="replace") as file:
             # The list ends where the number of parameters stands alone.
             lines = list(itertools.takewhile(lambda line: not line.isdigit(), map(str.strip, file)))
     layers = []

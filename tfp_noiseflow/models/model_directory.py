@@ -8,13 +8,14 @@ recalibrated NLF fitted on the training captures; `history.csv` holds the course
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -162,7 +163,8 @@ def model_from_config(model_dir: str | os.PathLike) -> NoiseModel:
     """The model of config.json, its variables at their initial values."""
     config = read_config(model_dir)
     about = ("format_version", "library_version", "training_data", "checkpoints")
-    return model_from_description({k: v for k, v in config.items() if k not in about})
+    with _file_named(os.path.join(model_directory(model_dir), "config.json"), "a noise model"):
+        return model_from_description({k: v for k, v in config.items() if k not in about})
 
 
 def untrained_model(architecture: str, *, seed: int | None = None, **options) -> NoiseModel:
@@ -188,8 +190,11 @@ def untrained_model(architecture: str, *, seed: int | None = None, **options) ->
 
 def checkpoint_folder(model_dir: str | os.PathLike) -> str:
     """The name of the folder of checkpoints in a model directory."""
-    is_there = os.path.exists(os.path.join(model_dir, "config.json"))
-    return read_config(model_dir).get("checkpoints", CHECKPOINTS[0]) if is_there else CHECKPOINTS[0]
+    path = os.path.join(model_dir, "config.json")
+    name = read_config(model_dir).get("checkpoints") if os.path.exists(path) else None
+    if name not in (None, *CHECKPOINTS):
+        raise ValueError(f"{path}: expected checkpoints in {list(CHECKPOINTS)}, received {name!r}.")
+    return name or CHECKPOINTS[0]
 
 
 def checkpoint_manager(
@@ -272,15 +277,34 @@ def load_model(model_dir: str | os.PathLike, *, kind: str = "best") -> NoiseMode
     model_dir = model_directory(model_dir)
     model = model_from_config(model_dir)
     directory = os.path.join(model_dir, checkpoint_folder(model_dir), kind)
-    path = tf.train.latest_checkpoint(directory)
+    path = latest_checkpoint(directory)
     if path is None:
         raise FileNotFoundError(f"{directory}: expected a checkpoint, there is none.")
     restore_checkpoint(tf.train.Checkpoint(noise_model=model), path)
-    training_data = read_config(model_dir).get("training_data") or {}
-    model.licence, model.origin = training_data.get("licence"), training_data.get("origin")
-    if training_data.get("iso_range") is not None:
-        model.trained_iso_range = tuple(training_data["iso_range"])
+    with _file_named(os.path.join(model_dir, "config.json"), "training data"):
+        training_data = read_config(model_dir).get("training_data") or {}
+        model.licence, model.origin = training_data.get("licence"), training_data.get("origin")
+        if training_data.get("iso_range") is not None:
+            lowest, highest = (float(iso) for iso in training_data["iso_range"])
+            model.trained_iso_range = (lowest, highest)
     return model
+
+
+def latest_checkpoint(directory: str) -> str | None:
+    """The newest checkpoint in a folder; None where there is none.
+
+    Raises:
+      ValueError: the folder's file `checkpoint`, which says which is the newest, is damaged or
+        names one elsewhere.
+    """
+    try:
+        path = tf.train.latest_checkpoint(directory)
+    # It is a text of a protocol buffer.
+    except (ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"{directory}: expected a whole file `checkpoint` ({error}).") from error
+    if path is not None and os.path.dirname(os.path.abspath(path)) != os.path.abspath(directory):
+        raise ValueError(f"{directory}: expected a checkpoint in this folder, received {path!r}.")
+    return path
 
 
 def load_named_models(texts: Sequence[str]) -> dict[str, NoiseModel]:
@@ -326,7 +350,8 @@ def load_baselines(model_dir: str | os.PathLike) -> dict[str, NoiseModel]:
     path = os.path.join(model_directory(model_dir), BASELINES)
     if not os.path.exists(path):
         return {}
-    return {name: model_from_description(entry) for name, entry in _read_json(path).items()}
+    with _file_named(path, "noise models by name"):
+        return {name: model_from_description(entry) for name, entry in _read_json(path).items()}
 
 
 def read_history(model_dir: str | os.PathLike) -> list[dict[str, float]]:
@@ -334,7 +359,10 @@ def read_history(model_dir: str | os.PathLike) -> list[dict[str, float]]:
     path = os.path.join(model_directory(model_dir), HISTORY)
     if not os.path.exists(path):
         return []
-    with open(path, newline="", encoding="utf-8") as file:
+    with (
+        _file_named(path, "numbers by column"),
+        open(path, newline="", encoding="utf-8") as file,
+    ):
         return [
             {name: float(value) for name, value in row.items() if value}
             for row in csv.DictReader(file)
@@ -347,5 +375,21 @@ def _read_json(path: str):
     with open(path, encoding="utf-8") as file:
         try:
             return json.load(file)
-        except json.JSONDecodeError as error:
+        # Nested too deeply; not text; not JSON.
+        except (RecursionError, ValueError) as error:
             raise ValueError(f"{path}: expected JSON, received {error}.") from error
+
+
+@contextlib.contextmanager
+def _file_named(path: str, expected: str) -> Iterator[None]:
+    """Turns what an odd content of a file makes of it into a ValueError that names the file."""
+    try:
+        yield
+    except OSError:
+        raise
+    # What it is depends on which number or text is another.
+    except Exception as error:
+        if str(error).startswith(path):
+            raise
+        said = str(error) or repr(error)
+        raise ValueError(f"{path}: expected {expected}: {said}") from error

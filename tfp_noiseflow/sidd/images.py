@@ -25,6 +25,7 @@ import numpy as np
 
 from tfp_noiseflow.captures.bayer import pack_bayer
 from tfp_noiseflow.captures.damage import damage_named
+from tfp_noiseflow.captures.hdf5 import data_sets_in
 from tfp_noiseflow.captures.source import fingerprint_of
 from tfp_noiseflow.sidd.layout import CAMERA_MAKES, SiddImage
 from tfp_noiseflow.sidd.metadata import SiddMetadata, read_metadata
@@ -294,7 +295,7 @@ def _with_array(path: str, function):
         "another format"
     )
     with damage_named(message), h5py.File(path, "r") as file:
-        arrays = [entry for entry in file.values() if isinstance(entry, h5py.Dataset)]
+        arrays = data_sets_in(file)
         if arrays and arrays[0].ndim == 2 and arrays[0].dtype.kind == "f":
             return function(arrays[0])
         found = [(entry.name, entry.shape, entry.dtype.name) for entry in arrays]

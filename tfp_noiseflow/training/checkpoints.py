@@ -11,6 +11,7 @@ import tf_keras
 from tfp_noiseflow.models.model_directory import (
     checkpoint_folder,
     checkpoint_manager,
+    latest_checkpoint,
     restore_checkpoint,
 )
 
@@ -78,7 +79,7 @@ class Checkpoints(tf_keras.callbacks.Callback):
             but a best one, of a model that was shipped, imported or saved: a new run would replace
             it.
         """
-        path = self._last.latest_checkpoint
+        path = latest_checkpoint(self._last.directory)
         if path is not None:
             restore_checkpoint(self._last.checkpoint, path)
         elif not os.path.isdir(self._last.directory) and any(
@@ -111,4 +112,4 @@ class Checkpoints(tf_keras.callbacks.Callback):
 def is_begun(model_dir: str | os.PathLike) -> bool:
     """Whether a model directory holds a last checkpoint, from which its training goes on."""
     folder = os.path.join(model_dir, checkpoint_folder(model_dir), "last")
-    return tf.train.latest_checkpoint(folder) is not None
+    return latest_checkpoint(folder) is not None
