@@ -98,8 +98,8 @@ $(DOCS_READY): $(READY)
 
 # Warnings are errors, links that lead nowhere among them.
 docs: $(DOCS_READY)
-	PYTHONPATH=$(CURDIR) DOCS_CACHE=$(CACHE)/docs-pages NO_MKDOCS_2_WARNING=1 \
-	  $(DOCS_ENVIRONMENT)/bin/mkdocs build --strict
+	PYTHONPATH=$(CURDIR) TF_CPP_MIN_LOG_LEVEL=2 DOCS_CACHE=$(CACHE)/docs-pages \
+	  NO_MKDOCS_2_WARNING=1 $(DOCS_ENVIRONMENT)/bin/mkdocs build --strict
 	@echo "Read site/index.html."
 
 lint: $(READY)
