@@ -121,4 +121,4 @@ for wrong in ({"iso": 800, "camera": "Pixel 9"}, {"iso": -1, "camera": "Pixel"})
         print(error)
 
 # %% [markdown]
-# Next: train on captures ([guide](../guides/train.md)).
+# Next: [train the paper's flow and read its report](2_paper_flow.py).
