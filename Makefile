@@ -7,6 +7,10 @@ ENVIRONMENT := $(CACHE)/environment-$(shell cat requirements.txt | cksum | cut -
 READY := $(ENVIRONMENT)/ready
 RUN := $(ENVIRONMENT)/bin/python
 
+# That of the documentation sees the library's packages beside its own: its notebooks run there.
+DOCS_ENVIRONMENT := $(CACHE)/docs-$(shell cat requirements.txt docs/requirements.txt | cksum | cut -d' ' -f1)
+DOCS_READY := $(DOCS_ENVIRONMENT)/ready
+
 DEMO ?= demo
 SEED ?= 0
 
@@ -14,13 +18,14 @@ CALIBRATE_DEMO ?= calibrate_demo
 
 GALLERY_CAPTURES := $(DEMO)/gallery_captures
 
-.PHONY: help environment demo calibrate-demo gallery ship test test-all lint format
+.PHONY: help environment demo calibrate-demo gallery ship docs test test-all lint format
 
 help:
 	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
 	@echo "make calibrate-demo  a simulated camera's raw frames, its noise model and report (minutes)"
 	@echo "make gallery   the README's pictures from the demo's model, in gallery/"
 	@echo "make ship      the demo's models into saved_models/"
+	@echo "make docs      the documentation, with its notebooks run, in site/index.html (minutes)"
 	@echo "make test      lint and the tests (minutes)"
 	@echo "make test-all  the slow tests too"
 
@@ -81,6 +86,21 @@ gallery: $(READY)
 	  --cameras="Pixel,Nexus 6,OPPO Reno" --crop_at=120,200 --output_dir=gallery \
 	  --photograph=$$($(RUN) -c "from tfp_noiseflow.simulation.photographs import path_of; \
 	    print(path_of('chelsea'))")
+
+$(DOCS_READY): $(READY)
+	rm -rf $(DOCS_ENVIRONMENT)
+	$(RUN) -m venv $(DOCS_ENVIRONMENT)
+	$(DOCS_ENVIRONMENT)/bin/pip install --quiet --disable-pip-version-check \
+	  -r docs/requirements.txt -c requirements.txt
+	$(RUN) -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  >$$($(DOCS_ENVIRONMENT)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/library.pth
+	touch $(DOCS_READY)
+
+# Warnings are errors, links that lead nowhere among them.
+docs: $(DOCS_READY)
+	PYTHONPATH=$(CURDIR) TF_CPP_MIN_LOG_LEVEL=2 DOCS_CACHE=$(CACHE)/docs-pages \
+	  NO_MKDOCS_2_WARNING=1 $(DOCS_ENVIRONMENT)/bin/mkdocs build --strict
+	@echo "Read site/index.html."
 
 lint: $(READY)
 	$(ENVIRONMENT)/bin/ruff check .

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfp_noiseflow.conditions.camera_names import camera_indices
 from tfp_noiseflow.conditions.conditions import CleanImage
 
 MESSAGE = (
@@ -55,3 +56,16 @@ def test_the_check_compiles():
     compiled = tf.function(check, jit_compile=True)
     np.testing.assert_array_equal(compiled(clean_image(0.1)), clean_image(0.1))
     assert compiled(clean_image(2.0)).shape == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("camera", "shown"),
+    [
+        ("é 9", "'é 9'."),
+        (["b", "é 9"], r"\['b' 'é 9'\]\."),
+        (np.array([["a"], ["c"]]), r"\[\['a'\]"),
+    ],
+)
+def test_an_unknown_camera_is_shown_as_people_write_it(camera, shown):
+    with pytest.raises(ValueError, match=rf"known cameras \(a, b\), received {shown}"):
+        camera_indices(camera, ("a", "b"))

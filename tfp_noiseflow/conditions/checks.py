@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -51,8 +52,17 @@ def require(
     elif not known:
         received = received() if callable(received) else received
         value = tf.get_static_value(received)
-        raise ValueError(f"{message} {received if value is None else value}.")
+        raise ValueError(f"{message} {received if value is None else _as_written(value)}.")
     return None
+
+
+def _as_written(value):
+    """Names as text in quotes, not as the bytes that TensorFlow holds; numbers as they are."""
+    if isinstance(value, bytes):
+        return repr(value.decode(errors="replace"))
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return np.array([name.decode(errors="replace") for name in value.flat]).reshape(value.shape)
+    return value
 
 
 def as_float(name: str, value, dtype: tf.DType) -> tf.Tensor:
