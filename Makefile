@@ -18,7 +18,7 @@ CALIBRATE_DEMO ?= calibrate_demo
 
 GALLERY_CAPTURES := $(DEMO)/gallery_captures
 
-.PHONY: help environment demo calibrate-demo gallery ship docs test test-all lint format
+.PHONY: help environment demo calibrate-demo gallery ship docs package test test-all lint format
 
 help:
 	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
@@ -26,6 +26,7 @@ help:
 	@echo "make gallery   the README's pictures from the demo's model, in gallery/"
 	@echo "make ship      the demo's models into saved_models/"
 	@echo "make docs      the documentation, with its notebooks run, in site/index.html (minutes)"
+	@echo "make package   sdist and wheel in dist/, the wheel tried in an environment of its own"
 	@echo "make test      lint and the tests (minutes)"
 	@echo "make test-all  the slow tests too"
 
@@ -101,6 +102,12 @@ docs: $(DOCS_READY)
 	PYTHONPATH=$(CURDIR) TF_CPP_MIN_LOG_LEVEL=2 DOCS_CACHE=$(CACHE)/docs-pages \
 	  NO_MKDOCS_2_WARNING=1 $(DOCS_ENVIRONMENT)/bin/mkdocs build --strict
 	@echo "Read site/index.html."
+
+# The wheel is built of the sdist, so that the sdist lacks nothing.
+package: $(READY)
+	rm -rf dist
+	$(ENVIRONMENT)/bin/python -m build --outdir dist .
+	PYTHON=$(PYTHON) .ci/try_wheel dist/*.whl
 
 lint: $(READY)
 	$(ENVIRONMENT)/bin/ruff check .
