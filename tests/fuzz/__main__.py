@@ -83,7 +83,8 @@ def outcome_of(read: Read, honest: Read) -> str:
     """One of GOOD and BAD."""
     if read.deeds:
         return "deeds"
-    if read.memory > 2 * (honest.size + honest.memory) + ROOM_BYTES:
+    # A changed size may be an honest one of another file.
+    if read.memory > 2 * (max(honest.size, read.size) + honest.memory) + ROOM_BYTES:
         return "memory"
     if read.outcome != "values":
         return read.outcome

@@ -247,7 +247,7 @@ def read_fixed_pattern(path: str | os.PathLike) -> FixedPattern:
         raise ValueError(f"{path}: expected {[*REQUIRED, *TEXTS]} of a fixed pattern, missing "
                          f"{missing}; it holds {sorted(names)}.")  # fmt: skip
     version = attributes.get("format_version", FORMAT_VERSION)
-    if not version <= FORMAT_VERSION:
+    if not (isinstance(version, (int, np.integer)) and version <= FORMAT_VERSION):
         raise ValueError(
             f"{path}: expected format_version {FORMAT_VERSION} or lower, received {version}; a "
             "newer release of the library may have written it."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from tfp_noiseflow.captures.source import SplitPlan
@@ -19,8 +20,9 @@ PARTS = "parts"
 RECORD_KEYS = ("settings", "fingerprints", "files")
 SUMMARY_KEYS = ("captures", "images", "bad")
 
-# Of names in a message.
+# Of names in a message, and of a value's letters.
 LONGEST_LIST = 10
+LONGEST_VALUE = 200
 
 
 def part_of(output_dir: str | os.PathLike, split: str, image: str) -> str:
@@ -48,7 +50,7 @@ def claim(output_dir: str | os.PathLike, settings: dict, summary_keys: Sequence[
     record = _read_record(path, [*SUMMARY_KEYS[:-1], *summary_keys, SUMMARY_KEYS[-1]])
     found = record["settings"]
     faults = "; ".join(
-        f"{name}: expected {settings.get(name)}, found {found.get(name)}"
+        f"{name}: expected {settings.get(name)}, found {_shown(found.get(name))}"
         for name in (*settings, *(name for name in found if name not in settings))
         if found.get(name) != settings.get(name)
     )
@@ -75,10 +77,17 @@ def _read_record(path: str, summary_keys: Sequence[str]) -> dict:
         raise ValueError(f"{expected} with {list(RECORD_KEYS)}, found {found}.")
     for name, summary in record["files"].items():
         if not (_has_mappings(summary, ["bad"]) and set(summary_keys) <= set(summary)):
-            raise ValueError(f"{expected}, with {list(summary_keys)} of {name}, found {summary}.")
+            raise ValueError(
+                f"{expected}, with {list(summary_keys)} of {name}, found {_shown(summary)}."
+            )
         if not _has_mappings(record["fingerprints"], [name]):
             raise ValueError(f"{expected}, with the fingerprints of {name}, found none.")
     return record
+
+
+def _shown(value) -> str:
+    """A value in a message, which a damage can make long."""
+    return textwrap.shorten(str(value), LONGEST_VALUE, placeholder=" ...")
 
 
 def _has_mappings(value, keys: Iterable[str]) -> bool:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import tensorflow as tf
+
+# Deflate makes at most some 1030 bytes of one.
+LARGEST_RATIO = 2000
 
 
 @contextlib.contextmanager
@@ -32,3 +38,30 @@ def damage_named(expected: str) -> Iterator[None]:
         raise ValueError(
             f"{expected}, but it cannot be read; it is damaged or of another format ({said})."
         ) from error
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """A file, whose reader may be sent by a damage to places that there are not.
+
+    Raises:
+      ValueError: such a place. OSError: the operating system's own.
+    """
+    with open(path, "rb") as file:
+        try:
+            yield file
+        except OSError as error:
+            if error.errno not in (None, errno.EINVAL):
+                raise
+            raise ValueError(str(error)) from error
+
+
+def check_is_held(declared: int, path: str) -> None:
+    """Raises ValueError where an image declares more bytes than the file can hold, packed.
+
+    Args:
+      declared: bytes of its pixels. path: of the file.
+    """
+    held = os.path.getsize(path)
+    if not 0 < declared <= LARGEST_RATIO * held:
+        raise ValueError(f"its image of {declared} bytes is not in a file of {held}")

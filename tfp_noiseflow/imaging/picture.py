@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.imaging.contact_sheet import as_uint8
-from tfp_noiseflow.imaging.damage import damage_named
+from tfp_noiseflow.imaging.damage import check_is_held, damage_named
 
 # Grey with white as 0, grey, RGB, and YCbCr, which the decoder makes RGB.
 TIFF_PHOTOMETRICS = (0, 1, 2, 6)
@@ -112,6 +113,8 @@ def _read_with_imageio(path: str) -> np.ndarray:
                 "viewer."
             )
         with damage_named(expected):
+            shown = file.properties(index=0)
+            check_is_held(math.prod(shown.shape) * np.dtype(shown.dtype).itemsize, path)
             pixels = file.read(index=0)
     if photometric == 0:  # White is zero.
         pixels = (np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1) - pixels

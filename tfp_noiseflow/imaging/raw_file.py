@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import os
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfp_noiseflow.imaging.damage import damage_named
+from tfp_noiseflow.imaging.damage import check_is_held, damage_named, opened
 from tfp_noiseflow.imaging.picture import check_is_file
 
 NPZ = ".npz"
@@ -117,18 +116,11 @@ def _read_npz(path: str, has_codes: bool) -> RawFile:
 
 @contextlib.contextmanager
 def _opened_npz(path: str) -> Iterator[np.lib.npyio.NpzFile]:
-    # Opened here: of a damaged one NumPy's own errors would be the operating system's.
-    with open(path, "rb") as opened:
-        try:
-            file = np.load(opened)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it holds one array without a name")
-            yield file
-        except OSError as error:
-            # Such as a place before the file's beginning, where a damaged one sends the reader.
-            if error.errno not in (None, errno.EINVAL):
-                raise
-            raise ValueError(str(error)) from error
+    with opened(path) as content:
+        file = np.load(content)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("it holds one array without a name")
+        yield file
 
 
 def _check_size(file: np.lib.npyio.NpzFile, name: str) -> None:
@@ -226,11 +218,13 @@ def _read_mosaic(path: str, extension: str) -> np.ndarray:
             f"{path}: expected tifffile to read this format: "
             "pip install tfp_noiseflow[photographs]."
         ) from error
-    with damage_named(f"{path}: expected a whole TIFF file"):
-        pixels = tifffile.imread(path)
-        if not pixels.size:
-            raise ValueError("no image in it")
-        return pixels
+    with (
+        damage_named(f"{path}: expected a whole TIFF file"),
+        opened(path) as content,
+        tifffile.TiffFile(content) as file,
+    ):
+        check_is_held(file.series[0].nbytes, path)
+        return file.series[0].asarray()
 
 
 def _checked_mosaic(path: str, codes: np.ndarray) -> np.ndarray:

@@ -146,7 +146,10 @@ def _csv_rows(path: str, file) -> Iterator[tuple[str, dict]]:
 
 
 def _json_rows(path: str, file) -> Iterator[tuple[str, dict]]:
-    rows = json.load(file)
+    try:
+        rows = json.load(file)
+    except RecursionError as error:
+        raise ValueError(f"{path}: expected a list of rows, received {error}.") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: expected a list of rows, objects with iso, beta1 and beta2.")
     for number, row in enumerate(rows, 1):
