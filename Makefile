@@ -54,7 +54,7 @@ demo: $(READY)
 	$(RUN) -m train.export --model_dir=$(DEMO)/model --output_dir=$(DEMO)/saved_models/noise_flow
 	$(RUN) -m train.export --model_dir=$(DEMO)/sensor_model \
 	  --output_dir=$(DEMO)/saved_models/sensor_noise
-	@echo "Read $(DEMO)/report/report.md."
+	@echo "Open $(DEMO)/report/report.html, or read report.md beside it."
 
 # A camera whose noise is known: compare $(CALIBRATE_DEMO)/frames/truth.json.
 calibrate-demo: $(READY)

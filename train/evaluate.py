@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
     paths = write_report(measurement, FLAGS.output_dir, model_dir=FLAGS.model_dir)
     names = ", ".join(map(os.path.basename, paths))
     _command.wrote(f"{os.path.join(FLAGS.output_dir, '')}: {names}")
-    print(f"Next: read {os.path.join(FLAGS.output_dir, 'report.md')}.")
+    print(f"Next: open {os.path.join(FLAGS.output_dir, 'report.html')}.")
 
 
 if __name__ == "__main__":

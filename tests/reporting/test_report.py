@@ -18,7 +18,8 @@ from tfp_noiseflow.reporting.plots import dark_patches, histograms, patches, pho
 
 CAMERAS = ("Phone 1", "Phone 2")
 ISO_LEVELS = (100.0, 800.0)
-PICTURES = {"patches.png", "histograms.png", "photon_transfer.png"}
+TEXTS = {"report.json", "report.md", "report.html"}
+PICTURES = {"patches.png", "histograms.png", "photon_transfer.png", "pictures.png"}
 PICTURES_OF_TRAINING = {"training.png", "beta.png", "gain.png"}
 
 
@@ -63,7 +64,7 @@ def without_training(measurement, tmp_path_factory):
 
 def test_report_without_a_training_log_shows_no_training(measurement, without_training):
     folder, paths = without_training
-    assert {os.path.basename(path) for path in paths} == {"report.json", "report.md"} | PICTURES
+    assert {os.path.basename(path) for path in paths} == TEXTS | PICTURES
     assert sorted(os.listdir(folder)) == sorted(map(os.path.basename, paths))
     for path in paths:
         if path.endswith(".png"):
@@ -97,10 +98,10 @@ def test_markdown_says_what_was_measured_and_shows_every_picture(measurement, tm
     write_history(tmp_path)
     paths = write_report(measurement, tmp_path / "report", model_dir=tmp_path)
     names = {os.path.basename(path) for path in paths}
-    assert names == {"report.json", "report.md"} | PICTURES | PICTURES_OF_TRAINING
+    assert names == TEXTS | PICTURES | PICTURES_OF_TRAINING
     text = (tmp_path / "report" / "report.md").read_text()
     assert text.startswith("# Evaluation of GaussianNoise\n")
-    for name in names - {"report.json", "report.md"}:
+    for name in names - TEXTS:
         assert f"]({name})" in text
     for part in ("small.h5", "16 patches", "Phone 1, Phone 2", "100, 800", "Made up for a test."):
         assert part in text

@@ -10,13 +10,28 @@ from tfp_noiseflow.evaluation.report_content import MODEL
 from tfp_noiseflow.evaluation.tails import SHARES
 from tfp_noiseflow.reporting.baselines import BASELINES, named_beside
 from tfp_noiseflow.reporting.plots.looks import evaluated_name, label
-from tfp_noiseflow.reporting.structure_tables import structure_tables, worst_levels_table
+from tfp_noiseflow.reporting.structure_tables import (
+    deviation_table,
+    structure_tables,
+    worst_levels_table,
+)
 from tfp_noiseflow.reporting.table import channel_names, signed, table
+from tfp_noiseflow.reporting.verdict import verdict
 
 FLOOR = "truth (floor)"
 DEQUANTISED = "dequantised"
 
 CAPTIONS = {
+    "photon_transfer.png": (
+        "Photon transfer",
+        "Variance of the noise against the clean level, a colour an ISO. Circles: captured noise; "
+        "lines: one draw of the models.",
+    ),
+    "pictures.png": (
+        "As pictures",
+        "The same patches developed: demosaicked, white balanced, in sRGB. One row a camera and "
+        "ISO; every pixel is as it is.",
+    ),
     "patches.png": (
         "Patches: clean, captured noise, sampled noise",
         "One row a camera and ISO; one channel (green, where images are packed). Clean is shown by "
@@ -28,11 +43,6 @@ CAPTIONS = {
         "Histograms",
         "Noise values of all patches of a camera and ISO over +-6 standard deviations of the real "
         "noise, logarithmic density. These are the histograms that `kl` compares.",
-    ),
-    "photon_transfer.png": (
-        "Photon transfer",
-        "Variance of the noise against the clean level, a colour an ISO. Circles: captured noise; "
-        "lines: one draw of the models.",
     ),
     "dark_patches.png": (
         "Dark patches at the highest ISO",
@@ -49,8 +59,8 @@ CAPTIONS = {
     "beta.png": (
         "beta1 and beta2 during training",
         "Only combinations that the data determine: beta1 x gamma, the slope of variance against "
-        "clean level, and beta2 / beta1². With flow steps between the layers, even these may be "
-        "shared with the steps' scales.",
+        "clean level, and beta2 / beta1². Of flows with steps they mean nothing, as the steps "
+        "scale too, and are not drawn.",
     ),
     "gain.png": (
         "gamma and psi during training",
@@ -60,10 +70,27 @@ CAPTIONS = {
 }
 
 
+# Behind the verdict; the others follow the tables.
+FIRST_PICTURES = ("photon_transfer.png", "pictures.png")
+
+
 def markdown(report: dict, pictures: list[str] = ()) -> str:
     """The report as Markdown, with the named pictures beside it."""
-    parts = [
-        f"# Evaluation of {_label(MODEL, report)}",
+    named = functools.partial(_label, report=report)
+    has_structure = "structure" in report
+
+    def shown(names):
+        for name in names:
+            title, caption = CAPTIONS[name]
+            yield from (f"## {title}", f"![{title}]({name})", caption)
+
+    first = [name for name in FIRST_PICTURES if name in pictures]
+    parts = [f"# Evaluation of {_label(MODEL, report)}", verdict(report, named), *shown(first)]
+    if "levels" in report:
+        title = "## Strength of the noise by camera, ISO and clean level"
+        parts += [title, deviation_table(report, MODEL)]
+    parts += [
+        "## What was measured",
         _measured(report),
         "## Models",
         models_table(report),
@@ -73,13 +100,9 @@ def markdown(report: dict, pictures: list[str] = ()) -> str:
         "## Structure of the noise",
         _correlations_table(report),
     ]
-    has_structure = "structure" in report
-    named = functools.partial(_label, report=report)
     if has_structure:
         parts += ["### Where models are farthest off", worst_levels_table(report, named)]
-    for name in pictures:
-        title, caption = CAPTIONS[name]
-        parts += [f"## {title}", f"![{title}]({name})", caption]
+    parts += shown(name for name in pictures if name not in first)
     parts += ["## By camera and ISO", _by_camera_iso_table(report)]
     if has_structure:
         parts += ["## Structure by camera and ISO", structure_tables(report, named)]
@@ -378,16 +401,38 @@ def _by_camera_iso_table(report: dict) -> str:
         has_floor = any(key in row for row in floors.values())
         labels = [_label(name, report) for name in names]
         header = ["camera", "ISO", "patches", *labels, *["floor"] * has_floor]
+        worst = _worst(cells, conditions, names, key)
         rows = []
         for camera, iso in conditions:
             values = [cells[camera, iso, name] for name in names]
             row = [camera, f"{iso:g}", str(values[0]["patches"])]
             row += ["" if v[key] is None else f"{v[key]:.{digits}f}" for v in values]
+            if (camera, iso) == worst:
+                row[3 + names.index(MODEL)] += " *"
             if has_floor:
                 row.append(f"{floors[camera, iso][key]:.{digits}f}")
             rows.append(row)
         sections.append(f"### {title}\n\n{table(header, rows)}")
-    return "\n\n".join(sections)
+    stars = (
+        f"A star stands where {_label(MODEL, report)} is at its worst: farthest behind the best "
+        "baseline in NLL, with the largest divergence."
+    )
+    return "\n\n".join([stars, *sections])
+
+
+def _worst(cells: dict, conditions: list, names: list[str], key: str):
+    """The camera and ISO at which the evaluated model is worst; None without others."""
+
+    def badness(condition):
+        values = {name: cells[(*condition, name)][key] for name in names}
+        own = values.pop(MODEL)
+        others = [value for value in values.values() if value is not None]
+        if own is None or not others:
+            return -np.inf
+        return own - min(others) if key == "nll" else own
+
+    worst = max(conditions, key=badness)
+    return worst if badness(worst) > -np.inf else None
 
 
 def _label(name: str, report: dict) -> str:

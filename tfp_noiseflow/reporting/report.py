@@ -1,4 +1,4 @@
-"""The report of an evaluation: report.json, report.md and its pictures."""
+"""The report of an evaluation: report.json, report.md with its pictures, report.html."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import tempfile
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.evaluation.measurement import Measurement
+from tfp_noiseflow.evaluation.report_content import MODEL
 from tfp_noiseflow.models.model_directory import read_history
 from tfp_noiseflow.reporting import plots
+from tfp_noiseflow.reporting.html import html
 from tfp_noiseflow.reporting.markdown import CAPTIONS, markdown
 from tfp_noiseflow.reporting.plots.looks import evaluated_name
 
@@ -19,7 +21,7 @@ def write_report(
     *,
     model_dir: str | os.PathLike | None = None,
 ) -> list[str]:
-    """Writes report.json, report.md and the pictures that it shows.
+    """Writes report.json, report.md and the pictures that it shows, and report.html.
 
     All is written beside its place and renamed at the end, report.json as the last: where it is
     there, the report is whole, and a report that fails leaves the one before as it was.
@@ -45,7 +47,12 @@ def write_report(
         def place(name):
             return os.path.join(beside, name)
 
+        # Steps scale too: with them beta1 and gamma alone mean nothing.
+        has_steps = "x" in str(report["models"][MODEL].get("name"))
         is_drawn = {
+            "pictures.png": plots.plot_pictures(
+                measurement.examples, place("pictures.png"), model_name=name
+            ),
             "patches.png": plots.plot_patches(
                 measurement.examples, place("patches.png"), model_name=name
             ),
@@ -63,17 +70,20 @@ def write_report(
                 report["dark_patches"], place("dark_patches.png"), model_name=name
             ),
             "training.png": plots.plot_training(history, place("training.png")),
-            "beta.png": plots.plot_beta(history, place("beta.png")),
+            "beta.png": not has_steps and plots.plot_beta(history, place("beta.png")),
             "gain.png": plots.plot_gain(history, place("gain.png")),
         }
         pictures = [name for name in CAPTIONS if is_drawn[name]]
-        write_text(place("report.md"), markdown(report, pictures))
+        text = markdown(report, pictures)
+        write_text(place("report.md"), text)
+        write_text(place("report.html"), html(text, beside))
         write_json(place("report.json"), report)
         # From here on there are renames alone. Pictures of an earlier report that this one lacks
         # would pass for its own.
         for name in ("report.json", *CAPTIONS):
             if os.path.exists(os.path.join(output_dir, name)):
                 os.remove(os.path.join(output_dir, name))
-        for name in (*pictures, "report.md", "report.json"):
+        for name in (*pictures, "report.md", "report.html", "report.json"):
             os.replace(place(name), os.path.join(output_dir, name))
-    return [os.path.join(output_dir, name) for name in ("report.json", "report.md", *pictures)]
+    written = ("report.json", "report.md", "report.html", *pictures)
+    return [os.path.join(output_dir, name) for name in written]

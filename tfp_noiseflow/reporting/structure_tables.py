@@ -9,6 +9,9 @@ import numpy as np
 from tfp_noiseflow.evaluation.statistics import BRIGHT
 from tfp_noiseflow.reporting.table import channel_names, signed, table
 
+# Of clean levels, a column each.
+LEVEL_EDGES = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)
+
 # Title and digits of each figure.
 FIGURES = {
     "excess_kurtosis_given_clean": ("Excess kurtosis at a clean level", 2),
@@ -109,3 +112,60 @@ def worst_levels_table(report: dict, label: Callable[[str], str]) -> str:
 
 def _place(row: dict, k: int, names: list[str]) -> str:
     return f"{row['camera']}, ISO {row['iso']:g}, {names[row['channel']]}, {row['clean'][k]:.2g}"
+
+
+def deviations_off(report: dict, source: str) -> list[tuple[float, str]]:
+    """How far the standard deviation is off, model over captured noise minus 1, and where.
+
+    Args:
+      report: of `evaluate`. source: a model's name.
+
+    Returns:
+      Of each camera, ISO, channel and clean level that holds enough values.
+    """
+    names = channel_names(1 + max((row["channel"] for row in report["levels"]), default=0))
+    return [
+        (deviation / row["deviation"]["real"][k] - 1, _place(row, k, names))
+        for row in report["levels"]
+        for k, deviation in enumerate(row["deviation"].get(source, ()))
+    ]
+
+
+def deviation_table(report: dict, source: str) -> str:
+    """By camera, ISO and clean level, per cent by which the standard deviation is off.
+
+    Args:
+      report: of `evaluate`. source: a model's name.
+
+    Returns:
+      A table, means over channels; a sentence where no level holds enough values.
+    """
+    cells: dict[tuple[str, float], list[list[float]]] = {}
+    for row in report["levels"]:
+        of = cells.setdefault((row["camera"], row["iso"]), [[] for _ in LEVEL_EDGES])
+        for k, deviation in enumerate(row["deviation"].get(source, ())):
+            place = int(np.searchsorted(LEVEL_EDGES, row["clean"][k], side="right")) - 1
+            of[place].append(deviation / row["deviation"]["real"][k] - 1)
+    if not any(any(of) for of in cells.values()):
+        return "No clean level of a camera, ISO and channel holds enough values."
+    body = []
+    for (camera, iso), of in cells.items():
+        means = [None if not values else 100 * float(np.mean(values)) for values in of]
+        worst = max((abs(mean) for mean in means if mean is not None), default=0.0)
+        body.append(
+            [
+                camera,
+                f"{iso:g}",
+                *(
+                    "" if mean is None else f"{mean:+.1f}" + " *" * (abs(mean) == worst)
+                    for mean in means
+                ),
+            ]
+        )
+    header = [f"from {edge:g}" for edge in LEVEL_EDGES]
+    return (
+        f"{table(['camera', 'ISO', *header], body)}\n\nPer cent by which the noise's standard "
+        "deviation is off from the captured noise's, by clean level (fractions of full scale), "
+        "means over channels. A star stands at the level that is farthest off in its row. Of few "
+        "values with heavy tails chance alone gives some per cent."
+    )

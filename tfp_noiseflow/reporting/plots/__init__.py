@@ -11,6 +11,7 @@ from tfp_noiseflow.reporting.plots.learning_curves import plot_training, plot_tr
 from tfp_noiseflow.reporting.plots.likelihood_and_cost import plot_likelihood_and_cost
 from tfp_noiseflow.reporting.plots.patches import plot_patches
 from tfp_noiseflow.reporting.plots.photon_transfer import plot_photon_transfer
+from tfp_noiseflow.reporting.plots.pictures import plot_pictures
 
 __all__ = [
     "history_columns",
@@ -21,6 +22,7 @@ __all__ = [
     "plot_likelihood_and_cost",
     "plot_patches",
     "plot_photon_transfer",
+    "plot_pictures",
     "plot_training",
     "plot_trainings",
 ]

@@ -21,10 +21,8 @@ def plot_photon_transfer(curves: list[dict], path: str, *, model_name: str | Non
         return False
     cameras = list(dict.fromkeys(curve["camera"] for curve in curves))
     colors = iso_colors(sorted({curve["iso"] for curve in curves}))
-    lines = [n for n in ("noise_flow", "camera_nlf") if n in curves[0]["variance"]]
-    if "camera_nlf" not in lines and "recalibrated_nlf" in curves[0]["variance"]:
-        lines.append("recalibrated_nlf")
-    dashes = {"noise_flow": "-", "camera_nlf": (0, (1, 1.2)), "recalibrated_nlf": (0, (1, 1.2))}
+    dashes = {"noise_flow": "-", "recalibrated_nlf": (0, (5, 2)), "camera_nlf": (0, (1, 1.2))}
+    lines = [name for name in dashes if name in curves[0]["variance"]]
     columns = min(3, len(cameras))
     rows = -(-len(cameras) // columns)
     width, height = (4.0 * columns + 1.2, 3.4 * rows + 0.8) if len(cameras) > 1 else (7.0, 4.8)
