@@ -256,7 +256,8 @@ def read_fixed_pattern(path: str | os.PathLike) -> FixedPattern:
         return FixedPattern(
             iso_levels=found.pop("iso"), **found, **{name: attributes[name] for name in TEXTS}
         )
-    except ValueError as error:
+    # Of numbers in the place of texts too.
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
