@@ -19,18 +19,26 @@ def run(script: str, **flags) -> subprocess.CompletedProcess:
     return run_python("-m", *_arguments(script, flags))
 
 
+def run_killed(script: str, after: float, **flags) -> subprocess.CompletedProcess:
+    """The same, killed with all that it started after so many seconds, where it has not ended."""
+    return run_python("-m", *_arguments(script, flags), kill_after=after)
+
+
 def run_process(script: str, **flags) -> subprocess.CompletedProcess:
     """The same in a process of its own, which takes seconds more: once for each script."""
     return run_python("-m", *_arguments(script, flags), in_child=False)
 
 
-def run_python(*arguments, in_child: bool = True) -> subprocess.CompletedProcess:
+def run_python(
+    *arguments, in_child: bool = True, kill_after: float | None = None
+) -> subprocess.CompletedProcess:
     """`python ARGUMENTS`: -m MODULE .. or -c CODE ..
 
     Args:
       *arguments: all but the interpreter.
       in_child: of the server, where TensorFlow is imported and has not started (its devices can be
         configured); False: a process of its own.
+      kill_after: seconds after which a child is killed (SIGKILL); None: never.
     """
     arguments = [str(argument) for argument in arguments]
     if not in_child:
@@ -48,6 +56,7 @@ def run_python(*arguments, in_child: bool = True) -> subprocess.CompletedProcess
         for path in outputs.values():
             pathlib.Path(path).touch()
         request = {"arguments": arguments, "environment": _environment(), "cwd": str(ROOT)}
+        request["kill_after"] = kill_after
         server = _server()
         server.stdin.write(json.dumps(request | outputs) + "\n")
         server.stdin.flush()

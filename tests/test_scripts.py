@@ -1,6 +1,7 @@
 """A child of the server of scripts is what a process of its own is."""
 
 import signal
+import time
 
 import pytest
 
@@ -33,6 +34,26 @@ def test_a_child_ends_with_its_own_status_and_the_next_one_runs():
         done = run_python("-c", code)
         assert done.returncode == status, code
         assert done.stderr.endswith(error)
+
+
+def test_a_child_is_killed_with_all_that_it_started(tmp_path):
+    code = f"""
+import multiprocessing, pathlib, time
+def tick(name):
+    while True:
+        pathlib.Path({str(tmp_path)!r}, name).touch()
+        time.sleep(0.01)
+multiprocessing.get_context("fork").Process(target=tick, args=("inner",)).start()
+tick("outer")
+"""
+    done = run_python("-c", code, kill_after=0.5)
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name for path in tmp_path.iterdir()} == {"inner", "outer"}
+    for path in tmp_path.iterdir():
+        path.unlink()
+    time.sleep(0.1)
+    assert not list(tmp_path.iterdir())
+    assert run_python("-c", "pass", kill_after=60.0).returncode == 0
 
 
 def test_children_run_tensorflow_and_have_the_scripts_settings_and_flags_of_their_own():

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_noiseflow.atomic_write import write_json
+from tfp_noiseflow.repeatable import repeatable_sums
 from tfp_noiseflow.training.checkpoints import Checkpoints
 from tfp_noiseflow.training.execution import ONE_BY_ONE, Execution
 from tfp_noiseflow.training.replicas import is_chief, shared_among, take_from_chief
@@ -17,6 +18,7 @@ from tfp_noiseflow.training.shown_progress import ShownProgress
 from tfp_noiseflow.training.train_noise_model import Schedule, StopAtNaN
 
 
+@repeatable_sums()
 def train_denoiser(
     denoiser: tf_keras.Model,
     pairs_from: Callable[[int], tf.data.Dataset],

@@ -15,6 +15,7 @@ from tfp_noiseflow.evaluation.dark_patches import dark_patches
 from tfp_noiseflow.evaluation.report_content import KL_DRAWS, MODEL, Scores, report_content
 from tfp_noiseflow.evaluation.survey import Survey, survey_captures
 from tfp_noiseflow.models import CameraNLF
+from tfp_noiseflow.repeatable import repeatable_sums
 from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 
 # Values of one image-shaped array in flight: 4 MiB a block of patches, 16 MiB a call of draws.
@@ -126,6 +127,7 @@ def evaluate(
     ).report
 
 
+@repeatable_sums()
 def measure(
     model,
     captures: Captures | str | os.PathLike,

@@ -14,6 +14,7 @@ from tfp_noiseflow.laws import LawEstimate, PolynomialLaw
 from tfp_noiseflow.models.letters import FIRST_ROW_SHARE
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.repeatable import repeatable_sums
 from tfp_noiseflow.training.law_start import start_at_fitted_laws
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
 from tfp_noiseflow.training.shown_progress import ShownProgress
@@ -27,6 +28,7 @@ LEARNING_RATE_OF_SHAPE = 3e-2
 BATCH_SIZE = 64
 
 
+@repeatable_sums()
 def start_at_pixelwise_fit(
     model: NoiseModel, captures: Captures, *, seed: int = 0, verbose: int = 0
 ) -> dict[str, LawEstimate]:

@@ -25,6 +25,7 @@ from tfp_noiseflow.models.model_directory import (
     write_config,
 )
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.repeatable import repeatable_sums
 from tfp_noiseflow.training.checkpoints import Checkpoints
 from tfp_noiseflow.training.execution import ONE_BY_ONE, Execution, training_input
 from tfp_noiseflow.training.history import History
@@ -78,6 +79,7 @@ class Schedule:
         return tf_keras.optimizers.Adam(rate, global_clipnorm=10.0)
 
 
+@repeatable_sums()
 def train_noise_model(
     model: NoiseModel,
     train_captures: Captures,
