@@ -173,6 +173,30 @@ import_captures(NpyPairs(sys.argv[1], "Mine", ISO), sys.argv[2], processes=2, on
 """
 
 
+@pytest.mark.parametrize("is_gone", [False, True], ids=["source there", "source gone"])
+def test_parts_that_a_kill_left_of_whole_splits_go(pairs, tmp_path, monkeypatch, is_gone):
+    removed = []
+
+    def killed(folder):
+        removed.append(folder)
+        if len(removed) == len(pairs.splits):
+            os.remove(next(pathlib.Path(folder).iterdir()))  # The kill comes amid it.
+            raise KeyboardInterrupt
+        rmtree(folder)
+
+    rmtree = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        import_captures(pairs, tmp_path / "out", processes=1)
+    monkeypatch.undo()
+    assert list((tmp_path / "out" / "parts").glob("*/*.h5"))
+    if is_gone:
+        shutil.rmtree(pairs.path)
+    import_captures(pairs, tmp_path / "out", processes=1)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"train.h5", "test.h5", "import.json"}
+
+
 @pytest.mark.slow  # Starts Python and the server of its processes anew: 20 s.
 def test_an_import_of_two_processes_that_was_killed_goes_on(pairs, tmp_path):
     command = [sys.executable, "-c", KILLED, pairs.path, tmp_path / "out"]

@@ -86,11 +86,13 @@ def import_captures(
         for name in source.splits
     )
     if is_done and not os.path.exists(source.path):
+        _remove_parts(output_dir, source.splits)
         return record
     plans = list(source.plans())
     _check_names(source, plans)
     check_fingerprints(output_dir, record, plans)
     plans = [plan for plan in plans if _is_to_do(plan, output_dir, record, skip_bad, how_to_skip)]
+    _remove_parts(output_dir, {*source.splits} - {plan.name for plan in plans})
     if not plans:
         return record
     if not skip_bad:
@@ -133,10 +135,18 @@ def import_captures(
         }
         record["fingerprints"][plan.name] = plan.fingerprints
         write_json(os.path.join(output_dir, RECORD), record)
-        shutil.rmtree(os.path.join(output_dir, PARTS, plan.name))
+        _remove_parts(output_dir, [plan.name])
+    return record
+
+
+def _remove_parts(output_dir, splits: Iterable[str]) -> None:
+    """Removes the parts of splits that are whole, where an import has not come to it."""
+    for split in splits:
+        folder = os.path.join(output_dir, PARTS, split)
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
     with contextlib.suppress(OSError):
         os.rmdir(os.path.join(output_dir, PARTS))
-    return record
 
 
 def _check_names(source: Source, plans: Sequence[SplitPlan]) -> None:
