@@ -67,15 +67,19 @@ def repeat(
     Args:
       action: called with 0, 1, ..
       count: how often.
-      samples: how many.
+      samples: how many, over the count or, where that is sooner, over the longest time.
       longest: seconds, after which it stops early.
       on_sample: called after each sample.
     """
     usage = Usage()
+    start = last = time.perf_counter()
     for number in range(count):
         action(number)
-        is_last = number + 1 == count or time.perf_counter() - usage._start > longest
-        if is_last or (number + 1) % max(1, count // samples) == 0:
+        now = time.perf_counter()
+        is_last = number + 1 == count or now - start > longest
+        is_due = (number + 1) % max(1, count // samples) == 0 or now - last > longest / samples
+        if is_last or is_due:
+            last = now
             gc.collect()
             usage.sample(number + 1)
             if on_sample is not None:
