@@ -10,9 +10,12 @@ import numpy as np
 
 import tfp_noiseflow as nf
 from tests.calibration import shoot
-from tests.scripts import run
+from tests.registry import moved
 from tests.sidd import sidd_form
+from tfp_noiseflow.captures.about import about_captures
+from tfp_noiseflow.models.model_directory import write_baselines
 from tfp_noiseflow.simulation.raw_shoot import RawShoot
+from tfp_noiseflow.simulation.simulate_captures import simulate_captures
 
 SHOOT = RawShoot(
     iso_levels=(100, 400, 1600), shape=(96, 160), flat_exposures=3, darks=4, burst=4, flicker=0.02
@@ -116,23 +119,21 @@ JOBS = {
 
 
 def make_inputs(folder: pathlib.Path) -> None:
-    """Writes what the jobs read: captures, a trained model, raw frames, a tree of SIDD."""
-    for script, flags in (
-        (
-            "simulate_captures",
-            {
-                "output_dir": folder / "captures",
-                "patches_per_combination": 8,
-                "validation_patches_per_combination": 2,
-                "test_patches_per_combination": 2,
-                "patch_size": 16,
-            },
-        ),
-        ("noise_flow", JOBS["noise_flow"].given(folder, folder) | {"epochs": 2}),
-    ):
-        done = run(script, **flags)
-        if done.returncode:
-            raise RuntimeError(f"{script}: {done.stderr}")
+    """Writes what the jobs read: captures, a model, raw frames, a tree of SIDD."""
+    for split, patches in (("train", 8), ("validation", 2), ("test", 2)):
+        simulate_captures(
+            folder / "captures" / f"{split}.h5",
+            split=split,
+            patches_per_combination=patches,
+            patch_size=16,
+            repeat=split != "train",
+        )
+    with nf.read_captures(folder / "captures" / "train.h5") as captures:
+        known = {"cameras": captures.cameras, "iso_levels": captures.iso_levels}
+        model = moved(nf.NoiseFlow("S-Ax1-G-CAM", **known, hidden_channels=3, seed=0))
+        nf.save_model(model, folder / "model", about_captures(captures))
+        baselines = {"gaussian": nf.GaussianNoise.fit(captures), "nlf": nf.CameraNLF.fit(captures)}
+        write_baselines(folder / "model", baselines)
     truth = shoot.write(folder / "frames", shoot=SHOOT)
     isos, *betas = np.transpose([[r["iso"], r["beta1"], r["beta2"]] for r in truth["by_iso"]])
     nf.write_camera_tables(folder / "tables.csv", [nf.CameraTable(truth["camera"], isos, *betas)])

@@ -1,0 +1,66 @@
+"""Long runs: memory and open files stay as they are.
+
+    python -m tests.long_runs [--steps=1000000] [--exports=10000] [--loads=10000] [--minutes=15]
+
+Trains a small model for so many steps, exports and loads it, and loads its model directory, each
+again and again in a process of its own, for `minutes` at most but for the training. Prints memory
+and open files as it goes and a table at the end; ends with status 1 where a file stays open or
+memory grows by more than 1 KiB a repetition (a byte a step of the training).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+
+from absl import app, flags
+
+from tests.long_runs.runs import run_alone
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_integer("steps", 1_000_000, "Of the training; 0: none.", lower_bound=0)
+flags.DEFINE_integer("exports", 10_000, "With a load of each; 0: none.", lower_bound=0)
+flags.DEFINE_integer("loads", 10_000, "Of a model directory; 0: none.", lower_bound=0)
+flags.DEFINE_float("minutes", 15.0, "The longest that exports, and loads, take.")
+
+# Bytes a repetition, by which memory may grow.
+LARGEST_GROWTH = {"training step": 1.0, "export and load": 1024.0, "load_model": 1024.0}
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    counts = {
+        "training step": FLAGS.steps,
+        "export and load": FLAGS.exports,
+        "load_model": FLAGS.loads,
+    }
+    print(
+        "| run | count | seconds | MB when warm | at half | at the end | bytes a repetition "
+        "| files when warm | at the end |"
+    )
+    print(f"|{'---|' * 9}", flush=True)
+    is_good = True
+    context = multiprocessing.get_context("spawn")
+    for name, count in counts.items():
+        if not count:
+            continue
+        receiver, sender = context.Pipe()
+        process = context.Process(target=run_alone, args=(name, count, 60 * FLAGS.minutes, sender))
+        process.start()
+        sender.close()
+        usage = receiver.recv()
+        process.join()
+        warm, half = usage.warm, len(usage.done) // 2
+        memory = [f"{usage.memory[i] / 1e6:.1f}" for i in (warm, half, -1)]
+        print(
+            f"| {name} | {usage.done[-1]} | {usage.seconds[-1]:.0f} | {' | '.join(memory)} "
+            f"| {usage.growth:.4g} | {usage.handles[warm]} | {usage.handles[-1]} |",
+            flush=True,
+        )
+        is_good &= usage.growth <= LARGEST_GROWTH[name] and usage.more_handles <= 0
+    sys.exit(0 if is_good else 1)
+
+
+if __name__ == "__main__":
+    app.run(main)

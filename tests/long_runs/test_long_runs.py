@@ -1,0 +1,47 @@
+"""What is repeated leaves memory and open files as they are; what does not is found."""
+
+import os
+
+import numpy as np
+import pytest
+
+from tests.long_runs.runs import export_and_load, load_models, train
+from tests.long_runs.usage import repeat
+
+
+def test_memory_that_is_kept_is_found():
+    kept = []
+    usage = repeat(lambda _: kept.append(np.ones(100_000)), 50, samples=10)
+    assert usage.done == [*range(5, 51, 5)]
+    # 8 bytes a number.
+    assert usage.growth == pytest.approx(800_000, rel=0.05)
+    assert usage.more_handles == 0
+
+
+def test_files_that_stay_open_are_found():
+    kept = []
+    usage = repeat(lambda _: kept.append(os.open(os.devnull, os.O_RDONLY)), 20, samples=10)
+    for descriptor in kept:
+        os.close(descriptor)
+    # From the fourth on it is warm.
+    assert usage.more_handles == 16
+
+
+def test_what_is_given_back_is_no_growth():
+    usage = repeat(lambda _: np.ones(100_000).sum(), 50, samples=10)
+    assert abs(usage.growth) < 10_000 and usage.more_handles == 0
+
+
+def test_a_run_stops_when_its_time_is_over():
+    assert len(repeat(lambda _: None, 10**9, longest=0.05, samples=2).done) <= 3
+
+
+@pytest.mark.slow
+def test_training_exports_and_loads_leave_memory_and_files_as_they_are(tmp_path):
+    trained = train(tmp_path / "training", 12_000, steps_per_epoch=1_000, seconds=0.1)
+    exported = export_and_load(tmp_path / "exports", 5)
+    loaded = load_models(tmp_path / "model", 40, samples=10)
+    for usage, largest in ((trained, 2_000), (exported, 4_000_000), (loaded, 50_000)):
+        assert usage.more_handles <= 0
+        # A batch of the training has 1000 bytes, a graph of an export millions: all is given back.
+        assert usage.growth < largest, usage
