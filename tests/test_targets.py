@@ -1,6 +1,6 @@
 """What trained models must reach: minutes each, so `make test-all` alone runs them.
 
-README.md and BUILD_NOTES.md print the figures of the full runs.
+docs/results.md prints the figures of the full runs.
 """
 
 import numpy as np

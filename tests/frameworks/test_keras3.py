@@ -5,11 +5,12 @@ import pytest
 import tensorflow as tf
 
 import tfp_noiseflow as nf
+from tests.documents import ROOT
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS
 
 keras = pytest.importorskip("keras", minversion="3")
 
-from tfp_noiseflow.frameworks.keras3 import AddCameraNoise  # noqa: E402
+from tfp_noiseflow.frameworks.keras3 import AddCameraNoise, ServedNoise  # noqa: E402
 
 CLEAN = np.random.default_rng(0).uniform(0.1, 0.5, (6, 8, 8, 4)).astype(np.float32)
 
@@ -90,3 +91,24 @@ def test_another_backend_is_told(model, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match=r"expected Keras with the TensorFlow backend .*'jax'"):
         AddCameraNoise(model)
+
+
+def test_an_export_has_defaults_for_seed_and_temperature():
+    path = str(ROOT / "saved_models" / "noise_flow" / "1")
+    layer = ServedNoise(path, seed=7)
+    found = layer(CLEAN, iso=800, camera="Pixel")
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    rows = np.arange(len(CLEAN), dtype=np.int32)
+    expected = served(
+        clean=tf.constant(CLEAN),
+        iso=tf.fill([len(CLEAN)], 800.0),
+        camera=tf.fill([len(CLEAN)], "Pixel"),
+        seed=tf.constant(np.stack([np.full_like(rows, 7), rows], axis=-1)),
+        temperature=tf.ones(len(CLEAN)),
+    )
+    np.testing.assert_array_equal(found["noisy"], expected["noisy"])
+    cold = layer(CLEAN, iso=800, camera="Pixel", temperature=0.0)
+    np.testing.assert_allclose(cold["noise"], 0, atol=1e-6)
+    inputs = keras.Input([8, 8, 4])
+    model = keras.Model(inputs, layer(inputs, iso=800, camera="Pixel")["noisy"])
+    np.testing.assert_array_equal(model(CLEAN), expected["noisy"])

@@ -21,7 +21,7 @@ from tfp_noiseflow.serving.compact import compact_saved_model
 
 # Rows of a batch of another size: the same numbers but for the order of sums in convolutions. The
 # largest difference that was seen is 4e-6 of the noise's standard deviation and 5e-7 nats/dim
-# (BUILD_NOTES, "Serving"); these leave room for other processors.
+# (docs/performance.md, "Serving"); these leave room for other processors.
 ROUNDING_OF_NOISE = 2e-5
 ROUNDING_OF_NLL = 2e-6
 

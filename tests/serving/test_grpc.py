@@ -223,7 +223,7 @@ def test_batches_merged_from_parallel_clients_give_each_its_own_rows(served, bat
     for request, answer in zip(requests, answers, strict=True):
         for name, expected in served.expected(signature, request).items():
             # Alone or in a batch padded to 8: convolutions may sum in another order. This is ten
-            # times the largest difference that was seen (BUILD_NOTES, "Serving").
+            # times the largest difference that was seen (docs/performance.md, "Serving").
             rounding = 1e-5 * np.abs(expected).max()
             np.testing.assert_allclose(answer[name], expected, rtol=0, atol=rounding)
 

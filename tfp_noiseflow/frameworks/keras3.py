@@ -1,4 +1,4 @@
-"""Keras 3: a layer that adds a camera's noise to clean images."""
+"""Keras 3: layers that add a camera's noise to clean images, of a noise model or of an export."""
 
 from __future__ import annotations
 
@@ -83,4 +83,58 @@ class AddCameraNoise(keras.layers.Layer):
             "expected the weights alone to be saved (`model.save_weights`), or AddCameraNoise "
             "outside of the model that is saved (in front of it, or in tf.data): Keras's .keras "
             "format would lose the noise model."
+        )
+
+
+class ServedNoise(keras.layers.Layer):
+    """An exported noise model as a layer of Keras 3, without this library's models.
+
+    ```python
+    add_noise = ServedNoise("saved_models/noise_flow/1")
+    noisy = add_noise(clean, iso=800, camera="Pixel")["noisy"]
+    ```
+
+    `keras.layers.TFSMLayer` of the same export takes a seed and a temperature for each row; here
+    they have defaults, and numbers stand for all rows.
+
+    Args:
+      export_dir: a version of an export, the folder of saved_model.pb.
+      signature: "serving_default" gives `noisy` and `noise`, "sample_noise" `noise` alone.
+      seed: of the rows that get no seed of their own: row k has (seed, k), the same at each call.
+      name: of the layer.
+
+    Raises:
+      ValueError: another backend than TensorFlow's, a signature that the export does not have.
+    """
+
+    def __init__(
+        self,
+        export_dir: str,
+        *,
+        signature: str = "serving_default",
+        seed: int = 0,
+        name: str = "served_noise",
+    ):
+        super().__init__(name=name, trainable=False, autocast=False)
+        self._served = keras.layers.TFSMLayer(export_dir, call_endpoint=signature)
+        self._seed = seed
+
+    def call(self, clean, iso, camera, seed=None, temperature=1.0):
+        """A dict of [B, H, W, C].
+
+        Args:
+          clean: [B, H, W, C] in fractions of full scale.
+          iso, camera, temperature: [B], or one for all rows; camera as text.
+          seed: int [B, 2]; None: by the layer's.
+        """
+        rows = tf.shape(clean)[0]
+        if seed is None:
+            own = tf.range(rows)
+            seed = tf.stack([tf.fill([rows], self._seed), own], axis=-1)
+        return self._served(
+            clean=tf.cast(clean, tf.float32),
+            iso=tf.broadcast_to(tf.cast(iso, tf.float32), [rows]),
+            camera=tf.broadcast_to(camera, [rows]),
+            seed=tf.cast(seed, tf.int32),
+            temperature=tf.broadcast_to(tf.cast(temperature, tf.float32), [rows]),
         )

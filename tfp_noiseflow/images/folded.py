@@ -10,7 +10,7 @@ memory for each small operation costs as much as the convolutions. In this form
   anyway, bring them into that order and back;
 - biases and rectifiers are on the folded channels, where TensorFlow joins them to the convolution.
 
-The plain form is the readable one and the oracle of the tests. BUILD_NOTES.md has the figures.
+The plain form is the readable one and the oracle of the tests. docs/performance.md has the figures.
 """
 
 from __future__ import annotations
