@@ -6,7 +6,8 @@ import numpy as np
 
 # TensorFlow joins and reorders operations of a graph, other ones on other processors: mostly the
 # bits are the same, and where they are not the last one or two of the largest value differ
-# (docs/performance.md, "Serving"). Answers of another seed, camera or row are 10^5 times as far apart.
+# (docs/performance.md, "Serving"). Answers of another seed, camera or row are 10^5 times as far
+# apart.
 ROUNDINGS = 4 * np.finfo(np.float32).eps
 
 
