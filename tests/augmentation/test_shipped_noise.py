@@ -2,13 +2,13 @@
 
 import itertools
 import pathlib
+import sys
 
 import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.augmentation import noisy_frame as module
-from tfp_noiseflow.augmentation.noisy_frame import noisy_frame
+from tfp_noiseflow.augmentation import noisy_frame
 from tfp_noiseflow.imaging import demosaic
 from tfp_noiseflow.imaging.isp import balance, camera_to_linear_srgb, linear_to_srgb
 from tfp_noiseflow.imaging.picture import read_picture
@@ -71,6 +71,8 @@ def test_a_large_frame_is_one_call_and_has_no_seams(flow, monkeypatch):
         shapes.append(tuple(clean.shape))
         return original(model, clean, *arguments, **options)
 
+    # The package's name of it is the function.
+    module = sys.modules["tfp_noiseflow.augmentation.noisy_frame"]
     original = module.camera_output
     monkeypatch.setattr(module, "camera_output", recorded)
     clean = frame_of_codes(np.full((768, 1024), 4000), "RGGB", 1000, 16000)

@@ -132,7 +132,7 @@ class ServedNoise(keras.layers.Layer):
             own = tf.range(rows)
             seed = tf.stack([tf.fill([rows], self._seed), own], axis=-1)
         return self._served(
-            clean=tf.cast(clean, tf.float32),
+            tf.cast(clean, tf.float32),
             iso=tf.broadcast_to(tf.cast(iso, tf.float32), [rows]),
             camera=tf.broadcast_to(camera, [rows]),
             seed=tf.cast(seed, tf.int32),

@@ -18,6 +18,7 @@ import io
 import json
 import os
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -190,7 +191,7 @@ def _iso(place: str, value) -> float:
         return np.nan
     iso = _number(place, value)
     if not iso > 0:
-        raise ValueError(f"{place}: expected an ISO above 0, received {value!r}.")
+        raise ValueError(f"{place}: expected an ISO above 0, received {reprlib.repr(value)}.")
     return iso
 
 

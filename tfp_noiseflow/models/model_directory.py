@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow as tf
@@ -28,6 +29,9 @@ from tfp_noiseflow.shipped_models import model_directory
 from tfp_noiseflow.version import __version__
 
 FORMAT_VERSION = 1
+
+# Of an error, in letters.
+LONGEST_TEXT = 1000
 
 HISTORY = "history.csv"
 BASELINES = "baselines.json"
@@ -391,5 +395,6 @@ def _file_named(path: str, expected: str) -> Iterator[None]:
     except Exception as error:
         if str(error).startswith(path):
             raise
-        said = str(error) or repr(error)
+        # What is repeated of the file may be long.
+        said = textwrap.shorten(str(error) or repr(error), LONGEST_TEXT, placeholder=" ...")
         raise ValueError(f"{path}: expected {expected}: {said}") from error

@@ -9,6 +9,7 @@ the ISO in `DigitalCamera`.
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -154,14 +155,14 @@ def _tag(structs, number: int, name: str) -> np.ndarray:
 
 def _text(values: np.ndarray, name: str) -> str:
     if values.dtype.kind != "U":
-        raise ValueError(f"expected text in {name}, received {values.tolist()}.")
+        raise ValueError(f"expected text in {name}, received {reprlib.repr(values.tolist())}.")
     return str(values[0])
 
 
 def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     # A struct, a cell or a sparse matrix is an array of objects here.
     if values.dtype.kind not in NUMBERS:
-        raise ValueError(f"expected numbers in {name}, received {values.tolist()}.")
+        raise ValueError(f"expected numbers in {name}, received {reprlib.repr(values.tolist())}.")
     return values
 
 
