@@ -22,7 +22,7 @@ import numpy as np
 from tests.fuzz.formats import FORMATS, write_honest
 
 # Of a file of some kilobytes.
-LONGEST_SECONDS = 20.0
+LONGEST_SECONDS = 60.0
 # What any call may take beside twice the honest size: decoders' tables, chunks, messages.
 ROOM_BYTES = 16 << 20
 # No test may take the machine's memory; what fails here would have failed somewhere else later.
