@@ -26,7 +26,12 @@ class History(tf_keras.callbacks.Callback):
     def __init__(self, model_dir: str | os.PathLike, first_epoch: int):
         super().__init__()
         self._path = os.path.join(model_dir, HISTORY)
-        self._rows = [row for row in read_history(model_dir) if row["epoch"] < first_epoch]
+        # As they were written: the file of a resumed run is that of one that was not stopped.
+        self._rows = [
+            row | {name: int(row[name]) for name in ("epoch", "step")}
+            for row in read_history(model_dir)
+            if row["epoch"] < first_epoch
+        ]
 
     def on_epoch_end(self, epoch, logs=None):
         optimizer = self.model.optimizer
