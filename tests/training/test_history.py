@@ -2,7 +2,7 @@
 
 import types
 
-import numpy as np
+import tensorflow as tf
 
 from tfp_noiseflow.models.model_directory import read_history
 from tfp_noiseflow.training.history import History
@@ -13,7 +13,7 @@ class _Trainer:
 
     def __init__(self, epoch):
         self.optimizer = types.SimpleNamespace(
-            iterations=np.array(10 * (epoch + 1)), learning_rate=np.array(0.1 / (epoch + 1))
+            iterations=tf.constant(10 * (epoch + 1)), learning_rate=tf.constant(0.1 / (epoch + 1))
         )
         self.noise_model = types.SimpleNamespace(physical_parameters=lambda: {"beta1": 1e-4 / 3})
 

@@ -28,7 +28,7 @@ class History(tf_keras.callbacks.Callback):
         self._path = os.path.join(model_dir, HISTORY)
         # As they were written: the file of a resumed run is that of one that was not stopped.
         self._rows = [
-            row | {name: int(row[name]) for name in ("epoch", "step")}
+            row | {name: int(row[name]) for name in ("epoch", "step") if name in row}
             for row in read_history(model_dir)
             if row["epoch"] < first_epoch
         ]
