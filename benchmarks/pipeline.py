@@ -4,7 +4,8 @@
 
 Writes a capture file, drops it from the page cache where the system allows it, and compares the
 patches a second of batches alone, of the training step alone, and of `fit`, for each place where
-captures are kept.
+captures are kept. The step alone takes turns with `fit`, block by block of steps, so that what else
+the machine does meets both.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -37,12 +39,18 @@ flags.DEFINE_enum(
 flags.DEFINE_list("caches", ["none", "memory"], "Where captures are kept: none, memory, device.")
 flags.DEFINE_string("architecture", PAPER_ARCHITECTURE, "Of the flow.")
 flags.DEFINE_bool("stored", False, "Whether it is one of stored codes; needs --storage=uint16.")
-flags.DEFINE_integer("steps_per_execution", 1, "Of fit.", lower_bound=1)
+flags.DEFINE_integer("steps_per_execution", 1, "Of fit: 1 or 5.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
-flags.DEFINE_integer("steps", 60, "Of the step alone and of fit.", lower_bound=10)
-flags.DEFINE_integer("rounds", 3, "In turn; medians are printed.", lower_bound=1)
+flags.DEFINE_integer("blocks", 12, "Of fit and of the step alone, in turn.", lower_bound=1)
+flags.DEFINE_integer("rounds", 2, "Of all caches; medians are printed.", lower_bound=1)
 
 PATCH = (32, 32, 4)
+
+# Steps: before all that are timed, in a block, and before each block of `fit`, which use up what
+# was made ready while the step alone was timed.
+WARM_UP, BLOCK, DRAINED = 15, 10, 5
+# Of a stream alone.
+BATCHES = 240
 
 
 def write_captures(path: str) -> int:
@@ -103,39 +111,52 @@ def batching(data, steps: int) -> float:
     return steps * FLAGS.batch_size / (time.perf_counter() - start)
 
 
-def stepping(step, batch) -> float:
-    """Patches a second of the training step alone."""
-    start = time.perf_counter()
-    for _ in range(FLAGS.steps):
-        loss = step(batch)["loss"]
-    loss.numpy()
-    return FLAGS.steps * FLAGS.batch_size / (time.perf_counter() - start)
+class _Turns(tf_keras.callbacks.Callback):
+    """Blocks of steps of a running `fit`, after each of them as many of the step alone.
 
+    Attributes:
+      pairs: seconds of a block of `fit` and of the step alone.
+    """
 
-class _Clock(tf_keras.callbacks.Callback):
-    """Time from the end of the tenth step to the end of the epoch: tracing and filling are over."""
+    def __init__(self, step: Callable[[], tf.Tensor]):
+        super().__init__()
+        # Else Keras would wait for the numbers of each step.
+        self._supports_tf_logs = True
+        self.pairs = []
+        self._step = step
 
     def on_train_batch_end(self, batch, logs=None):
-        if batch == 9:
-            self.start = time.perf_counter()
+        done = batch + 1 - WARM_UP
+        if done >= 0 and done % (BLOCK + DRAINED) == 0:
+            logs["loss"].numpy()
+            self._start = time.perf_counter()
+        elif done > 0 and done % (BLOCK + DRAINED) == BLOCK:
+            logs["loss"].numpy()
+            of_fit = time.perf_counter() - self._start
+            start = time.perf_counter()
+            for _ in range(BLOCK):
+                loss = self._step()
+            loss.numpy()
+            self.pairs.append((of_fit, time.perf_counter() - start))
 
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds = time.perf_counter() - self.start
 
-
-def fitting(trainer, data, folder: str) -> float:
-    """Patches a second of `fit`: batches, step, metric and TensorBoard logs."""
-    clock = _Clock()
+def fitting(trainer, data, batch: dict, folder: str) -> list[tuple[float, float]]:
+    """Seconds of blocks of `fit` (batches, step, metric, TensorBoard) and of the step alone."""
+    step = tf.function(trainer.train_step)
+    # As it is: `fit` makes batches of its elements, the step alone has one.
+    trainer.makes_batches()
+    step(batch)
     trainer.makes_batches(data.training_features)
     # Keras keeps the step that it traced.
     trainer.train_function = None
+    turns = _Turns(lambda: step(batch)["loss"])
     trainer.fit(
         data.training,
-        steps_per_epoch=FLAGS.steps + 10,
-        callbacks=[tf_keras.callbacks.TensorBoard(folder, write_graph=False), clock],
+        steps_per_epoch=WARM_UP + FLAGS.blocks * (BLOCK + DRAINED),
+        callbacks=[tf_keras.callbacks.TensorBoard(folder, write_graph=False), turns],
         verbose=0,
     )
-    return FLAGS.steps * FLAGS.batch_size / clock.seconds
+    return turns.pairs
 
 
 def main(argv: list[str]) -> None:
@@ -153,31 +174,32 @@ def main(argv: list[str]) -> None:
             tf_keras.optimizers.Adam(1e-4, global_clipnorm=10.0),
             steps_per_execution=FLAGS.steps_per_execution,
         )
-        step = tf.function(trainer.train_step)
-        first = data_of(captures, flow, "none")
-        batch = next(iter(first.training))
-        step(batch)
-        results = {"training step alone": []}
+        batch = next(iter(data_of(captures, flow, "none").training))
+        alone, pairs = ({cache: [] for cache in FLAGS.caches} for _ in range(2))
         for _ in range(FLAGS.rounds):
-            is_cold = drop_from_cache(path)
-            results["training step alone"].append(stepping(step, batch))
             for cache in FLAGS.caches:
+                is_cold = drop_from_cache(path)
                 data = data_of(captures, flow, cache)
-                alone = batching(data, 4 * FLAGS.steps)
+                alone[cache].append(batching(data, BATCHES))
                 # The order is the same again: what was read is in the cache.
                 drop_from_cache(path)
-                results.setdefault(f"batches alone, cache {cache}", []).append(alone)
-                results.setdefault(f"fit, cache {cache}", []).append(fitting(trainer, data, folder))
+                pairs[cache] += fitting(trainer, data, batch, folder)
     print(
         f"{number} captures of {PATCH}, {FLAGS.storage}, {FLAGS.gigabytes:g} GB, dropped from "
-        f"cache: {is_cold}"
+        f"cache: {is_cold}\n\n"
+        "| cache | patches/s: batches alone | step alone | fit | fit's time over the step's "
+        "(quartiles) |\n|---|---|---|---|---|"
     )
-    for name, values in results.items():
-        print(f"{name}: {statistics.median(values):.0f} patches/s")
     for cache in FLAGS.caches:
-        pairs = zip(results["training step alone"], results[f"fit, cache {cache}"], strict=True)
-        overhead = statistics.median(step / fit - 1 for step, fit in pairs)
-        print(f"fit, cache {cache}, takes {overhead:+.1%} of the step's time more (median)")
+        of_fit, of_step = np.transpose(pairs[cache])
+        low, middle, high = np.percentile(of_fit / of_step - 1, [25, 50, 75])
+        speeds = [
+            f"{BLOCK * FLAGS.batch_size / np.median(seconds):.0f}" for seconds in (of_step, of_fit)
+        ]
+        print(
+            f"| {cache} | {statistics.median(alone[cache]):.0f} | {' | '.join(speeds)} | "
+            f"{middle:+.1%} ({low:+.1%} to {high:+.1%}) |"
+        )
 
 
 if __name__ == "__main__":

@@ -31,10 +31,10 @@ def test_speed(tmp_path):
 
 @pytest.mark.parametrize("storage", ["float32", "uint16"])
 def test_pipeline(tmp_path, storage):
-    flags = ("--gigabytes=0.14", "--steps=10", "--rounds=1", f"--folder={tmp_path}")
+    flags = ("--gigabytes=0.14", "--blocks=1", "--rounds=1", f"--folder={tmp_path}")
     text = run("pipeline", *flags, f"--storage={storage}")
-    assert re.search(r"fit, cache none, takes [+-]\d", text)
-    assert re.search(r"batches alone, cache memory: \d", text)
+    for cache in ("none", "memory"):
+        assert re.search(rf"^\| {cache} (\| \d+ ){{3}}\| [+-]\d", text, re.M)
     assert not list(tmp_path.iterdir())
 
 

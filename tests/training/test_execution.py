@@ -7,6 +7,7 @@ import tensorflow as tf
 import tfp_noiseflow as nf
 from tests.training.codes import CAMERAS, ISOS, write_codes
 from tfp_noiseflow.training.execution import Execution
+from tfp_noiseflow.training.shown_progress import ShownProgress
 
 SCHEDULE = nf.Schedule(epochs=2, batch_size=20)
 STEP = 1 / 255
@@ -47,6 +48,19 @@ def test_several_steps_in_one_call_train_the_same(captures, tmp_path):
     found = trained(captures, tmp_path / "four", model, cache="memory", steps_per_execution=4)
     for value, other in zip(found[1], expected[1], strict=True):
         np.testing.assert_allclose(value, other, rtol=1e-6, atol=1e-7)
+
+
+def test_no_step_waits_for_its_numbers(captures, tmp_path, monkeypatch):
+    """Keras brings them to the host after every step unless all callbacks do without."""
+    received = []
+
+    def looks(self, batch, logs=None):
+        received.append(logs["loss"])
+
+    monkeypatch.setattr(ShownProgress, "on_train_batch_end", looks)
+    trained(captures, tmp_path)
+    assert len(received) == 10
+    assert all(tf.is_tensor(loss) for loss in received)
 
 
 @pytest.mark.slow  # XLA compiles the step of a flow for half a minute.

@@ -23,9 +23,6 @@ class ShownProgress(tf_keras.callbacks.Callback):
       title: of the training.
     """
 
-    # Logs of batches are not looked at: they need not be brought from the device.
-    _supports_tf_logs = True
-
     def __init__(
         self,
         epochs: int,
@@ -36,6 +33,9 @@ class ShownProgress(tf_keras.callbacks.Callback):
         title: str = "training",
     ):
         super().__init__()
+        # Logs of batches are not looked at, so that no step waits until they have come from the
+        # device. Keras sets it in its constructor.
+        self._supports_tf_logs = True
         self._epochs, self._steps = epochs, steps_per_epoch
         self._first, self._verbose, self._title = first_epoch, verbose, title
         self._epoch, self._text = first_epoch, ""
