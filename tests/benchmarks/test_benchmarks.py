@@ -38,6 +38,13 @@ def test_pipeline(tmp_path, storage):
     assert not list(tmp_path.iterdir())
 
 
+def test_scaling():
+    flags = ("--architecture=S-G-CAM", "--batch_size=4", "--steps=2", "--rounds=1")
+    text = run("scaling", *flags, in_child=True)
+    for workers, batch_size in ((1, 4), (2, 4), (2, 8)):
+        assert re.search(rf"^\| {workers} \| {batch_size} (\| \d+ ){{2}}\| \d", text, re.M)
+
+
 def test_start_up():
     text = run("start_up", "--rounds=1")
     assert len(re.findall(r"^import tfp_noiseflow, after .*: \d+\.\d\d s", text, re.M)) == 2

@@ -40,8 +40,10 @@ void Require(const absl::Status& status) {
 class ServedModel {
  public:
   explicit ServedModel(const std::string& folder) {
-    Require(tf::LoadSavedModel(tf::SessionOptions(), tf::RunOptions(), folder,
-                               {"serve"}, &bundle_));
+    tf::SessionOptions options;
+    // An operation that names a device which is not there fails, instead of running elsewhere.
+    options.config.set_allow_soft_placement(false);
+    Require(tf::LoadSavedModel(options, tf::RunOptions(), folder, {"serve"}, &bundle_));
   }
 
   // As a model server does: feeds and fetches by the names of the signature.

@@ -20,21 +20,23 @@ def captures(tmp_path_factory):
     return nf.read_captures(path)
 
 
-def trained(captures, folder, model=None, **execution):
-    """History and variables of a flow that is trained for two epochs."""
+def trained(captures, folder, model=None, schedule=SCHEDULE, **execution):
+    """History and variables of a flow that is trained."""
     if model is None:
         model = nf.NoiseFlow("S-Ax1-G-CAM", CAMERAS, ISOS, seed=0)
     nf.train_noise_model(
-        model, captures, captures, folder, SCHEDULE, execution=Execution(**execution), verbose=0
+        model, captures, captures, folder, schedule, execution=Execution(**execution), verbose=0
     )
     history = (folder / "history.csv").read_text()
     return history, [variable.numpy() for variable in model.variables]
 
 
 def test_captures_in_memory_train_the_same_to_the_bit(captures, tmp_path):
-    streamed = trained(captures, tmp_path / "none")
+    # 50 steps.
+    schedule = nf.Schedule(epochs=10, batch_size=20)
+    streamed = trained(captures, tmp_path / "none", schedule=schedule)
     for cache in ("memory", "device"):
-        history, variables = trained(captures, tmp_path / cache, cache=cache)
+        history, variables = trained(captures, tmp_path / cache, schedule=schedule, cache=cache)
         assert history == streamed[0]
         for value, expected in zip(variables, streamed[1], strict=True):
             np.testing.assert_array_equal(value, expected)
