@@ -3,11 +3,11 @@
     python -m tests.kills [--kills=200] [--seed=0] [--jobs=evaluate,export]
 
 Runs each job twice to its end, then again and again into an empty folder until a SIGKILL, sent to
-all of its processes at a uniformly random time of its duration. After each kill every file is to be
-whole (that of the uninterrupted run, or one that the library reads) or absent; after one in four
-the next run is killed too. Then the same command comes to its end, which is to be that of the
-uninterrupted run, bit for bit (`contents` says what is not compared). Prints a table; ends with
-status 1 where one outcome was bad.
+all of its processes at a uniformly random time of the shortest uninterrupted run's duration. After
+each kill every file is to be whole (that of the uninterrupted run, or one that the library reads)
+or absent; after one in four the next run is killed too. Then the same command comes to its end,
+which is to be that of the uninterrupted run, bit for bit (`contents` says what is not compared).
+Prints a table; ends with status 1 where one outcome was bad.
 """
 
 from __future__ import annotations

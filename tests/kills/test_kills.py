@@ -1,12 +1,16 @@
 """Killed jobs leave whole files or none, and go on; what would not is found."""
 
 import json
+import signal
+import subprocess
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 
 import tfp_noiseflow as nf
+from tests.kills import trial
 from tests.kills.contents import contents, differences, faults, temporary
 from tests.kills.jobs import JOBS, make_inputs
 from tests.kills.trial import Trials
@@ -85,6 +89,31 @@ def test_another_last_digit_of_a_checkpoint_differs(tmp_path, whole):
     variable.assign(np.nextafter(variable.numpy(), np.float32(9)))
     nf.save_model(model, tmp_path / "model", {})
     assert differences(contents(tmp_path), whole) == ["model/checkpoint best: other content"]
+
+
+def test_kill_times_are_within_the_shortest_uninterrupted_run(tmp_path, monkeypatch):
+    clock, latest = [0.0], []
+    # Two uninterrupted runs, one that ends before its kill, one more over what that left; one that
+    # is killed, and one that goes on from it, which tells nothing of a whole run.
+    seconds = iter([4.0, 10.0, 3.0, 0.2, 10.0, 0.5])
+
+    def run(script, after=float("inf"), **flags):
+        taken = next(seconds)
+        clock[0] += min(taken, after)
+        return subprocess.CompletedProcess(script, -signal.SIGKILL if after < taken else 0)
+
+    def uniform(low, high):
+        latest.append(high)
+        return high
+
+    monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(trial, "run", run)
+    monkeypatch.setattr(trial, "run_killed", run)
+    generator = SimpleNamespace(uniform=uniform, random=lambda: 1.0)
+    trials = Trials(JOBS["export"], tmp_path, tmp_path / "outputs", generator)
+    assert [trials.kill(), trials.kill()] == [False, True]
+    assert latest == [4.0, 3.0] and trials.outcomes.seconds == 3.0
+    assert (trials.outcomes.kills, trials.outcomes.too_late) == (1, 1)
 
 
 @pytest.mark.slow
