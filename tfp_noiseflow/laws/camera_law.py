@@ -45,7 +45,7 @@ class CameraLaw:
     A calibration in ISO, beta1 = 2.194e-6 ISO + 8.7e-6 and beta2 = 1.73e-11 ISO^2 + 1.7e-6:
 
     ```python
-    law = CameraLaw((2.194e-4, 8.7e-6), (1.73e-7, 0.0, 1.7e-6), camera="Pixel")
+    law = nf.CameraLaw((2.194e-4, 8.7e-6), (1.73e-7, 0.0, 1.7e-6), camera="Pixel")
     beta1, beta2 = law(640)
     ```
 

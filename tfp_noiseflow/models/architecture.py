@@ -106,7 +106,9 @@ def register_layer(
     """Makes a letter of architecture strings stand for layers.
 
     ```python
-    nf.register_layer("Q", "marginal shape", lambda context: [Shape(dtype=context.dtype)])
+    nf.register_layer(
+        "Q", "mixing of channels", lambda context: [InvertibleConv1x1(context.channels)]
+    )
     nf.NoiseFlow("S-Ax1-Q-Ax1-G")
     ```
 
