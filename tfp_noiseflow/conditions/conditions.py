@@ -237,7 +237,7 @@ class Iso(Condition):
                 return _contradiction(self, other)
             return Iso(limits=(low, high), is_needed=is_needed)
         ours, theirs = (self, other) if self.levels is not None else (other, self)
-        levels = tuple(iso for iso in ours.levels if theirs.is_known(np.array(iso)))
+        levels = tuple(iso for iso in ours.levels or () if theirs.is_known(np.array(iso)))
         if not levels:
             return _contradiction(self, other)
         return Iso(levels, is_needed=is_needed)
@@ -285,7 +285,11 @@ class Camera(Condition):
         return Camera(self.count, iso_levels, self.is_needed or other.is_needed)
 
     def knows(self, iso, camera):
-        """Whether each camera, known itself, is known at each ISO: tensors of a common shape."""
+        """Whether each camera, known itself, is known at each ISO: tensors of a common shape.
+
+        Asked of a camera with `iso_levels`.
+        """
+        assert self.iso_levels is not None
         own = [Iso(levels) if levels else None for levels in self.iso_levels]
         is_known = [
             tf.zeros_like(iso, tf.bool) if levels is None else levels.is_known(iso)
@@ -369,8 +373,8 @@ def checked(
         if value is not None
     }
     camera = declared.get("camera")
-    is_by_pair = isinstance(camera, Camera) and camera.iso_levels is not None
-    if is_by_pair and {"iso", "camera"} <= set(values):
+    has_both = {"iso", "camera"} <= set(values)
+    if has_both and isinstance(camera, Camera) and camera.iso_levels is not None:
         iso_and_camera = (values["iso"], values["camera"])
         of_graph = [v for v in iso_and_camera if not isinstance(v, tf.__internal__.EagerTensor)]
         with known_in_python((*of_graph, values["iso"])[0]):
@@ -393,7 +397,8 @@ def _shape_of(values: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 def known_pairs(camera: Camera, cameras: Sequence[str] | None = None) -> str:
-    """The cameras and ISOs that are known together, in words."""
+    """The cameras and ISOs that are known together, in words; `camera` has `iso_levels`."""
+    assert camera.iso_levels is not None
     names = [f"camera {number}" for number in range(camera.count)] if cameras is None else cameras
     return ", ".join(
         f"{name} at ISO {iso:g}"

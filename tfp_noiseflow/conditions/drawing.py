@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.conditions.camera_names import camera_indices
 from tfp_noiseflow.conditions.conditions import Iso, known_pairs
+
+if TYPE_CHECKING:
+    from tfp_noiseflow.conditions.known import Known
 
 
 class Drawing:
@@ -33,15 +37,18 @@ class Drawing:
 
     def __init__(
         self,
-        known,
+        known: Known,
         camera: str | Sequence[str] | None = None,
         iso: float | Sequence[float] | None = None,
         iso_range: tuple[float, float] | None = None,
     ):
         self._known = known
         self._needs_iso = known.iso.is_needed
-        self._cameras = self._isos = self._log_range = self._pairs = None
-        if known.cameras is not None:
+        self._cameras: np.ndarray | None = None
+        self._isos: np.ndarray | None = None
+        self._log_range: tuple[float, float] | None = None
+        self._pairs: _Pairs | None = None
+        if known.cameras is not None and known.camera is not None:
             names = known.cameras if camera is None else camera
             if not np.size(names):
                 raise ValueError(f"expected at least one camera, received {camera}.")
@@ -64,11 +71,12 @@ class Drawing:
             isos = rule.levels if iso is None else np.atleast_1d(iso)
             if isos is None:
                 return
-            self._isos = np.array(isos, np.float64)
-            is_valid = self._isos.size and np.all((self._isos > 0) & np.isfinite(self._isos))
-            if not (is_valid and np.all(rule.is_known(self._isos))):
+            isos = np.array(isos, np.float64)
+            is_valid = isos.size and np.all((isos > 0) & np.isfinite(isos))
+            if not (is_valid and np.all(rule.is_known(isos))):
                 known = f" among the known ones ({rule.known})" if rule.known else ""
                 raise ValueError(f"expected positive ISOs{known}, received {iso}.")
+            self._isos = isos
             return
         low, high = (float(end) for end in iso_range)
         if not 0 < low <= high < math.inf:
@@ -81,12 +89,13 @@ class Drawing:
                 )
             self._log_range = (math.log(low), math.log(high))
             return
-        self._isos = np.array([level for level in rule.levels if low <= level <= high])
-        if not self._isos.size:
+        isos = np.array([level for level in rule.levels if low <= level <= high])
+        if not isos.size:
             raise ValueError(
                 f"expected an iso_range with some of the model's ISO levels {rule.levels} in it, "
                 f"received {iso_range}."
             )
+        self._isos = isos
 
     def __call__(self, clean: tf.Tensor, seed: tf.Tensor, iso=None, camera=None) -> tuple:
         """Draws ISOs and cameras.
@@ -139,8 +148,11 @@ class _Pairs:
       isos, cameras: to draw, ISOs and indices.
     """
 
-    def __init__(self, known, isos: np.ndarray, cameras: np.ndarray):
-        self._known = known
+    def __init__(self, known: Known, isos: np.ndarray, cameras: np.ndarray):
+        assert known.camera is not None and known.cameras is not None
+        assert known.iso_levels is not None
+        self._camera, self._camera_names = known.camera, known.cameras
+        self._iso_levels = known.iso_levels
         numbers = range(len(known.cameras))
         self._is_known = np.array(
             [[known.holds(iso, camera) for camera in numbers] for iso in known.iso_levels]
@@ -160,15 +172,15 @@ class _Pairs:
           is_camera_given, is_iso_given: whether the cameras and ISOs were asked for by name.
         """
         is_pair = self._is_known & self._is_drawn_iso[:, None] & self._is_drawn_camera
-        cameras = np.array(self._known.cameras)
-        isos = np.array(self._known.iso_levels)
+        cameras = np.array(self._camera_names)
+        isos = np.array(self._iso_levels)
         lost_cameras = cameras[self._is_drawn_camera & ~is_pair.any(axis=0)].tolist()
         lost_isos = isos[self._is_drawn_iso & ~is_pair.any(axis=1)].tolist()
         is_wrong = (is_camera_given and lost_cameras) or (is_iso_given and lost_isos)
         if is_wrong or not is_pair.any():
             raise ValueError(
                 f"expected cameras and ISOs that the noise model knows together "
-                f"({known_pairs(self._known.camera, self._known.cameras)}), received cameras "
+                f"({known_pairs(self._camera, self._camera_names)}), received cameras "
                 f"{lost_cameras} and ISOs {lost_isos} that it does not know with any of the others."
             )
 
@@ -183,11 +195,11 @@ class _Pairs:
           iso and camera, [..].
         """
         is_iso, is_camera = tf.constant(self._is_drawn_iso), tf.constant(self._is_drawn_camera)
-        levels = Iso(self._known.iso_levels)
+        levels = Iso(self._iso_levels)
         if iso is not None:
             is_iso = levels.is_level(tf.cast(iso, chance.dtype))
         if camera is not None:
-            camera = tf.cast(camera_indices(camera, self._known.cameras), tf.int32)
+            camera = tf.cast(camera_indices(camera, self._camera_names), tf.int32)
             is_camera = tf.equal(camera[..., None], tf.range(self._is_known.shape[1]))
         is_pair = self._is_known & is_iso[..., :, None] & is_camera[..., None, :]
         is_pair = tf.reshape(is_pair, tf.concat([tf.shape(is_pair)[:-2], [-1]], axis=0))

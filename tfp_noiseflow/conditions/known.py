@@ -53,13 +53,16 @@ class Known:
         Raises:
           ValueError: names without such a condition or of another number, or the reverse.
         """
-        camera = conditions.get("camera")
+        camera, iso = conditions.get("camera"), conditions.get("iso", ANY_ISO)
+        # A layer declares nothing else by these names.
+        assert camera is None or isinstance(camera, Camera)
+        assert isinstance(iso, Iso)
         if (0 if camera is None else camera.count) != len(cameras or ()):
             raise ValueError(
                 f"expected the names of {camera.count if camera else 'no'} cameras, as the "
                 f"bijector declares, received {cameras}."
             )
-        return cls(cameras, camera, conditions.get("iso", ANY_ISO))
+        return cls(cameras, camera, iso)
 
     @classmethod
     def of_cameras(cls, cameras: Sequence[str] | None) -> Known:
@@ -81,7 +84,8 @@ class Known:
         if not self.iso.is_needed and self.iso.limits is None:
             return ISOS_TO_SHOW[:1]
         shown = tuple(iso for iso in ISOS_TO_SHOW if self.iso.is_known(np.array(iso)))
-        return shown or self.iso.limits
+        # None are shown only where limits leave them out.
+        return shown or self.iso.limits or ()
 
     @property
     def is_by_pair(self) -> bool:
@@ -110,16 +114,16 @@ class Known:
 
     def holds(self, iso: float | None = None, camera: str | int | None = None) -> bool:
         """Whether a camera (a name or an index) is known at an ISO; None: whether the other is."""
-        index = camera
-        if self.cameras is not None and isinstance(camera, str):
-            if camera not in self.cameras:
+        index = None
+        if self.cameras is not None and camera is not None:
+            if isinstance(camera, str) and camera not in self.cameras:
                 return False
-            index = self.cameras.index(camera)
-        if self.cameras is not None and index is not None and not 0 <= index < len(self.cameras):
-            return False
+            index = self.cameras.index(camera) if isinstance(camera, str) else camera
+            if not 0 <= index < len(self.cameras):
+                return False
         if iso is not None and not (0 < iso < np.inf and self.iso.is_known(np.array(iso))):
             return False
-        if not self.is_by_pair or iso is None or index is None:
+        if self.camera is None or self.camera.iso_levels is None or iso is None or index is None:
             return True
         levels = self.camera.iso_levels[index]
         return bool(levels) and bool(Iso(levels).is_known(np.array(iso)))
@@ -141,7 +145,7 @@ class Known:
         isos = f"ISOs among {self.iso.known}" if self.iso.known else "any ISO"
         if self.iso.limits is not None:
             isos = f"ISOs from {self.iso.known}"
-        if not self.is_by_pair:
+        if self.camera is None or self.camera.iso_levels is None:
             return f"{cameras} at {isos}"
         return f"{cameras} at {isos}, together: {known_pairs(self.camera, self.cameras)}"
 
@@ -158,10 +162,11 @@ class Known:
         Args:
           captures: with `path`, `cameras`, `iso_levels`, and `camera`, `iso` of each.
         """
-        unknown = [] if self.cameras is None else sorted({*captures.cameras} - {*self.cameras})
+        known = captures.cameras if self.cameras is None else self.cameras
+        unknown = sorted({*captures.cameras} - {*known})
         if unknown:
             raise ValueError(
-                f"{captures.path}: expected captures of the cameras {sorted(self.cameras)} that "
+                f"{captures.path}: expected captures of the cameras {sorted(known)} that "
                 f"the model knows, received captures of {list(captures.cameras)}; unknown: "
                 f"{unknown}."
             )
@@ -201,6 +206,7 @@ class Known:
         declared: dict[str, Condition] = {"iso": self.iso}
         values = {"clean": clean, "iso": iso}
         if self.camera is not None:
+            assert self.cameras is not None  # They go with the condition.
             declared["camera"] = self.camera
             values["camera"] = None if camera is None else camera_indices(camera, self.cameras)
         return declared, {name: value for name, value in values.items() if value is not None}
@@ -217,7 +223,7 @@ class Known:
         rules = [] if self.cameras is None else [name_rule(camera, self.cameras)]
         # Whoever sends a wrong ISO wants to see the right ones, whatever is wrong with it.
         rules += [replace(rule, known=self.iso.known) for rule in self.iso.rules("iso", iso)]
-        if self.is_by_pair:
+        if self.camera is not None and self.camera.iso_levels is not None:
             index = tf.argmax(
                 tf.equal(camera[..., tf.newaxis], tf.constant(self.cameras)),
                 axis=-1,

@@ -116,8 +116,8 @@ class FoldedImage(Image):
         return self.convolved(matrix[tf.newaxis, tf.newaxis], parts=parts)
 
     def mapped(self, function, *others):
-        others = [other.in_blocks(self.blocks) for other in others]
-        values = function(self.values, *(other.values for other in others))
+        alike = [other.in_blocks(self.blocks) for other in others]
+        values = function(self.values, *(other.values for other in alike))
         return self._with(values, self.blocks)
 
     def summed(self):

@@ -21,8 +21,11 @@ class Image(abc.ABC):
     """
 
     values: tf.Tensor
-    channels: int
     pixels: tf.Tensor
+
+    @property
+    @abc.abstractmethod
+    def channels(self) -> int: ...
 
     @property
     def dimensions(self) -> tf.Tensor:

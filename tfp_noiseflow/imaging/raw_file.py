@@ -125,6 +125,7 @@ def _opened_npz(path: str) -> Iterator[np.lib.npyio.NpzFile]:
 
 def _check_size(file: np.lib.npyio.NpzFile, name: str) -> None:
     """Raises ValueError for numbers beside the frame that are more than a few, before reading."""
+    assert file.zip is not None  # It is open.
     with file.zip.open(f"{name}.npy") as entry:
         version = np.lib.format.read_magic(entry)
         read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
@@ -189,7 +190,7 @@ def _camera_of_tiff(path: str) -> str:
         import tifffile
 
         with tifffile.TiffFile(path) as file:
-            tags = file.pages[0].tags
+            tags = file.pages.first.tags
             unique = tags.get(UNIQUE_CAMERA_MODEL)
             found = [unique] if unique else [tags.get(MAKE), tags.get(MODEL)]
             return " ".join(str(tag.value).strip() for tag in found if tag is not None)
@@ -206,11 +207,11 @@ def _read_mosaic(path: str, extension: str) -> np.ndarray:
         import tensorflow as tf
 
         with open(path, "rb") as file:
-            content = file.read()
-        if content[24:25] == b"\x08":
+            encoded = file.read()
+        if encoded[24:25] == b"\x08":
             raise ValueError(f"{path}: expected codes of 16 bits, received a PNG of 8.")
         with damage_named(f"{path}: expected a whole PNG file"):
-            return tf.io.decode_png(content, dtype=tf.uint16).numpy()
+            return tf.io.decode_png(encoded, dtype=tf.uint16).numpy()
     try:
         import tifffile
     except ImportError as error:

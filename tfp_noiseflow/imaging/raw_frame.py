@@ -89,7 +89,7 @@ def frame_of_codes(
     codes: np.ndarray,
     cfa: str,
     black_level,
-    white_level: float,
+    white_level: float | np.ndarray,
     *,
     white_balance: Sequence[float] | None = None,
     srgb_to_camera: np.ndarray | None = None,
@@ -131,10 +131,11 @@ def frame_of_codes(
     mosaic = np.minimum((codes - black) / (white_level - black), 1.0).astype(np.float32)
     if not np.isfinite(mosaic).all():
         raise ValueError("expected finite pixels, received NaN or infinity.")
+    gains = None
     if white_balance is not None:
-        white_balance = _numbers("white_balance (of red and blue)", white_balance, ((2,),))
-        _check_gains(*white_balance)
-    colors, metered = meter(mosaic, cfa, white_balance)
+        gains = _numbers("white_balance (of red and blue)", white_balance, ((2,),)).tolist()
+        _check_gains(*gains)
+    colors, metered = meter(mosaic, cfa, gains)
     if srgb_to_camera is not None:
         matrix = _numbers("srgb_to_camera", srgb_to_camera, ((3, 3),))
         if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 3:
@@ -143,7 +144,7 @@ def frame_of_codes(
     exposure = metered if exposure is None else float(_numbers("exposure", exposure, ((),)))
     if not 0 < exposure < np.inf:
         raise ValueError(f"expected an exposure above 0, received {exposure}.")
-    code_type = UINT16 if white_level < 2**16 else np.dtype(np.uint32)
+    code_type: np.dtype = UINT16 if white_level < 2**16 else np.dtype(np.uint32)
     if codes.dtype.kind == "f" or white_level >= 2**32:
         code_type = np.dtype(np.float32)
     return RawFrame(
@@ -174,14 +175,15 @@ def read_raw(
     path = os.fspath(path)
     check_is_file(path, RAW_FORMATS)
     file = read_raw_file(path)
-    values = {"black": file.black_level, "white": file.white_level, "cfa": file.cfa}
-    missing = sorted(name for name, value in values.items() if value is None)
-    if missing:
+    codes, cfa, black, white = file.codes, file.cfa, file.black_level, file.white_level
+    if codes is None or cfa is None or black is None or white is None:
+        values = {"raw": codes, "black": black, "white": white, "cfa": cfa}
+        missing = sorted(name for name, value in values.items() if value is None)
         raise ValueError(f"{path}: expected raw, black, white and cfa, missing {missing}.")
     asked = {"exposure": exposure, "white_balance": white_balance}
     looks = file.looks | {name: value for name, value in asked.items() if value is not None}
     try:
-        return frame_of_codes(file.codes, file.cfa, file.black_level, file.white_level, **looks)
+        return frame_of_codes(codes, cfa, black, white, **looks)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -62,14 +62,14 @@ def common_bend(misses: Sequence[np.ndarray], lines: Sequence[tuple[float, float
             weights.append(1 / e)
     if len(values) < len(lines) + 2:
         return None
-    weights = np.array(weights)
-    design = np.array(rows, np.float64) * weights[:, None]
+    weight = np.array(weights)
+    design = np.array(rows, np.float64) * weight[:, None]
     normal = design.T @ design
     if np.linalg.matrix_rank(normal) < len(normal):
         return None
     inverse = np.linalg.inv(normal)
-    found = inverse @ design.T @ (np.array(values) * weights)
-    left = np.array(values) * weights - design @ found
+    found = inverse @ design.T @ (np.array(values) * weight)
+    left = np.array(values) * weight - design @ found
     # Errors as they are, or as the points scatter where that is more than by chance.
     freedom = max(1, len(left) - len(found))
     scatter = float(np.sum(left**2)) / freedom

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class Motion:
     explained: np.ndarray
 
 
-def motion(planes: list[np.ndarray], black_level: list[float], highest: float) -> Motion:
+def motion(planes: list[np.ndarray], black_level: Iterable[float], highest: float) -> Motion:
     """Gains and shifts, by least squares on the mean's values and gradients.
 
     A shift is found to first order: right for one that is small beside the scene's details, too

@@ -53,10 +53,9 @@ def noise_level(
       ValueError: no light in the frames.
     """
     line = fit_line(sums, dark=dark, seed=seed)
-    is_clear = line is not None and (
+    if line is None or not (
         line.beta1 > 0 and np.std(line.replicates[:, 0]) < LARGEST_ERROR * line.beta1
-    )
-    if not is_clear:
+    ):
         return _with_prior(sums, full_scale, iso, seed)
     beta1, beta2 = line.beta1, line.beta2
     if beta2 < 0:  # As near 0 as it may be; the slope through it.

@@ -137,7 +137,8 @@ def estimate_pair(a, b, *, black_level, white_level: float, cfa: str | None, iso
         for name, noise in zip(names, found, strict=True)
     )
     step = 2.0 if cfa else 1.0
-    shift = tuple(float(step * value) for value in seen.shifts[1] - seen.shifts[0])
+    down, right = (float(step * value) for value in seen.shifts[1] - seen.shifts[0])
+    shift = down, right
     told = tuple(_warnings(channels, gain, shift, shifts is not None, iso))
     return PairEstimate(channels, float(iso), gain, shift, told)
 
@@ -208,13 +209,16 @@ def _estimate(
         )
     found = noise_level(noise.sums, full_scale, iso)
     is_bound = noise.is_bound or (is_moved and noise.moved < LEAST_MOVED)
-    intervals = [interval(column, 0.0) for column in found.replicates.T]
-    if is_bound:
-        intervals = [(0.0, high) for _, high in intervals]
-    betas = found.beta1, tuple(intervals[0]), found.beta2, tuple(intervals[1])
+    beta1_interval, beta2_interval = (
+        (0.0 if is_bound else low, high)
+        for low, high in (interval(column, 0.0) for column in found.replicates.T)
+    )
     return ChannelEstimate(
         name,
-        *betas,
+        found.beta1,
+        beta1_interval,
+        found.beta2,
+        beta2_interval,
         noise.used,
         noise.clipped,
         noise.moved,

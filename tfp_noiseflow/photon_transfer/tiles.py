@@ -98,9 +98,10 @@ def tile_plane(
         )
     pixels = min(pixels, width)
     frames = frames[:, :, : width // pixels * pixels]
-    if np.ndim(black_level):
-        black_level = black_level[:, : frames.shape[2]]
-    black = np.asarray(black_level, np.float32)
+    whole_black = np.asarray(black_level)
+    if whole_black.ndim:
+        whole_black = whole_black[:, : frames.shape[2]]
+    black = whole_black.astype(np.float32)
 
     def by_tile(plane):
         return plane.reshape(height, -1, pixels)
@@ -109,7 +110,7 @@ def tile_plane(
     mean = np.zeros(frames.shape[1:])
     for frame in frames:
         mean += frame
-    mean = (mean / count - black_level).astype(np.float32)
+    mean = (mean / count - whole_black).astype(np.float32)
     squares = np.zeros((height, width // pixels))
     tiles = by_tile(mean)
     level = tiles @ _weights(pixels)
@@ -121,7 +122,7 @@ def tile_plane(
         is_at_end |= (codes.min(axis=2) <= ends[0]) | (codes.max(axis=2) >= ends[1])
         gain = np.float32(1.0 if gains is None else gains[index])
         noise = frame.astype(np.float32) - black - gain * mean
-        if slopes is not None:
+        if shifts is not None and slopes is not None:
             moved = np.float32(shifts[index][0]) * slopes[0]
             moved += np.float32(shifts[index][1]) * slopes[1]
             noise += moved
@@ -160,13 +161,23 @@ def _tiles(level, is_at_end, squares, frames, texture, pixels) -> Tiles:
     """Of [H, tiles] each; `frames`, of as many independent differences."""
 
     def beside(values):
-        mode = "reflect" if len(values) > 1 else "edge"
-        padded = np.pad(values, ((1, 1), (0, 0)), mode=mode)
+        if len(values) > 1:
+            padded = np.pad(values, ((1, 1), (0, 0)), mode="reflect")
+        else:
+            padded = np.pad(values, ((1, 1), (0, 0)), mode="edge")
         return (padded[:-2] + padded[2:]) / 2
 
     freedom = np.full(level.shape, float(frames * (pixels - 2)))
-    columns = (level, beside(level), is_at_end, squares, freedom, texture, beside(texture))
-    return Tiles(*(np.ravel(column) for column in columns), pixels - 2)
+    return Tiles(
+        np.ravel(level),
+        np.ravel(beside(level)),
+        np.ravel(is_at_end),
+        np.ravel(squares),
+        np.ravel(freedom),
+        np.ravel(texture),
+        np.ravel(beside(texture)),
+        texture_freedom=pixels - 2,
+    )
 
 
 def _squares(tiles: np.ndarray) -> np.ndarray:
