@@ -159,8 +159,8 @@ def chosen_cache(cache: str, *captures: Captures) -> tuple[str, str]:
         for place, free in places.items():
             if size <= SHARE_OF_FREE_MEMORY * free:
                 return place, f"{text} are kept in {place}, of which {free / 1e9:.1f} GB are free."
-        free = ", ".join(f"{free / 1e9:.1f} GB of {name}" for name, free in places.items())
-        return "none", f"{text} are read from the file each epoch: free are {free}."
+        listed = ", ".join(f"{free / 1e9:.1f} GB of {name}" for name, free in places.items())
+        return "none", f"{text} are read from the file each epoch: free are {listed}."
     if cache == "none":
         return cache, f"{text} are read from the file each epoch."
     return cache, f"{text} are kept in {cache}."

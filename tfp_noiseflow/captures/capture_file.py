@@ -19,6 +19,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import h5py
 import numpy as np
@@ -112,7 +113,7 @@ class CaptureWriter:
             **({"process": process} if process else {}),
         }
         self._context = contextlib.ExitStack()
-        self._file = None
+        self._file: Any = None  # The h5py.File, once it is entered.
         self._length = 0
 
     def __enter__(self) -> CaptureWriter:
@@ -242,7 +243,9 @@ def write_captures(
         "quantization_step": quantization_step,
     }
     per_capture = {name: value for name, value in levels.items() if np.ndim(value)}
-    scalars = {name: float(value) for name, value in levels.items() if not np.ndim(value)}
+    scalars: dict[str, Any] = {
+        name: float(value) for name, value in levels.items() if not np.ndim(value)
+    }
     with CaptureWriter(
         path,
         description=description,
@@ -320,10 +323,10 @@ class Captures:
             self._file = h5py.File(path, "r")
         self._data_sets = self._find_data_sets()
         self._check_data_sets()
-        count, *image_shape = self._data_sets["noisy"].shape
-        self.image_shape = tuple(int(n) for n in image_shape)
-        self.iso = np.asarray(self._read("iso"), np.float32)
-        self.camera = self._read_text("camera")
+        count, height, width, channels = self._data_sets["noisy"].shape
+        self.image_shape = int(height), int(width), int(channels)
+        self.iso = np.asarray(self._read_required("iso"), np.float32)
+        self.camera = self._as_text("camera", self._read_required("camera"))
         self.scene = self._read_text("scene")
         self.cfa = self._read_text("cfa")
         self.nlf = self._read("nlf")
@@ -623,16 +626,18 @@ class Captures:
         if "" in self.cameras:
             raise ValueError(f"{self.path}: expected camera names, data set 'camera' holds ''.")
 
-    def _read(self, name: str) -> np.ndarray | None:
-        if name not in self._data_sets:
-            return None
+    def _read_required(self, name: str) -> np.ndarray:
         with damage_named(f"{self.path}: data set {name!r} is damaged"):
             return self._data_sets[name][()]
 
+    def _read(self, name: str) -> np.ndarray | None:
+        return self._read_required(name) if name in self._data_sets else None
+
     def _read_text(self, name: str) -> np.ndarray | None:
         values = self._read(name)
-        if values is None:
-            return None
+        return None if values is None else self._as_text(name, values)
+
+    def _as_text(self, name: str, values: np.ndarray) -> np.ndarray:
         try:
             return _as_stored(name, values)
         except ValueError as error:
@@ -691,6 +696,7 @@ def _check_shapes(arrays, path: str) -> None:
             f"{path}: expected 'noisy' of shape [N, H, W, C] with no dimension of 0, "
             f"received {list(shape)}."
         )
+    expected: tuple[int, ...]
     for name, array in arrays.items():
         if name in IMAGES:
             expected = shape

@@ -34,7 +34,7 @@ def check_captures(path: str | os.PathLike, *, seconds: float | None = None) -> 
     theirs.close()
     try:
         is_done = ours.poll(seconds)
-        error, text = ours.recv() if is_done else (None, None)
+        error, text = ours.recv() if is_done else (None, "")
     except EOFError:
         reader.join()
         raise ValueError(

@@ -135,7 +135,7 @@ class FixedPattern:
         pixels = np.argwhere(is_hot)
         values = (mean - shading)[:, is_hot]
         return cls(
-            iso_levels=iso_levels,
+            iso_levels=tuple(iso_levels),
             dark_shading=shading,
             hot_pixels=pixels,
             hot_values=values,
@@ -158,6 +158,7 @@ class FixedPattern:
         index = int(np.argmax(is_level))
         mosaic = self.dark_shading[index].copy()
         rows, columns = self.hot_pixels.T
+        assert self.hot_values is not None  # `__post_init__` has put zeros there.
         mosaic[rows, columns] += self.hot_values[index]
         return mosaic
 

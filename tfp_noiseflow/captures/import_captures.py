@@ -293,7 +293,7 @@ def _join(
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total = collections.Counter()
+    total: collections.Counter[str] = collections.Counter()
     for values in counts:
         total.update(values)
     return dict(total)

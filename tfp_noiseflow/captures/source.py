@@ -81,10 +81,17 @@ class Source(Protocol):
       summary_keys: the names of `counts` and `about` of its images and plans.
     """
 
-    path: str | os.PathLike
-    splits: Collection[str]
-    settings: Mapping[str, Any]
-    summary_keys: Sequence[str]
+    @property
+    def path(self) -> str | os.PathLike: ...
+
+    @property
+    def splits(self) -> Collection[str]: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    @property
+    def summary_keys(self) -> Sequence[str]: ...
 
     def plans(self) -> Iterable[SplitPlan]:
         """The plan of each split. Checks all that can be checked without reading pixels."""

@@ -270,7 +270,7 @@ def _has_codes(values: np.ndarray, codes: int) -> bool:
     tolerance = 4 * codes * np.finfo(np.float32).eps
     off = values * np.float32(codes)
     off -= np.rint(off)
-    return np.count_nonzero(np.abs(off) > tolerance) <= LARGEST_SHARE_OFF_CODES * values.size
+    return bool(np.count_nonzero(np.abs(off) > tolerance) <= LARGEST_SHARE_OFF_CODES * values.size)
 
 
 def _in_storage(values: np.ndarray, storage: Storage, step: float) -> np.ndarray:

@@ -116,6 +116,6 @@ def reported_nlf(iso_levels: Sequence[float]) -> np.ndarray:
 
 def check_isos(isos: Sequence[float]) -> None:
     """Raises ValueError where there is no ISO or one that is not positive and finite."""
-    isos = np.asarray(isos, np.float64)
-    if not isos.size or not np.all((isos > 0) & np.isfinite(isos)):
-        raise ValueError(f"expected positive ISOs, received {isos.tolist()}.")
+    values = np.asarray(isos, np.float64)
+    if not values.size or not np.all((values > 0) & np.isfinite(values)):
+        raise ValueError(f"expected positive ISOs, received {values.tolist()}.")

@@ -73,7 +73,8 @@ class ReferenceProcess:
         check_isos(iso_levels)
 
         def log_uniform(bounds, size=None):
-            return np.exp(rng.uniform(*np.log(bounds), size))
+            low, high = np.log(bounds)
+            return np.exp(rng.uniform(low, high, size))
 
         return cls(
             beta1=float(log_uniform(BETA1_RANGE)),

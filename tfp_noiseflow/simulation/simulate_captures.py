@@ -17,6 +17,7 @@ import numpy as np
 
 from tfp_noiseflow.captures.capture_file import CaptureWriter
 from tfp_noiseflow.simulation.gaussian import GaussianProcess
+from tfp_noiseflow.simulation.phones import ISO_LEVELS
 from tfp_noiseflow.simulation.photographs import SPLITS, clean_patches
 from tfp_noiseflow.simulation.reference import ReferenceProcess
 from tfp_noiseflow.simulation.sensor import SECOND_SENSOR, SensorProcess
@@ -33,15 +34,32 @@ class Process(Protocol):
       description: for the capture file. licence: of the noise, where it has one of its own.
     """
 
-    cameras: tuple[str, ...]
-    iso_levels: tuple[float, ...]
-    true_nlf: np.ndarray | None
-    reported_nlf: np.ndarray | None
-    black_level: float
-    white_level: float
-    quantization_step: float
-    description: str
-    licence: str
+    @property
+    def cameras(self) -> tuple[str, ...]: ...
+
+    @property
+    def iso_levels(self) -> tuple[float, ...]: ...
+
+    @property
+    def true_nlf(self) -> np.ndarray | None: ...
+
+    @property
+    def reported_nlf(self) -> np.ndarray | None: ...
+
+    @property
+    def black_level(self) -> float: ...
+
+    @property
+    def white_level(self) -> float: ...
+
+    @property
+    def quantization_step(self) -> float: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def licence(self) -> str: ...
 
     def store_clean(self, clean: np.ndarray) -> np.ndarray:
         """Clean images [n, H, W, 4] in [0, 1] in the units of `observe`'s."""
@@ -56,7 +74,7 @@ class Process(Protocol):
 # where they are asked for.
 PROCESSES: dict[str, Callable] = {
     "sensor": lambda rng, *iso_levels: SensorProcess(*iso_levels),
-    "second_sensor": lambda rng, *iso_levels: SensorProcess(*iso_levels, sensor=SECOND_SENSOR),
+    "second_sensor": lambda rng, iso_levels=ISO_LEVELS: SensorProcess(iso_levels, SECOND_SENSOR),
     "gaussian": lambda rng, *iso_levels: GaussianProcess(*iso_levels),
     "reference": ReferenceProcess.draw,
 }

@@ -136,7 +136,7 @@ class TukeyLambdaIntervals:
         c0, c1, c2, c3 = (cubic.take(cell) for cubic in self._cubics)
         return 1.0 / (1.0 + np.exp(((c3 * position + c2) * position + c1) * position + c0))
 
-    def probability(self, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    def probability(self, lower: np.ndarray | float, upper: np.ndarray | float) -> np.ndarray:
         """P(lower < X <= upper), with the relative accuracy of the tails in both of them.
 
         Args:
