@@ -45,6 +45,7 @@ class AffineCoupling(Layer):
 
     gains_from_folding = True
     splits_to_halves = True
+    channels: int
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class AffineCoupling(Layer):
         *,
         hidden_channels: int = 4,
         has_border_indicator: bool = False,
-        conditioner: Conditioner | Callable[[tf.Tensor], tf.Tensor] | None = None,
+        conditioner: Conditioner | Callable[..., tf.Tensor] | None = None,
         seed=None,
         dtype=tf.float32,
         name: str = "affine_coupling",
@@ -105,7 +106,7 @@ class AffineCoupling(Layer):
 
     def _shift_and_log_scale(self, x0, conditions):
         parts = (self._halves[1],) * 2
-        if self.can_fold:
+        if self.can_fold and isinstance(self.conditioner, Conditioner):
             result = self.conditioner.on_image(x0, parts=parts, **conditions)
         else:
             values = {

@@ -23,12 +23,13 @@ class Conditioner(tf.Module, abc.ABC):
     conditions: Mapping[str, Condition] = {}
 
     @abc.abstractmethod
-    def on_image(self, image: Image, *, parts: Sequence[int], **conditions) -> Image:
+    def on_image(self, image: Image, *, parts: Sequence[int] | None, **conditions) -> Image:
         """The network.
 
         Args:
           image: of the half of the channels that conditions.
-          parts: the sizes into which the result will be split, for its last convolution.
+          parts: the sizes into which the result will be split, for its last convolution; None: it
+            will not be.
           **conditions: the values of `self.conditions`, checked; images as `Image`s.
         """
 

@@ -105,7 +105,7 @@ class Gain(Layer):
 
     def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
         """`gamma(ISO ..)` at psi = 1, and `psi(..)`, by all that they depend on."""
-        shown = {}
+        shown: dict[str, tf.Tensor] = {}
         if "iso" in self.log_u.conditions:
             gamma = self.log_u.shown_values(lambda v, given: tf.exp(v) * given["iso"], cameras)
             shown |= {f"gamma{label}": value for label, value in gamma.items()}

@@ -67,7 +67,8 @@ class SignalDependent(Layer):
             self.is_amplified = is_amplified
             self.log_beta1 = as_law(log_beta1, -5.0, dtype=dtype, name="log_beta1")
             self.log_beta2 = as_law(log_beta2, 0.0, dtype=dtype, name="log_beta2")
-            channels = {law.channels for law in (self.log_beta1, self.log_beta2)} - {None}
+            laws = (self.log_beta1, self.log_beta2)
+            channels = {law.channels for law in laws if law.channels is not None}
             if len(channels) > 1:
                 raise ValueError(
                     f"{name}: expected laws of the same channels, received {sorted(channels)}."
@@ -158,7 +159,7 @@ class SignalDependent(Layer):
 
     def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
         """`beta1` and `beta2`, by all that they depend on."""
-        shown = {}
+        shown: dict[str, tf.Tensor] = {}
         for name, law in (("beta1", self.log_beta1), ("beta2", self.log_beta2)):
             values = law.shown_values(lambda log_beta, given: tf.exp(log_beta), cameras)
             shown |= {f"{name}{label}": value for label, value in values.items()}

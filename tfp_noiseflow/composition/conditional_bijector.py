@@ -6,13 +6,11 @@ import abc
 from collections.abc import Mapping
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 
 from tfp_noiseflow.composition.carried_interval import carried_interval
 from tfp_noiseflow.conditions.conditions import Condition, checked
 from tfp_noiseflow.images.image import IMAGE_NDIMS
-
-tfb = tfp.bijectors
 
 
 class ConditionalBijector(tfb.Bijector, abc.ABC):

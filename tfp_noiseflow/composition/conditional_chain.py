@@ -6,15 +6,13 @@ import types
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition import forms
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.composition.unconditional import Unconditional
 from tfp_noiseflow.conditions.conditions import Condition, check_names, checked, merged
-
-tfb = tfp.bijectors
 
 
 class ConditionalChain(ConditionalBijector):

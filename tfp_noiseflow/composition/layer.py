@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import tensorflow as tf
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.images.image import IMAGE_NDIMS, Image
 from tfp_noiseflow.images.plain import PlainImage
+
+ImageForm = TypeVar("ImageForm", bound=Image)
 
 
 class Layer(ConditionalBijector):
@@ -68,8 +71,12 @@ class Layer(ConditionalBijector):
         return x.values, log_det
 
     def in_form(
-        self, form: Callable, method: str, image: Image, conditions: Mapping
-    ) -> tuple[Image, tf.Tensor]:
+        self,
+        form: Callable[[tf.Tensor], ImageForm],
+        method: str,
+        image: ImageForm,
+        conditions: Mapping,
+    ) -> tuple[ImageForm, tf.Tensor]:
         """One of the two equations on an image.
 
         Args:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.images.image import IMAGE_NDIMS
-
-tfb = tfp.bijectors
 
 
 class Unconditional(ConditionalBijector):

@@ -7,7 +7,7 @@ import abc
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.conditions.conditions import Camera, Iso
+from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
 from tfp_noiseflow.laws.law import Law
 
 
@@ -48,7 +48,7 @@ class AnyIsoLaw(Law):
 
     @property
     def conditions(self):
-        conditions = {"iso": Iso()}
+        conditions: dict[str, Condition] = {"iso": Iso()}
         if self._camera is not None:
             conditions["camera"] = self._camera
         return conditions

@@ -224,7 +224,8 @@ class CameraLaw:
                 at = (slice(None), *channel)
                 found[(rows, *channel)] = fit_polynomial(iso / 100, values[at], fitted)
             coefficients.append(found)
-        law = cls(*coefficients, camera, origin, (iso.min(), iso.max()))
+        of_beta1, of_beta2 = map(tuple, coefficients)
+        law = cls(of_beta1, of_beta2, camera, origin, (iso.min(), iso.max()))
         fitted1, fitted2 = (values.reshape(beta1.shape) for values in law(iso))
         return LawFit(law, fitted1 / beta1 - 1, fitted2 / beta2 - 1)
 
@@ -274,7 +275,7 @@ def check_iso(iso) -> np.ndarray:
     return iso
 
 
-def check_fractions(beta1: np.ndarray) -> None:
+def check_fractions(beta1: np.ndarray | float) -> None:
     """An error where beta1 cannot be in fractions of full scale."""
     if np.max(beta1) > 1:
         raise ValueError(
@@ -318,9 +319,8 @@ def _iso_range(iso_range) -> tuple[float, float]:
 
 def _polynomial(coefficients: tuple, gain: np.ndarray) -> np.ndarray:
     """coefficients [terms] or [terms, C], highest power first -> gain's shape [.., C]."""
-    coefficients = np.array(coefficients)
-    gain = np.reshape(gain, (*np.shape(gain), *[1] * (coefficients.ndim - 1)))
-    return np.polyval(coefficients, gain)
+    terms = np.array(coefficients)
+    return np.polyval(terms, np.reshape(gain, (*np.shape(gain), *[1] * (terms.ndim - 1))))
 
 
 def _column(name: str, values, iso: np.ndarray) -> np.ndarray:
@@ -336,16 +336,16 @@ def _column(name: str, values, iso: np.ndarray) -> np.ndarray:
 
 
 def _powers(terms: str) -> tuple[list[int], list[int]]:
-    powers = tuple(
+    powers1, powers2 = (
         [power for term, power in all_terms.items() if term in terms]
         for all_terms in (TERMS1, TERMS2)
     )
-    if not set(terms) <= set(TERMS) or not all(powers):
+    if not set(terms) <= set(TERMS) or not (powers1 and powers2):
         raise ValueError(
             f"expected terms among {TERMS!r}, one of p, q and one of r, s, t at least, received "
             f"{terms!r}."
         )
-    return powers
+    return powers1, powers2
 
 
 def _floored(beta2: np.ndarray, camera: str) -> np.ndarray:

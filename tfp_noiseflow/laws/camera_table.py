@@ -233,7 +233,8 @@ def _table(path: str, camera: str, rows: list[dict]) -> CameraTable:
         f"{row['source']} ({row['licence']})" if row["licence"] else row["source"] for row in rows
     )
     origin = "; ".join(filter(None, origins))
-    return CameraTable(camera, np.array(isos), *betas, channels, origin)
+    beta1, beta2 = betas
+    return CameraTable(camera, np.array(isos), beta1, beta2, channels, origin)
 
 
 def _rows_of(table: CameraTable) -> Iterator[dict]:

@@ -83,6 +83,7 @@ class LawEstimate:
         """
         if not self.unseen | self.seen_at_one_iso:
             return self.law
+        assert self.law.iso_range is not None  # It was fitted there.
         iso = float(np.sqrt(np.prod(self.law.iso_range)))
         whole = other(iso)
         betas = {}
@@ -171,12 +172,13 @@ def fit_law(
     # A number that the captures' clean values give nothing of, all of them black, stays at 0.
     fitted = [term for term in _fitted_terms(len(isos)) if bins.terms[:, term].any()]
     numbers = _descend(bins, _least_squares(bins, fitted, lowest), fitted, lowest)
-    pixels, origin = bins, "maximum likelihood on captures"
+    pixels: _Bins | _Codes = bins
+    origin = "maximum likelihood on captures"
     if codes_by_iso is not None:
         pixels, origin = _Codes(codes_by_iso), "maximum likelihood on captures' codes"
         numbers = _descend(pixels, numbers, fitted, lowest)
     numbers = _with_zeros(numbers, lowest)
-    law = CameraLaw(numbers[:2], numbers[2:], camera, origin, (isos[0], isos[-1]))
+    law = CameraLaw(tuple(numbers[:2]), tuple(numbers[2:]), camera, origin, (isos[0], isos[-1]))
     information = pixels.information(numbers)
     errors = _standard_errors(information, np.eye(5))
     unclear = _Unclear(bins, isos, numbers, information, errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.conditions.conditions import Camera, Iso
+from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
 from tfp_noiseflow.laws.law import Law
 
 
@@ -44,8 +44,8 @@ class ConditionTable(Law):
         super().__init__(name=name)
         self.num_cameras = num_cameras
         self._iso = None if iso_levels is None else Iso(tuple(iso_levels))
-        shape = () if num_cameras is None else (num_cameras,)
-        shape += () if iso_levels is None else (len(self.iso_levels),)
+        shape: tuple[int, ...] = () if num_cameras is None else (num_cameras,)
+        shape += () if iso_levels is None else (len(iso_levels),)
         self.channels = channels
         shape += () if channels is None else (channels,)
         self._event_ndims = len(shape)
@@ -66,11 +66,12 @@ class ConditionTable(Law):
                     f"variable may have batch dimensions too), received {list(values.shape)}."
                 )
             values = np.broadcast_to(values, shape)
-            if None not in (num_cameras, iso_levels) and np.isnan(values).any():
+            has_pairs = num_cameras is not None and iso_levels is not None
+            if has_pairs and np.isnan(values).any():
                 is_known = ~np.isnan(values if channels is None else values.sum(axis=-1))
                 levels = np.array(self.iso_levels)
                 by_camera = tuple(tuple(levels[row].tolist()) for row in is_known)
-                self._camera = Camera(num_cameras, by_camera)
+                self._camera = Camera(len(by_camera), by_camera)
             try:
                 self.values = tf.Variable(
                     tf.constant(values, dtype), trainable=trainable, name=name
@@ -90,7 +91,7 @@ class ConditionTable(Law):
     @property
     def conditions(self):
         """The conditions that a look-up needs."""
-        known = {}
+        known: dict[str, Condition] = {}
         if self._iso is not None:
             known["iso"] = self._iso
         if self._camera is not None:
@@ -123,7 +124,8 @@ class ConditionTable(Law):
             is_known = tf.logical_and(is_known, is_level)
             position = level
             if self._camera is not None:
-                position = camera * len(self.iso_levels) + level
+                assert self._iso.levels is not None
+                position = camera * len(self._iso.levels) + level
                 leading = tf.shape(values)[: -2 - len(of_channels)]
                 values = tf.reshape(values, tf.concat([leading, [-1], of_channels], axis=0))
         if of_channels:

@@ -42,7 +42,7 @@ class InterpolatedTable(AnyIsoLaw):
         dtype=tf.float32,
         name: str = "interpolated_table",
     ):
-        self.iso_levels = Iso(tuple(iso_levels)).levels
+        self.iso_levels = Iso(tuple(iso_levels)).levels or ()
         super().__init__(
             len(self.iso_levels), num_cameras=num_cameras, channels=channels, name=name
         )

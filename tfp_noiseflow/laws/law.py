@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from tfp_noiseflow.conditions.conditions import Condition, check_names
+from tfp_noiseflow.conditions.conditions import Camera, Condition, check_names
 from tfp_noiseflow.conditions.known import Known
 
 
@@ -92,15 +92,16 @@ class Law(tf.Module, abc.ABC):
           n or n times C of them: "(Pixel, ISO 100, channel 0)".
         """
         camera = self.conditions.get("camera")
-        names = () if camera is None else cameras or tuple(map(str, range(camera.count)))
-        known = Known.of(self.conditions, tuple(names) or None)
+        assert camera is None or isinstance(camera, Camera)
+        names = () if camera is None else tuple(cameras or map(str, range(camera.count)))
+        known = Known.of(self.conditions, names or None)
         labels, rows = [], []
         for name, iso in known.pairs():
-            texts = [name] * (name is not None) + [f"ISO {iso or 0:g}"] * (iso is not None)
+            texts = [f"{name}"] * (name is not None) + [f"ISO {iso or 0:g}"] * (iso is not None)
             for channel in range(self.channels or 1):
                 named = texts + [f"channel {channel}"] * (self.channels is not None)
                 labels.append(f"({', '.join(named)})" if named else "")
-            rows.append((iso, None if name is None else known.cameras.index(name)))
+            rows.append((iso, None if name is None else names.index(name)))
         given = {}
         if rows[0][0] is not None:
             given["iso"] = tf.constant([iso for iso, _ in rows], self.dtype)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def _read(path: str) -> tuple[str, float, np.ndarray]:
     return str(camera).strip(), iso, pairs
 
 
-def _tags(path: str) -> dict[int, object]:
+def _tags(path: str) -> dict[int, Any]:
     """The tags of all images of a file, the first one's before those of its others."""
     try:
         import tifffile
@@ -124,7 +125,7 @@ def _tags(path: str) -> dict[int, object]:
         raise ImportError(
             f"{path}: expected tifffile to read DNG files: pip install tfp_noiseflow[photographs]."
         ) from error
-    tags: dict[int, object] = {}
+    tags: dict[int, Any] = {}
     try:
         with tifffile.TiffFile(path) as file:
             for image in _images(file.pages):
@@ -144,14 +145,14 @@ def _images(pages) -> Iterator:
         yield from _images(page.pages or ())
 
 
-def _iso(tags: dict[int, object]) -> float:
+def _iso(tags: dict[int, Any]) -> float:
     exif = tags.get(EXIF)
     exif = exif if isinstance(exif, dict) else {}
     found = {}
     for tag, name in ISO_TAGS.items():
         value = tags.get(tag, exif.get(name))
         # Some cameras write several numbers, the first of which is the ISO.
-        if np.size(value) and np.asarray(value).dtype.kind in "uif":
+        if value is not None and np.size(value) and np.asarray(value).dtype.kind in "uif":
             found[tag] = float(np.ravel(value)[0])
     if not found:
         raise ValueError("expected an ISO (EXIF tag 34855), there is none.")

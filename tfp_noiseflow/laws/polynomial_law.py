@@ -178,7 +178,7 @@ def laws_of_cameras(
     num_cameras = len(laws) if is_by_camera else None
     with np.errstate(divide="ignore"):
         tables = [np.log(np.stack(beta)) for beta in zip(*numbers, strict=True)]
-    return tuple(
+    log_beta1, log_beta2 = (
         PolynomialLaw(
             table if is_by_camera else table[0],
             tuple(terms.values()),
@@ -191,11 +191,12 @@ def laws_of_cameras(
             ("log_beta1", "log_beta2"), tables, (TERMS1, TERMS2), strict=True
         )
     )
+    return log_beta1, log_beta2
 
 
 def _with_channels(coefficients: tuple, channels: int | None) -> np.ndarray:
     """[terms] or [terms, C]."""
-    coefficients = np.array(coefficients)
-    if channels is None or coefficients.ndim == 2:
-        return coefficients
-    return np.repeat(coefficients[:, np.newaxis], channels, axis=1)
+    terms = np.array(coefficients)
+    if channels is None or terms.ndim == 2:
+        return terms
+    return np.repeat(terms[:, np.newaxis], channels, axis=1)

@@ -69,12 +69,13 @@ class Population:
                 f"{np.mean(best - values):.2f} +- {error:.2f} |"
             )
         for name in ("mean", "covariance", "limits"):
-            values = np.array2string(getattr(self, name), separator=", ", formatter=_NUMBERS)
-            lines += ["", f"{name.upper()} = {values}"]
+            text = np.array2string(
+                getattr(self, name),
+                separator=", ",
+                formatter={"float_kind": lambda value: f"{value:.3g}"},
+            )
+            lines += ["", f"{name.upper()} = {text}"]
         return "\n".join(lines)
-
-
-_NUMBERS = {"float_kind": lambda value: f"{value:.3g}"}
 
 
 def fit_population(tables: Sequence[CameraTable]) -> Population:
@@ -105,7 +106,11 @@ def fit_population(tables: Sequence[CameraTable]) -> Population:
     # Leaving one out must leave more cameras than numbers.
     if len(laws) < 7:
         raise ValueError(f"expected seven cameras or more, received {len(laws)}; {left_out}.")
-    logs = np.stack([law.five_numbers(SEEN_SHARE, law.iso_range) for law in laws])
+    numbers = []
+    for law in laws:
+        assert law.iso_range is not None  # Of the table that it was fitted to.
+        numbers.append(law.five_numbers(SEEN_SHARE, law.iso_range))
+    logs = np.stack(numbers)
     likelihoods = {
         (name, shrinkage): _left_out_likelihood(logs @ matrix.T, shrinkage)
         for name, matrix in COORDINATES.items()
@@ -133,7 +138,8 @@ def _measured(table: CameraTable) -> CameraTable:
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     if len(rows):
         rows = rows[rows[:, 2] >= LARGEST_FALL * np.maximum.accumulate(rows[:, 2])]
-    return CameraTable(table.camera, *rows.T, origin=table.origin)
+    iso, beta1, beta2 = rows.T
+    return CameraTable(table.camera, iso, beta1, beta2, origin=table.origin)
 
 
 def _power(table: CameraTable) -> float:

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +44,7 @@ class Context:
     channels: int
     dtype: tf.DType
     has_camera_factors: bool
-    options: Mapping[str, object]
+    options: Mapping[str, Any]
     cameras: tuple[str, ...] | None
     levels: tuple[float, ...] | None
     seeds: np.random.SeedSequence
@@ -181,7 +182,7 @@ class Architecture:
             name that no other has.
         """
         context.letters = self.layers
-        layers = []
+        layers: list[ConditionalBijector] = []
         for position, letter in enumerate(self.layers):
             context.number = self.layers[: position + 1].count(letter)
             built = LETTERS[letter].build(context)

@@ -55,15 +55,15 @@ class CameraNLF(NoiseModel):
         dtype=tf.float32,
     ):
         dtype = tf.as_dtype(dtype)
-        cameras = checked_cameras(cameras)
-        if not cameras:
-            raise ValueError(f"expected camera names, each once, received {cameras}.")
-        iso_levels = Iso(tuple(iso_levels)).levels
+        names = checked_cameras(cameras)
+        if not names:
+            raise ValueError(f"expected camera names, each once, received {names}.")
+        levels = Iso(tuple(iso_levels)).levels or ()
         beta1, beta2 = (np.array(beta, np.float64) for beta in (beta1, beta2))  # None gives NaN.
         if beta1.shape == beta2.shape:
             is_known = ~(np.isnan(beta1) | np.isnan(beta2))
             beta1, beta2 = (np.where(is_known, beta, np.nan) for beta in (beta1, beta2))
-        shape = (len(cameras), len(iso_levels))
+        shape = (len(names), len(levels))
         channels = beta1.shape[2] if beta1.ndim == 3 else None
         tables = {}
         for name, beta in (("log_beta1", beta1), ("log_beta2", beta2)):
@@ -83,8 +83,8 @@ class CameraNLF(NoiseModel):
                 )
             tables[name] = ConditionTable(
                 np.log(np.where(beta <= 0, SMALLEST_BETA, beta)),
-                num_cameras=len(cameras),
-                iso_levels=iso_levels,
+                num_cameras=len(names),
+                iso_levels=levels,
                 channels=channels,
                 dtype=dtype,
                 name=name,
@@ -92,7 +92,7 @@ class CameraNLF(NoiseModel):
         layer = SignalDependent(**tables, dtype=dtype)
         super().__init__(
             ConditionalChain([layer], dtype=dtype, name="camera_nlf"),
-            cameras=cameras,
+            cameras=names,
             channels=channels,
             name="camera_nlf",
         )
@@ -235,7 +235,15 @@ class CameraNLF(NoiseModel):
             rows = [cameras.index(camera) for camera in nlf.cameras]
             columns = [iso_levels.index(iso) for iso in nlf.iso_levels]
             table[np.ix_((0, 1), rows, columns)] = nlf.beta1, nlf.beta2
-        return type(self)(cameras, iso_levels, *table, dtype=self.dtype)
+        return type(self)(cameras, iso_levels, table[0], table[1], dtype=self.dtype)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return self.known.cameras or ()
+
+    @property
+    def iso_levels(self) -> tuple[float, ...]:
+        return self.known.iso_levels or ()
 
     @property
     def beta1(self) -> tf.Tensor:

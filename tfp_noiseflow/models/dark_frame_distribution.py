@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.internal import reparameterization
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.images.crops import ALGORITHM, random_crop, size_with_room
 from tfp_noiseflow.models.batch_conditions import BatchConditions
-
-tfd = tfp.distributions
 
 NO_DENSITY = (
     "expected a noise model with a density for a log_prob, received DarkFrameNoise, which samples "

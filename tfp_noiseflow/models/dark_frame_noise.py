@@ -72,8 +72,8 @@ class DarkFrameNoise(NoiseModel):
     def __init__(
         self,
         conditions: Sequence[tuple[str, float]],
-        counts: Sequence[int],
-        beta1: Sequence[float] | Sequence[Sequence[float]],
+        counts: Sequence[int] | np.ndarray,
+        beta1: Sequence[float] | Sequence[Sequence[float]] | np.ndarray,
         image_shape: tuple[int, int, int],
         *,
         has_flips: bool = False,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.captures.noise_statistics import NoiseStatistics, noise_statistics
 from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.models.noise_model import NoiseModel
-
-tfb = tfp.bijectors
 
 
 class GaussianNoise(NoiseModel):

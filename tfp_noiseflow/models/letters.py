@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 
 from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
 from tfp_noiseflow.bijectors.conditioner import Conditioner
@@ -27,8 +27,6 @@ from tfp_noiseflow.laws import (
     laws_of_cameras,
 )
 from tfp_noiseflow.models.architecture import Context, register_layer
-
-tfb = tfp.bijectors
 
 # Where cameras' laws start that are not given: about the noisiest of phones. The gradient of the
 # NLL by log variance is at most 1/2 where a model is noisier than the captures, and without bound
@@ -104,7 +102,7 @@ def _camera_laws(context: Context) -> tuple[Law, Law]:
             f"{[law.camera for law in given]}."
         )
     channels = context.channels if context.options["has_law_by_channel"] else None
-    laws: tuple[Law, ...] = laws_of_cameras(
+    laws: tuple[Law, Law] = laws_of_cameras(
         [by_name[camera] if given else FIRST_LAW for camera in cameras],
         is_by_camera=is_by_camera,
         channels=channels,
@@ -113,7 +111,7 @@ def _camera_laws(context: Context) -> tuple[Law, Law]:
     knots = context.options["law_knots"]
     if not knots:
         return laws
-    return tuple(
+    log_beta1, log_beta2 = (
         Sum(
             law,
             InterpolatedTable(
@@ -128,6 +126,7 @@ def _camera_laws(context: Context) -> tuple[Law, Law]:
         )
         for law, name in zip(laws, ("log_beta1", "log_beta2"), strict=True)
     )
+    return log_beta1, log_beta2
 
 
 def _law(context: Context):

@@ -250,6 +250,7 @@ def save_model(model: NoiseModel, model_dir: str | os.PathLike, training_data: d
         _remove(os.path.join(model_dir, name))
     # Beside the one that may be there, which goes when the new one is whole.
     before = re.search(r"-(\d+)$", manager.latest_checkpoint or "-0")
+    assert before is not None  # TensorFlow ends a checkpoint's name in its number.
     manager.save(checkpoint_number=1 + int(before[1]))
     write_config(model_dir, model, training_data, checkpoints=folder)
     _remove(os.path.join(model_dir, CHECKPOINTS[1 - CHECKPOINTS.index(folder)]))

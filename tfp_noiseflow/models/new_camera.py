@@ -21,6 +21,7 @@ import tensorflow as tf
 from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.laws import FOLLOWED_ISOS, CameraLaw, Law, PolynomialLaw
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 from tfp_noiseflow.models.noise_model import NoiseModel
@@ -51,7 +52,8 @@ def levels_of_cameras(model: NoiseModel) -> tuple[float, ...]:
     Those of an ISO are trained by captures at that ISO alone.
     """
     by_both = [law.conditions["iso"] for law in _laws(model) if {*law.conditions} >= BOTH]
-    return tuple(sorted({iso for rule in by_both for iso in rule.levels or ()}))
+    levels = [rule.levels or () for rule in by_both if isinstance(rule, Iso)]
+    return tuple(sorted({iso for own in levels for iso in own}))
 
 
 def flow_of_new_camera(flow: NoiseFlow, camera: str) -> NoiseFlow:
@@ -73,10 +75,10 @@ def flow_of_new_camera(flow: NoiseFlow, camera: str) -> NoiseFlow:
             "expected a flow that tells cameras apart (CAM, N or L in its architecture), received "
             f"{flow}."
         )
-    if camera in flow.cameras:
+    if camera in _cameras(flow):
         raise ValueError(
             f"expected a camera that the model does not know, received {camera!r}; it knows "
-            f"{list(flow.cameras)}."
+            f"{list(_cameras(flow))}."
         )
     alone = _untrained(flow, [camera])
     by_camera = {variable.ref() for variable in camera_variables(flow)}
@@ -100,7 +102,7 @@ def with_camera_of(flow: NoiseFlow, alone: NoiseFlow) -> NoiseFlow:
     Raises:
       ValueError: `alone` differs from `flow` in more than its camera.
     """
-    joined = _untrained(flow, [*flow.cameras, *alone.cameras])
+    joined = _untrained(flow, [*_cameras(flow), *_cameras(alone)])
     by_camera = {variable.ref() for variable in camera_variables(flow)}
     for known, new, both in zip(flow.variables, alone.variables, joined.variables, strict=True):
         if known.ref() in by_camera:
@@ -191,7 +193,14 @@ def mean_law(flow: NoiseFlow, iso: float) -> CameraLaw:
         beta = terms.sum(axis=1)
         shares = (terms / beta[:, None]).mean(axis=0)
         betas.append(whole * np.exp(np.log(beta).mean() + log_variance) * shares / powers)
-    return CameraLaw(*betas, origin=f"mean of {', '.join(flow.cameras)}")
+    beta1, beta2 = map(tuple, betas)
+    return CameraLaw(beta1, beta2, origin=f"mean of {', '.join(_cameras(flow))}")
+
+
+def _cameras(flow: NoiseFlow) -> tuple[str, ...]:
+    """Of a flow that tells cameras apart."""
+    assert flow.cameras is not None
+    return flow.cameras
 
 
 def _polynomial(law: Law) -> PolynomialLaw:
@@ -208,7 +217,7 @@ def _row_share(flow: NoiseFlow) -> float:
     """The geometric mean over cameras and ISOs of rows' variance over the read noise's; 0: no R."""
     logs = []
     for rows in _rows(flow):
-        for camera in range(len(flow.cameras)):
+        for camera in range(len(_cameras(flow))):
             at = {"iso": tf.constant(FOLLOWED_ISOS, flow.dtype), "camera": camera}
             log_read = np.asarray(rows.noise.log_beta2.at(**at))
             if rows.noise.channels is not None:
@@ -228,7 +237,7 @@ def _variance_of_steps(flow: NoiseFlow) -> np.ndarray:
     given = {
         "clean": tf.fill(sample.shape, tf.constant(MIDDLE_GREY, flow.dtype)),
         "iso": tf.constant(MIDDLE_ISO, flow.dtype),
-        "camera": tf.range(SAMPLES[0]) % len(flow.cameras),
+        "camera": tf.range(SAMPLES[0]) % len(_cameras(flow)),
     }
     for step in reversed(steps):
         if not isinstance(step, RowNoise):

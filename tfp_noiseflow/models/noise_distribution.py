@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from tfp_noiseflow.composition.bound import Bound
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
@@ -15,8 +16,6 @@ from tfp_noiseflow.conditions.conditions import Condition
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.batch_conditions import BatchConditions
 from tfp_noiseflow.models.standard_normal import StandardNormal
-
-tfd = tfp.distributions
 
 
 class NoiseDistribution(tfd.TransformedDistribution):
@@ -65,7 +64,12 @@ class NoiseDistribution(tfd.TransformedDistribution):
             given, conditions, bijector.dtype, cameras=cameras, owner=owner or bijector.name
         )
         self._batch = batch
-        self._slicing = {"declared": declared, "cameras": cameras, "owner": owner, "name": name}
+        self._slicing: dict[str, Any] = {
+            "declared": declared,
+            "cameras": cameras,
+            "owner": owner,
+            "name": name,
+        }
         batch_shape, static_batch_shape = batch.batch_shape, batch.static_batch_shape
         own = bijector.experimental_batch_shape(x_event_ndims=IMAGE_NDIMS)
         if own.rank:

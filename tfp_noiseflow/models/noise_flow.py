@@ -139,7 +139,9 @@ class NoiseFlow(NoiseModel):
         if any("iso" in layer.conditions for layer in layers):
             # They say themselves which ISOs they know.
             further.pop("iso", None)
-        bijector = ConditionalChain(layers, conditions=further, dtype=dtype, name="noise_flow")
+        bijector: ConditionalBijector = ConditionalChain(
+            layers, conditions=further, dtype=dtype, name="noise_flow"
+        )
         if self.channel_order is not None or is_transposed:
             bijector = Reordered(
                 bijector, order, is_transposed=is_transposed, name="noise_flow_reordered"
@@ -149,7 +151,7 @@ class NoiseFlow(NoiseModel):
         super().__init__(bijector, cameras=cameras, channels=channels, name="noise_flow")
         self._iso_levels = None
         if levels is not None and (context.needs_iso_levels or self.iso_levels is not None):
-            self._iso_levels = list(levels.levels)
+            self._iso_levels = list(levels.levels or ())
         self.trained_iso_range = self._first_iso_range()
 
     @classmethod
@@ -244,6 +246,7 @@ class NoiseFlow(NoiseModel):
         chain = self.bijector
         while isinstance(chain, Rearranged):
             chain = chain.bijector
+        assert isinstance(chain, ConditionalChain)
         return {layer.name: layer for layer in chain.bijectors}
 
     def start_layers_from(self, other: NoiseFlow) -> list[str]:

@@ -36,7 +36,7 @@ class NoiseModel(tf.Module, abc.ABC):
       cameras: what the indices of its `camera` stand for; None where it has none.
       channels: of the images; None where it takes any number.
       known: the cameras and ISOs that it knows; None: what follows from the bijector and cameras.
-      dtype: float32 or float64; None: the bijector's.
+      dtype: float32 or float64; None: the bijector's. Without a bijector both are given.
       name: of the module.
 
     Attributes:
@@ -81,10 +81,14 @@ class NoiseModel(tf.Module, abc.ABC):
         name: str,
     ):
         super().__init__(name=name)
+        if known is None or dtype is None:
+            assert bijector is not None
+            known = known or Known.of(bijector.conditions, checked_cameras(cameras))
+            dtype = dtype or bijector.dtype
         self.bijector = bijector
-        self.known = known or Known.of(bijector.conditions, checked_cameras(cameras))
+        self.known = known
         self.channels = channels
-        self.dtype = dtype or bijector.dtype
+        self.dtype = dtype
 
     @property
     def in_words(self) -> str:
@@ -138,6 +142,7 @@ class NoiseModel(tf.Module, abc.ABC):
           given: by name: clean, iso, camera (indices).
           declared: what must hold of them beside what the bijector declares.
         """
+        assert self.bijector is not None
         return NoiseDistribution(
             self.bijector, given, declared=declared, cameras=self.cameras, owner=self.name
         )

@@ -6,9 +6,8 @@ import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.internal import reparameterization
-
-tfd = tfp.distributions
 
 
 class StandardNormal(tfd.Distribution):

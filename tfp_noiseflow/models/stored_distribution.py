@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.internal import reparameterization
 
 from tfp_noiseflow.composition.one_call import one_call
@@ -15,8 +15,6 @@ from tfp_noiseflow.images import stored_codes
 from tfp_noiseflow.images.image import over_image
 from tfp_noiseflow.models.code_bins import CodeBins
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
-
-tfd = tfp.distributions
 
 # How far from a code a value may be, as a share of the step: the rounding of noise and clean image
 # in float32 is 1 % of the step of 16-bit codes.

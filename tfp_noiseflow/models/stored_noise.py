@@ -50,6 +50,7 @@ class StoredNoise(NoiseModel):
     """
 
     dequantises = False
+    quantization_step: float | tuple[float, ...]
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class StoredNoise(NoiseModel):
         self.clips_black, self.clips_white = clips_black, clips_white
         self.quantization_step = _checked_steps(quantization_step, self.cameras, clips_white)
         if isinstance(self.quantization_step, tuple):
+            assert self.known.camera is not None  # Each camera has a step.
             self.known = replace(self.known, camera=replace(self.known.camera, is_needed=True))
 
     @tf.autograph.experimental.do_not_convert
@@ -109,11 +111,12 @@ class StoredNoise(NoiseModel):
     def storing(
         self, unstored: NoiseModel, code_steps: Mapping[str, float] | None = None
     ) -> StoredNoise:
-        step = self.quantization_step
-        if isinstance(step, tuple) or code_steps:
-            own = step if isinstance(step, tuple) else [step] * len(self.cameras)
-            step = {**(code_steps or {}), **dict(zip(self.cameras, own, strict=True))}
-            step = [step[camera] for camera in unstored.cameras]
+        step: float | Sequence[float] = self.quantization_step
+        if not isinstance(step, float) or code_steps:
+            cameras = self.cameras or ()
+            own = [step] * len(cameras) if isinstance(step, float) else step
+            by_camera = {**(code_steps or {}), **dict(zip(cameras, own, strict=True))}
+            step = [by_camera[camera] for camera in unstored.cameras or ()]
         ends = {"clips_black": self.clips_black, "clips_white": self.clips_white}
         return StoredNoise(unstored, step, **ends)
 
@@ -126,9 +129,9 @@ class StoredNoise(NoiseModel):
 
     def check_steps(self, captures: Captures) -> None:
         """Raises ValueError for captures whose quantization step is not this model's."""
-        own = self.quantization_step
+        own, cameras = self.quantization_step, self.cameras or ()
         for camera, step in captures.code_steps().items():
-            expected = own[self.cameras.index(camera)] if isinstance(own, tuple) else own
+            expected = own[cameras.index(camera)] if isinstance(own, tuple) else own
             if abs(step - expected) > STEP_TOLERANCE * expected:
                 raise ValueError(
                     f"{captures.path}: expected captures of {camera!r} with a quantization step of "
