@@ -92,7 +92,8 @@ def _captures(calibration: Calibration, group, number, patch_size, patches, rng)
     if count < FEWEST_FRAMES or min(height, width) < patch_size:
         return None
     weight = 1 - np.sqrt((count - 1) / count)
-    noisy, clean = [], []
+    noisy: list[np.ndarray] = []
+    clean: list[np.ndarray] = []
     for _ in range(4 * patches):
         if len(noisy) == patches:
             break

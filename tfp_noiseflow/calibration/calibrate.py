@@ -150,13 +150,13 @@ def calibrate_folder(
                 write_part(path, measure)
         else:
             (measure,) = found
-        if group.kind != DARKS:
+        if isinstance(measure, DarkMeasure):
+            darks[group.iso] = measure
+            left_out.update(measure.left_out)
+        elif measure is not None:
             lit += measure
             for part in measure:
                 left_out.update(part.left_out)
-        elif measure is not None:
-            darks[group.iso] = measure
-            left_out.update(measure.left_out)
         else:
             left_out.update(
                 {f.name: "one dark frame alone has no noise in time" for f in group.frames}
@@ -191,7 +191,9 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
     full_scale = first.white_level - black
     if step > 1 and full_scale % step:
         step = 1.0
-    cells, emva, bends = [], [], {}
+    cells: list[ChannelNoise] = []
+    emva: list[dict] = []
+    bends: dict[float, Bend | None] = {}
     for iso in folder.iso_levels:
         of_iso = [part for part in lit if part.iso == iso and part.channels]
         for index, channel in enumerate(CHANNELS):
@@ -225,9 +227,9 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
     saturated = [
         iso
         for iso in folder.iso_levels
-        if (flats := [p for p in lit if p.iso == iso and p.kind == FLATS and p.channels])
-        and all(min(c.used for c in part.channels) < 0.05 for part in flats)
-        and all(max(c.clipped for c in part.channels) > 0.5 for part in flats)
+        if (of_iso := [p for p in lit if p.iso == iso and p.kind == FLATS and p.channels])
+        and all(min(c.used for c in part.channels) < 0.05 for part in of_iso)
+        and all(max(c.clipped for c in part.channels) > 0.5 for part in of_iso)
     ]
     exposures = {
         iso: len({p.channels[1].level for p in lit if p.iso == iso and p.kind == FLATS})
@@ -253,11 +255,14 @@ def _calibration(camera, folder, darks, lit, left_out, seed) -> Calibration:
 
 def _bent(cells: list[ChannelNoise]) -> tuple[list[ChannelNoise], Bend | None]:
     """The channels of an ISO, with their slopes at no light where variance bends."""
-    lit = [c for c in cells if c.level is not None and len(c.level.misses)]
-    bend = common_bend([c.level.misses for c in lit], [(c.level.beta1, c.level.beta2) for c in lit])
+    lit = [(c, c.level) for c in cells if c.level is not None and len(c.level.misses)]
+    levels = [level for _, level in lit]
+    bend = common_bend([v.misses for v in levels], [(v.beta1, v.beta2) for v in levels])
     if bend is None or not bend.is_clear:
         return cells, None
-    slopes = dict(zip(map(id, lit), zip(bend.slopes, bend.slope_errors, strict=True), strict=True))
+    slopes = dict(
+        zip([id(c) for c, _ in lit], zip(bend.slopes, bend.slope_errors, strict=True), strict=True)
+    )
     return [replace(c, slope=slopes.get(id(c), c.slope)) for c in cells], bend
 
 

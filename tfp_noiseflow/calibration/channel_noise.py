@@ -80,16 +80,16 @@ class ChannelNoise:
             rounding = self.step**2 / 12
             share = dark.row_variance / max(dark.variance - rounding, 1e-12)
             found["row_share"] = share, rows / np.maximum(variance - rounding, 1e-12)
-            error = dark.black_error * np.array([-1.96, 1.96])
-            found["black_level"] = dark.black_level, dark.black_level + error
+            limits = dark.black_level + dark.black_error * np.array([-1.96, 1.96])
+            found["black_level"] = dark.black_level, limits
         whole = {
             name: None if value is None else (float(value[0]), interval(value[1]))
             for name, value in found.items()
         }
         if self.is_bound:
-            for name in (name for name in OF_LIGHT if whole[name] is not None):
-                value, (_, high) = whole[name]
-                whole[name] = value, [0.0, high]
+            for name in OF_LIGHT:
+                if (figure := whole[name]) is not None:
+                    whole[name] = figure[0], [0.0, figure[1][1]]
         return whole
 
 
@@ -132,7 +132,8 @@ def channel_noise(
                 "are all equal wherever the scene is flat: of fewer bits than the sensor's, "
                 "denoised, or the same frame twice?"
             )
-        level = noise_level(sums, full_scale, iso, dark=pixel_variance(dark), seed=seed)
+        variance = None if dark is None else pixel_variance(dark)
+        level = noise_level(sums, full_scale, iso, dark=variance, seed=seed)
     return ChannelNoise(
         channel,
         iso,
@@ -147,9 +148,7 @@ def channel_noise(
     )
 
 
-def pixel_variance(dark: DarkNoise | None) -> tuple[float, float] | None:
+def pixel_variance(dark: DarkNoise) -> tuple[float, float]:
     """Variance in the dark without rows, and its standard error, in codes squared."""
-    if dark is None:
-        return None
     pixels = dark.replicates[:, 0] - dark.replicates[:, 1]
     return dark.variance - dark.row_variance, float(np.std(pixels))

@@ -94,7 +94,8 @@ class DarkBank:
         if not os.path.isdir(path):
             raise FileNotFoundError(f"{path}: expected a folder of dark frames, there is none.")
         given = Given(self.black_level, self.white_level, self.cfa, self.iso)
-        frames, bad = {}, {}
+        frames: dict[tuple[str, float], list[Frame]] = {}
+        bad: dict[str, str] = {}
         for name in _raw_files(path):
             camera = self._camera_of(name)
             if camera is None:
@@ -187,6 +188,7 @@ class DarkBank:
         with damage_named(f"{path}: expected a whole .npy file"):
             shading = np.load(path)
         raw = read_raw_file(frame.path)
+        assert raw.codes is not None  # They were read.
         size = tuple(side // 2 * 2 for side in raw.codes.shape)
         # The map may be of the whole sensor, the codes without its margins.
         top, left = (0, 0) if shading.shape == raw.codes.shape else raw.margins
@@ -321,6 +323,7 @@ def _pattern_path(output_dir: str | os.PathLike, camera: str) -> str:
 def _fixed_pattern(captures: Captures, camera: str, maps: dict) -> FixedPattern:
     """Of the maps [H, W] by ISO, and where there is none of the mean of the frames."""
     own = captures.select(captures.camera == camera)
+    assert own.cfa is not None  # A bank's captures have it.
     means = []
     for iso in own.iso_levels:
         if iso in maps:
@@ -346,7 +349,9 @@ def _maps(bank: DarkBank, camera: str) -> dict[float, np.ndarray]:
     for image in plan.images:
         name, frame, _ = image.content
         if name == camera and frame.iso not in maps:
-            maps[frame.iso] = bank.shading(image)
+            shading = bank.shading(image)
+            assert shading is not None  # The layout has maps.
+            maps[frame.iso] = shading
     return maps
 
 

@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -181,6 +182,7 @@ def read_codes(frame: Frame) -> np.ndarray:
       FileNotFoundError, ValueError: as `read_raw_file`.
     """
     codes = read_raw_file(frame.path).codes
+    assert codes is not None  # They were read.
     return codes[: codes.shape[0] // 2 * 2, : codes.shape[1] // 2 * 2]
 
 
@@ -218,14 +220,14 @@ def frame_of(folder: str, name: str, kind: str, given: Given) -> Frame:
     path = os.path.join(folder, name)
     file = read_raw_file(path, has_codes=False)
     iso = given.iso or file.iso or _matched(name, _iso_of)
-    needed = {
+    needed: dict[str, tuple[Any, str]] = {
         "ISO": (iso, "--iso, or a folder such as iso800"),
         "CFA": (given.cfa or file.cfa, "--cfa"),
         "black level": (_first(given.black_level, file.black_level), "--black_level"),
         "white level": (_first(given.white_level, file.white_level), "--white_level"),
     }
     missing = [f"{what} ({how})" for what, (value, how) in needed.items() if value is None]
-    if missing:
+    if iso is None or missing:
         raise ValueError(f"{path}: expected {', '.join(missing)}, the file does not say.")
     if not iso > 0:
         raise ValueError(f"{path}: expected an ISO above 0, received {iso}.")

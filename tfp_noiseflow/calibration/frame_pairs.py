@@ -21,6 +21,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -204,7 +205,7 @@ class FramePairs:
     def _fractions(self, path: str) -> tuple[np.ndarray, dict]:
         """[H, W] in fractions of full scale, even sides, and what the file says."""
         file = read_raw_file(path)
-        given = {
+        given: dict[str, Any] = {
             "black": self.black_level if self.black_level is not None else file.black_level,
             "white": self.white_level if self.white_level is not None else file.white_level,
             "cfa": self.cfa or file.cfa,
@@ -213,12 +214,17 @@ class FramePairs:
         missing = [name for name, value in given.items() if value is None]
         if missing:
             raise ValueError(f"{path}: expected {', '.join(missing)}, which the file does not say.")
+        assert file.codes is not None  # They were read.
         height, width = (side // 2 * 2 for side in file.codes.shape)
         cell = np.broadcast_to(np.asarray(given["black"], np.float64), (2, 2))
         black = np.tile(cell, (height // 2, width // 2))
         white = float(np.asarray(given["white"], np.float64).reshape(()))
         values = (file.codes[:height, :width] - black) / (white - cell.mean())
-        about = {"cfa": given["cfa"], "iso": float(given["iso"]), "camera": file.camera}
+        about: dict[str, Any] = {
+            "cfa": given["cfa"],
+            "iso": float(given["iso"]),
+            "camera": file.camera,
+        }
         about |= {"time": file.exposure_time, "step": 1 / (white - float(cell.mean()))}
         return values, about
 

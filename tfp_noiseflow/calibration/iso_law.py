@@ -49,7 +49,10 @@ def fit_iso_law(cells: Sequence[ChannelNoise], camera: str, *, seed: int = 0) ->
     """
     channels = list(dict.fromkeys(cell.channel for cell in cells))
     rng = np.random.default_rng(seed)
-    numbers, pixels, replicates, notes = [], [], [], {}
+    by_channel: list[np.ndarray] = []
+    pixels_by_channel: list[np.ndarray] = []
+    drawn_by_channel: list[list[np.ndarray]] = []
+    notes: dict[str, list[str]] = {}
     isos = sorted({cell.iso for cell in cells})
     for channel in channels:
         own = [cell for cell in cells if cell.channel == channel]
@@ -64,26 +67,27 @@ def fit_iso_law(cells: Sequence[ChannelNoise], camera: str, *, seed: int = 0) ->
             # Nothing dark enough was seen: that is the population's, beside the beta1 there.
             estimate = replace(estimate, unseen=estimate.unseen | {"beta2"})
         population = functools.partial(_population_law, own)
-        numbers.append(_numbers(estimate.completed_by(population)))
+        by_channel.append(_numbers(estimate.completed_by(population)))
         alone = fit_law({cell.iso: _sums(cell, has_rows=False) for cell in own}, camera)
         alone = replace(alone, unseen=estimate.unseen, seen_at_one_iso=estimate.seen_at_one_iso)
-        pixels.append(_numbers(alone.completed_by(population)))
+        pixels_by_channel.append(_numbers(alone.completed_by(population)))
         drawn = []
         for _ in range(REPLICATES):
             pick = rng.multinomial(GROUPS, np.full(GROUPS, 1 / GROUPS))
             sums = {cell.iso: _sums(cell, pick, rng.standard_normal()) for cell in own}
             drawn.append(fit_numbers(sums, camera))
-        replicates.append(drawn)
-    numbers, pixels, replicates = np.array(numbers).T, np.array(pixels).T, np.array(replicates)
+        drawn_by_channel.append(drawn)
+    numbers, pixels = np.array(by_channel).T, np.array(pixels_by_channel).T
     rounding = np.array([np.mean([c.rounding for c in cells if c.channel == k]) for k in channels])
     whole = numbers.copy()
     whole[4] += rounding
-    about = {"camera": camera, "origin": ORIGIN, "iso_range": (isos[0], isos[-1])}
-    law, without, of_pixels = (
-        CameraLaw(*((n[:2], n[2:]) if len(channels) > 1 else (n[:2, 0], n[2:, 0])), **about)
-        for n in (whole, numbers, pixels)
-    )
-    bounds = np.array([[interval(row) for row in of.T] for of in replicates])
+
+    def law_of(numbers: np.ndarray) -> CameraLaw:
+        terms = numbers if len(channels) > 1 else numbers[:, 0]
+        return CameraLaw(tuple(terms[:2]), tuple(terms[2:]), camera, ORIGIN, (isos[0], isos[-1]))
+
+    law, without, of_pixels = law_of(whole), law_of(numbers), law_of(pixels)
+    bounds = np.array([[interval(row) for row in np.array(of).T] for of in drawn_by_channel])
     bounds = np.moveaxis(bounds, 0, 1)
     bounds[4] += rounding[:, None]
     if len(channels) == 1:
@@ -99,9 +103,9 @@ def _numbers(law: CameraLaw) -> np.ndarray:
 
 def _population_law(cells: Sequence[ChannelNoise], iso: float) -> CameraLaw:
     """What other cameras have beside the beta1 of the nearest ISO."""
-    lit = [cell for cell in cells if cell.level is not None]
-    nearest = min(lit, key=lambda cell: abs(np.log(cell.iso / iso)))
-    return expected_law(nearest.iso, nearest.level.beta1)[0]
+    lit = [(cell.iso, cell.level.beta1) for cell in cells if cell.level is not None]
+    nearest, beta1 = min(lit, key=lambda pair: abs(np.log(pair[0] / iso)))
+    return expected_law(nearest, beta1)[0]
 
 
 def _sums(

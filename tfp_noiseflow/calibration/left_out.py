@@ -114,13 +114,13 @@ def _light(bands, black, highest) -> tuple[np.ndarray, np.ndarray]:
         is_lit = (mean > 0) & (mean < highest)
         levels.append(tiles[:, is_lit])
         means.append(mean[is_lit])
-    levels, mean = np.concatenate(levels, axis=1), np.concatenate(means)
-    gains, errors = np.ones(len(levels)), np.full(len(levels), np.inf)
+    of_frames, mean = np.concatenate(levels, axis=1), np.concatenate(means)
+    gains, errors = np.ones(len(of_frames)), np.full(len(of_frames), np.inf)
     if not mean.size:
         return gains, errors
     # The noise's variance rises with light, from that of the dark.
     spread = np.sqrt(mean + 0.02 * mean.max())
-    for index, level in enumerate(levels):
+    for index, level in enumerate(of_frames):
         good = np.ones(len(mean), bool)
         for _ in range(TRIMMINGS):
             weight = good / spread**2

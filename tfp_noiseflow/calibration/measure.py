@@ -287,7 +287,9 @@ def load(group: Group, skip_bad: bool) -> tuple[list[np.ndarray], list[str], dic
     Raises:
       ValueError: frames of other sizes or types, or that cannot be read.
     """
-    frames, names, left_out = [], [], {}
+    frames: list[np.ndarray] = []
+    names: list[str] = []
+    left_out: dict[str, str] = {}
     for frame in group.frames:
         try:
             codes = read_codes(frame)

@@ -75,13 +75,13 @@ def fit_shape(cells: Sequence[ChannelNoise]) -> NoiseShape | None:
     Returns:
       NoiseShape; None without darks.
     """
-    darks = [cell for cell in cells if cell.dark is not None]
+    darks = [(cell, cell.dark) for cell in cells if cell.dark is not None]
     if not darks:
         return None
-    most = max(MOST_CUT_OFF, min(cell.dark.clipped for cell in darks))
-    darks = [cell for cell in darks if cell.dark.clipped <= most]
-    counts = np.concatenate([cell.dark.histogram[1] for cell in darks])
-    codes = _DarkCodes([(cell, cell.dark.histogram[0]) for cell in darks])
+    most = max(MOST_CUT_OFF, min(dark.clipped for _, dark in darks))
+    darks = [(cell, dark) for cell, dark in darks if dark.clipped <= most]
+    counts = np.concatenate([dark.histogram[1] for _, dark in darks])
+    codes = _DarkCodes([(cell, dark.histogram[0]) for cell, dark in darks])
 
     def nll(numbers):
         _, log_tail, tail_index = numbers
@@ -156,6 +156,7 @@ def _nodes() -> tuple[np.ndarray, np.ndarray]:
 def _edges(cell: ChannelNoise, codes: np.ndarray) -> np.ndarray:
     """[2, NODES, n], lower and upper, for each offset that a pixel may have."""
     dark = cell.dark
+    assert dark is not None
     pixel = dark.variance - dark.row_variance - cell.step**2 / 12
     # Where noise is below a code, its variance is known to no more.
     deviation = np.sqrt(max(pixel, 0.01 * dark.variance))

@@ -64,8 +64,9 @@ def calibrate(
     """
     parts_dir = options.pop("parts_dir", os.path.join(report_dir, PARTS))
     calibration = calibrate_folder(input_dir, camera, parts_dir=parts_dir, **options)
-    if output_model_dir is not None and calibration.model is not None:
-        isos = [float(iso) for iso in calibration.law.law.iso_range]
+    law = calibration.law
+    if output_model_dir is not None and calibration.model is not None and law is not None:
+        isos = [float(iso) for iso in law.law.iso_range or ()]
         origin = f"calibrated on raw frames of {camera}"
         about = {"origin": origin, "licence": licence, "iso_range": isos}
         save_model(calibration.model, output_model_dir, about)
@@ -121,13 +122,12 @@ def law_table(calibration: Calibration) -> CameraTable | None:
     ]
     if not isos:
         return None
-    betas = [
+    beta1, beta2 = (
         np.array([[c.figures[name][0] for c in _of(calibration, iso)] for iso in isos])
         for name in ("beta1", "beta2")
-    ]
-    return CameraTable(
-        calibration.camera, np.array(isos), *betas, CHANNELS, "calibrated on its own raw frames"
     )
+    origin = "calibrated on its own raw frames"
+    return CameraTable(calibration.camera, np.array(isos), beta1, beta2, CHANNELS, origin)
 
 
 def mosaic_place(channel: str, row: int, column: int, calibration: Calibration) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -41,9 +42,9 @@ def part_path(folder: str, group: Group, about) -> str:
 def write_part(path: str, measure) -> None:
     """Writes a measure, whole or not at all."""
     arrays: dict[str, np.ndarray] = {}
-    tree = json.dumps(_tree(measure, arrays))
+    content: dict[str, Any] = {"tree": json.dumps(_tree(measure, arrays)), **arrays}
     with written_beside(path) as partial, open(partial, "wb") as file:
-        np.savez(file, tree=tree, **arrays)
+        np.savez(file, **content)
 
 
 def read_part(path: str):

@@ -35,6 +35,7 @@ def plot_transfer(cells: list[ChannelNoise], path: str) -> bool:
             line = np.geomspace(max(level.min(), 1e-4), level.max(), 60)
             color, label = colors[cell.iso], f"ISO {cell.iso:g}"
             one.plot(level, variance, "o", ms=3.5, mfc="none", color=color, label=label)
+            assert cell.level is not None
             one.plot(line, cell.level.beta1 * line + cell.level.beta2, lw=1.1, color=color)
             if cell.dark is not None:
                 dark = (cell.dark.variance - cell.dark.row_variance) / cell.full_scale**2
@@ -50,16 +51,20 @@ def plot_transfer(cells: list[ChannelNoise], path: str) -> bool:
 
 def plot_misses(cells: list[ChannelNoise], path: str) -> bool:
     """By how much the variance misses the line, with two standard errors."""
-    lit = [cell for cell in cells if cell.level is not None and len(cell.level.misses)]
+    lit = [
+        (cell, cell.level.misses)
+        for cell in cells
+        if cell.level is not None and len(cell.level.misses)
+    ]
     if not lit:
         return False
-    colors = iso_colors({cell.iso for cell in lit})
+    colors = iso_colors({cell.iso for cell, _ in lit})
     figure, axes = new_figure(9.5, 6.5, rows=2, columns=2, share=True)
-    channels = list(dict.fromkeys(cell.channel for cell in lit))
+    channels = list(dict.fromkeys(cell.channel for cell, _ in lit))
     for one, channel in zip(np.ravel(axes), channels, strict=False):
         one.axhline(0, color="0.7", lw=0.8)
-        for cell in (cell for cell in lit if cell.channel == channel):
-            level, miss, error = cell.level.misses[cell.level.misses[:, 2] < LARGEST_ERROR].T
+        for cell, misses in ((cell, misses) for cell, misses in lit if cell.channel == channel):
+            level, miss, error = misses[misses[:, 2] < LARGEST_ERROR].T
             one.errorbar(
                 np.maximum(level, 1e-4), 100 * miss, 200 * error, fmt="o", ms=3, lw=0.7,
                 color=colors[cell.iso], label=f"ISO {cell.iso:g}",
@@ -132,19 +137,18 @@ def plot_dark_profiles(cells: list[ChannelNoise], path: str) -> bool:
 
 def plot_dark_codes(cells: list[ChannelNoise], shape: NoiseShape | None, path: str) -> bool:
     """Codes in the dark, the model's and a Gaussian's, a panel an ISO."""
-    dark = [cell for cell in cells if cell.dark is not None]
+    dark = [(cell, cell.dark.histogram) for cell in cells if cell.dark is not None]
     if not dark:
         return False
-    channel = dark[min(1, len(dark) - 1)].channel
-    dark = [cell for cell in dark if cell.channel == channel][:6]
+    channel = dark[min(1, len(dark) - 1)][0].channel
+    dark = [(cell, histogram) for cell, histogram in dark if cell.channel == channel][:6]
     columns = min(3, len(dark))
     rows = -(-len(dark) // columns)
     figure, axes = new_figure(3.6 * columns + 1, 2.9 * rows + 0.6, rows=rows, columns=columns)
     axes = np.ravel(axes)
     for one in axes[len(dark) :]:
         one.set_visible(False)
-    for one, cell in zip(axes, dark, strict=False):
-        codes, counts = cell.dark.histogram
+    for one, (cell, (codes, counts)) in zip(axes, dark, strict=False):
         x, model, gaussian = model_of_codes(cell, shape)
         one.step(codes, counts / counts.sum() / cell.step, where="mid", color="0.6", lw=1.4,
                  label="codes")  # fmt: skip
@@ -162,15 +166,17 @@ def plot_dark_codes(cells: list[ChannelNoise], shape: NoiseShape | None, path: s
 
 
 def model_of_codes(
-    cell: ChannelNoise, shape: NoiseShape
+    cell: ChannelNoise, shape: NoiseShape | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Codes of a channel's darks, and how likely they are by the model and by a Gaussian's."""
+    assert cell.dark is not None
     codes, _ = cell.dark.histogram
     x = np.arange(codes.min(), codes.max() + cell.step, cell.step)
     return x, code_probabilities(cell, x, shape), code_probabilities(cell, x)
 
 
 def _points(cell: ChannelNoise) -> tuple[np.ndarray, np.ndarray]:
+    assert cell.sums is not None  # A channel with a level has them.
     freedom, levels, squares = cell.sums.total
     there = freedom > 2 / LARGEST_ERROR**2
     level = levels[there] / freedom[there] / cell.full_scale

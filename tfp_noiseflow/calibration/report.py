@@ -166,6 +166,7 @@ def _black(figure) -> str:
 
 
 def _law_table(calibration: Calibration) -> str:
+    assert calibration.law is not None
     law, bounds = calibration.law.law, calibration.law.intervals
     channels = list(dict.fromkeys(cell.channel for cell in calibration.cells))
     rows = []
@@ -185,6 +186,7 @@ def _law_table(calibration: Calibration) -> str:
 def _model(calibration: Calibration) -> str:
     """What the model is made of, beside the law."""
     model, shape = calibration.model, calibration.shape
+    assert model is not None  # There is one where there is a law.
     text = f"{model.architecture}: {model.in_words}."
     if shape is None:
         return f"{text} Without darks it has no rows and no tails."
@@ -213,16 +215,16 @@ def _model(calibration: Calibration) -> str:
 
 
 def _coverage(calibration: Calibration) -> str:
-    dark = [cell for cell in calibration.cells if cell.dark is not None]
+    dark = [(cell, cell.dark) for cell in calibration.cells if cell.dark is not None]
     if not dark:
         return "No darks: the shape of the noise was not measured."
     rows = []
-    for cell in dark:
-        codes, counts = cell.dark.histogram
+    for cell, noise in dark:
+        codes, counts = noise.histogram
         found = counts / counts.sum()
         x, *models = plots.model_of_codes(cell, calibration.shape)
         places = np.searchsorted(x, codes)
-        row = [f"{cell.iso:g}", cell.channel, f"{cell.dark.codes.shape:.3f}"]
+        row = [f"{cell.iso:g}", cell.channel, f"{noise.codes.shape:.3f}"]
         for share in INTERVALS:
             # Of whole codes: those of which the middle is within.
             pairs = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +38,7 @@ def sensor_model(
       cells: of all channels and ISOs, whose darks tell the rows.
       quantization_step: a fraction of full scale. clips_black: whether codes end at black.
     """
-    stored = {"quantization_step": quantization_step, "clips_black": clips_black}
+    stored: dict[str, Any] = {"quantization_step": quantization_step, "clips_black": clips_black}
     if shape is None:
         return StoredNoise(NoiseFlow.from_laws(law.without_rounding, LAW), **stored)
     flow = NoiseFlow.from_laws(law.of_pixels, WHOLE)
@@ -88,5 +89,9 @@ def row_variances(cells: Sequence[ChannelNoise], law: IsoLaw) -> np.ndarray:
 
 def _error(cells: Sequence[ChannelNoise]) -> float:
     """The standard error of the mean row variance of some channels, full scale squared."""
-    errors = [cell.dark.replicates[:, 1].std() / cell.full_scale**2 for cell in cells]
+    errors = [
+        cell.dark.replicates[:, 1].std() / cell.full_scale**2
+        for cell in cells
+        if cell.dark is not None
+    ]
     return float(np.mean(errors)) + 1e-30

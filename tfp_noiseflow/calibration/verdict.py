@@ -34,9 +34,10 @@ def verdict(cell: ChannelNoise) -> tuple[str, list[str]]:
             USABLE
         )
     for name, limits in (("beta1", BETA1_ERRORS), ("beta2", BETA2_ERRORS)):
-        if figures[name] is None or (name == "beta2" and cell.level.beta2_is_prior):
+        figure = figures[name]
+        if figure is None or (name == "beta2" and cell.level.beta2_is_prior):
             continue
-        value, (low, high) = figures[name]
+        value, (low, high) = figure
         error = (high - low) / 2 / value if value > 0 else np.inf
         if error > limits[0]:
             grade = USABLE if error <= limits[1] else BAD
@@ -94,9 +95,9 @@ def best_shots(
         )
     for cell in sorted(cells, key=lambda cell: -_error(cell)):
         if cell.level is not None and not cell.is_bound and _error(cell) > BETA1_ERRORS[0]:
-            more = int(np.ceil((_error(cell) / BETA1_ERRORS[0]) ** 2))
+            times = int(np.ceil((_error(cell) / BETA1_ERRORS[0]) ** 2))
             shots.append(
-                f"some {more} times as many flats at ISO {cell.iso:g} (beta1 of {cell.channel} is "
+                f"some {times} times as many flats at ISO {cell.iso:g} (beta1 of {cell.channel} is "
                 f"known to {_error(cell):.0%})"
             )
             break
@@ -106,11 +107,12 @@ def best_shots(
             f"more exposures of flats at ISO {_listed(few)}: three or more show whether the camera "
             "is linear"
         )
-    fewest = [c for c in cells if c.dark is not None and c.dark.frames < DARK_FRAMES]
+    frames = [(c.iso, c.dark.frames) for c in cells if c.dark is not None]
+    fewest = [(iso, count) for iso, count in frames if count < DARK_FRAMES]
     if fewest and not undark:
         shots.append(
-            f"{DARK_FRAMES - fewest[0].dark.frames} more darks at ISO "
-            f"{_listed(sorted({c.iso for c in fewest}))}: rows and hot pixels"
+            f"{DARK_FRAMES - fewest[0][1]} more darks at ISO "
+            f"{_listed(sorted({iso for iso, _ in fewest}))}: rows and hot pixels"
         )
     if left_out:
         shots.append(f"the {left_out} frames that were left out, from a tripod in a steady light")
