@@ -45,7 +45,7 @@ class PatternCrops:
                 f"expected a fixed pattern of each of the cameras {known.cameras} of the noise "
                 f"model, received those of {[pattern.camera for pattern in patterns]}."
             )
-        own = [pattern_of(patterns, camera) for camera in cameras]
+        own = [pattern_of(patterns, camera) for camera in cameras or ()]
         self._levels = [Iso(pattern.iso_levels) for pattern in own]
         self._frames = [
             tf.stack(
@@ -91,7 +91,7 @@ class PatternCrops:
             [tf.size(iso), 2], seed, None, None, tf.int32, alg=ALGORITHM
         )
         crops = tf.map_fn(
-            lambda row: self._crop(*row, size),
+            lambda row: self._crop(size, *row),
             (iso, camera, seeds),
             fn_output_signature=distribution.dtype,
         )
@@ -100,7 +100,7 @@ class PatternCrops:
             tf.reshape(crops, shape), [*distribution.batch_shape, *distribution.event_shape]
         )
 
-    def _crop(self, iso, camera, seed, size) -> tf.Tensor:
+    def _crop(self, size, iso, camera, seed) -> tf.Tensor:
         def of_camera(number):
             place, _ = self._levels[number].level(iso)
             return random_crop(self._frames[number], place, 1, size, seed)

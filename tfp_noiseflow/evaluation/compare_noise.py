@@ -133,12 +133,12 @@ def compare_noise(
         name: NoiseStatistics(len(conditions), edges, real.shape[-1]) for name in ("real", "model")
     }
     statistics["real"].add(real, levels, group)
-    model_counts, first = 0, None
+    draws = iter(draws)
+    first = next(draws)
+    statistics["model"].add(first, levels, group)
+    model_counts = histograms.counts_of(first, group, deviation)
     for draw in draws:
         model_counts = model_counts + histograms.counts_of(draw, group, deviation)
-        if first is None:
-            first = draw
-            statistics["model"].add(draw, levels, group)
     kl = histograms.kl_smoothed(histograms.counts_of(real, group, deviation), model_counts)
     of_model = np.array([first[group == g].std() for g in range(len(conditions))])
     every_fifth = np.concatenate(
@@ -209,7 +209,7 @@ def _conditions_of(model, iso, camera, captures: int) -> tuple[np.ndarray, np.nd
     if iso is None and known.iso.is_needed:
         raise ValueError("expected iso, on which the noise model depends, received None.")
     if camera is None and known.camera is not None and known.camera.is_needed:
-        raise ValueError(f"expected camera, one of {list(known.cameras)}, received None.")
+        raise ValueError(f"expected camera, one of {list(known.cameras or ())}, received None.")
     iso = np.broadcast_to(np.asarray(100.0 if iso is None else iso, np.float32), captures)
     names = np.broadcast_to(np.asarray(0 if camera is None else camera), captures)
     indices = names if names.dtype.kind in "iu" else known.indices(names)

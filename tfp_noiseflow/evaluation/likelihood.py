@@ -66,7 +66,7 @@ def compile_negative_log_likelihood(
     (`jit_compile`) a batch of another size is compiled anew when it comes.
     """
     size = float(np.prod(image_shape))
-    options = {"num_draws": num_draws} if kind(model).startswith("bound") else {}
+    options = {"num_draws": num_draws} if (kind(model) or "").startswith("bound") else {}
 
     @tf.function(jit_compile=jit_compile or None)
     def compute(noise, clean, iso, camera):

@@ -194,7 +194,7 @@ def measure(
         add(
             "real", block.noise, histograms.counts_of(block.noise, group, survey.standard_deviation)
         )
-        if captures.has_repeat:
+        if block.noise_repeat is not None:
             add(
                 "floor",
                 block.noise_repeat,
@@ -297,6 +297,7 @@ class _Drawer:
 
     def nll(self, block, noise: np.ndarray) -> np.ndarray:
         """[n], of the block's captures with their noise as the model takes it."""
+        assert self._nll is not None  # The model has a density.
         camera = self._known.indices(block.camera)
         return self._nll(
             *map(tf.constant, (noise, block.clean, block.iso, camera))
@@ -382,8 +383,8 @@ def _examples(survey: Survey, drawers: dict[str, _Drawer], rows: int = 4) -> Exa
     conditions = [survey.conditions[g] for g in chosen]
     clean = survey.example_clean[chosen]
     names = np.array([camera for camera, _ in conditions], object)
-    iso = np.array([iso for _, iso in conditions], np.float32)
+    isos = np.array([iso for _, iso in conditions], np.float32)
     noise = {"real": survey.example_noise[chosen]}
     for name, drawer in drawers.items():
-        noise[name], _ = drawer.draw(clean, iso, names, np.asarray(chosen), EXAMPLES, calls=1)
+        noise[name], _ = drawer.draw(clean, isos, names, np.asarray(chosen), EXAMPLES, calls=1)
     return Examples(conditions, clean, noise)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -184,7 +185,12 @@ def _floor(captures, survey, sources, kl, truth) -> dict:
     mean, standard_error = (
         (None, None) if truth is None else likelihood.mean_and_standard_error(truth)
     )
-    floor = {"nll": mean, "nll_standard_error": standard_error, "kl": None, "kl_paper": None}
+    floor: dict[str, Any] = {
+        "nll": mean,
+        "nll_standard_error": standard_error,
+        "kl": None,
+        "kl_paper": None,
+    }
     columns = {}
     if truth is not None:
         columns["nll"] = np.bincount(survey.group, truth) / patches

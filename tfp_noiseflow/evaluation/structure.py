@@ -8,6 +8,7 @@ drawn with replacement 200 times, the same ones for captured and modelled noise.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def structure(survey: Survey, statistics: Mapping[str, NoiseStatistics], seed: i
     rows = []
     for g, (camera, iso) in enumerate(survey.conditions):
         for name in statistics:
-            row = {"camera": camera, "iso": iso, "source": name}
+            row: dict[str, Any] = {"camera": camera, "iso": iso, "source": name}
             for figure in STRUCTURE:
                 value, found = values[name][figure][g], resampled[name][figure][:, g]
                 row[figure] = {
@@ -61,7 +62,7 @@ def structure(survey: Survey, statistics: Mapping[str, NoiseStatistics], seed: i
 
 def _resampled(statistics: NoiseStatistics, weights: np.ndarray) -> dict[str, np.ndarray]:
     """[resamples, G] of each figure."""
-    found = {figure: [] for figure in STRUCTURE}
+    found: dict[str, list[np.ndarray]] = {figure: [] for figure in STRUCTURE}
     for resample in weights:
         of = statistics.resampled(resample)
         for figure, compute in STRUCTURE.items():

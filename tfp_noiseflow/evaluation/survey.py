@@ -51,10 +51,11 @@ def survey_captures(captures: Captures, batch_size: int, seed: int) -> Survey:
       ValueError: the noise of a camera x ISO is constant.
     """
     table = {name: index for index, name in enumerate(captures.cameras)}
-    keys = np.stack([[table[name] for name in captures.camera], captures.iso], axis=-1)
+    camera = np.array([table[name] for name in captures.camera])
+    keys = np.stack([camera, captures.iso], axis=-1)
     keys, group = np.unique(keys, axis=0, return_inverse=True)
     group = group.reshape(-1)
-    conditions = [(captures.cameras[int(camera)], float(iso)) for camera, iso in keys]
+    conditions = [(captures.cameras[int(index)], float(iso)) for index, iso in keys]
     groups = len(conditions)
 
     # Every 5th patch of each camera x ISO: every 5th of the file would be one and the same ISO

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.bijectors.affine_coupling import AffineCoupling
+from tfp_noiseflow.bijectors.conditioner import Conditioner
 from tfp_noiseflow.models.noise_flow import NoiseFlow
 
 
@@ -39,6 +40,8 @@ def read_noise_parameters(path: str | os.PathLike) -> dict[tuple[str, int], tupl
         for row in reader:
             match = re.fullmatch(r"(\w+)_([0-9]+)", row["cam_iso"] or "")
             try:
+                if match is None:
+                    raise ValueError(f"expected a camera and an ISO, received {row['cam_iso']!r}")
                 nlf[match[1], int(match[2])] = float(row["beta1"]), float(row["beta2"])
             except (TypeError, ValueError) as error:
                 raise ValueError(
@@ -62,14 +65,16 @@ def with_couplings_reversed(model: NoiseFlow) -> NoiseFlow:
     copied = NoiseFlow.from_config(model.get_config())
     for target, source in zip(copied.variables, model.variables, strict=True):
         target.assign(source)
-    couplings = [
-        [layer for layer in flow.layers.values() if isinstance(layer, AffineCoupling)]
+    targets, sources = (
+        [
+            layer.conditioner
+            for layer in flow.layers.values()
+            if isinstance(layer, AffineCoupling) and isinstance(layer.conditioner, Conditioner)
+        ]
         for flow in (copied, model)
-    ]
-    for target, source in zip(couplings[0], reversed(couplings[1]), strict=True):
-        for variable, value in zip(
-            target.conditioner.variables, source.conditioner.variables, strict=True
-        ):
+    )
+    for target, source in zip(targets, reversed(sources), strict=True):
+        for variable, value in zip(target.variables, source.variables, strict=True):
             variable.assign(value)
     return copied
 
@@ -105,8 +110,8 @@ def noise_strength(
         for name, flow in flows.items()
     }
     rows = []
-    for index, camera in enumerate(model.cameras):
-        for iso in model.iso_levels:
+    for index, camera in enumerate(model.cameras or ()):
+        for iso in model.iso_levels or ():
             noise = {
                 name: draw(
                     tf.constant(iso, model.dtype), tf.constant(index, tf.int32)
@@ -145,7 +150,7 @@ def noise_strength_markdown(rows: list[dict]) -> str:
         "strongest channel correlation |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    ratios = {"sampled": [], "reversed": []}
+    ratios: dict[str, list[float]] = {"sampled": [], "reversed": []}
     for row in rows:
         cells = [row["camera"], f"{row['iso']}"]
         cells.append("not known" if row["camera_nlf"] is None else f"{row['camera_nlf']:.5f}")

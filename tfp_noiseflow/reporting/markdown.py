@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -74,7 +75,7 @@ CAPTIONS = {
 FIRST_PICTURES = ("photon_transfer.png", "pictures.png")
 
 
-def markdown(report: dict, pictures: list[str] = ()) -> str:
+def markdown(report: dict, pictures: Sequence[str] = ()) -> str:
     """The report as Markdown, with the named pictures beside it."""
     named = functools.partial(_label, report=report)
     has_structure = "structure" in report

@@ -151,7 +151,7 @@ def model_card(
 
 def _strengths(report: dict) -> str:
     """Where the model is ahead of the recalibrated NLF and where it is behind."""
-    nll = {}
+    nll: dict[tuple[str, float], dict[str, float]] = {}
     for row in report["by_camera_iso"]:
         nll.setdefault((row["camera"], row["iso"]), {})[row["model"]] = row["nll"]
     ahead = {
@@ -161,7 +161,7 @@ def _strengths(report: dict) -> str:
     }
     if not ahead:
         return "No recalibrated NLF was measured beside it."
-    order = sorted(ahead, key=ahead.get, reverse=True)
+    order = sorted(ahead, key=lambda key: ahead[key], reverse=True)
 
     def listed(keys):
         return ", ".join(

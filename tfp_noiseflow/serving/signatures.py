@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -60,7 +61,7 @@ class ServedNoiseModel(tf.Module):
         self,
         noise_model: NoiseModel,
         channels: int,
-        training_data: Mapping[str, str] | None = None,
+        training_data: Mapping[str, Any] | None = None,
         has_valid_output: bool = False,
     ):
         super().__init__(name="served_noise_model")
@@ -74,7 +75,7 @@ class ServedNoiseModel(tf.Module):
             "camera": camera or "",
             "iso": iso or 1,
         }
-        self._row_shapes = {
+        self._row_shapes: dict[str, list[int | None]] = {
             "clean": [None, None, channels],
             "noise": [None, None, channels],
             "iso": [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import tensorflow as tf
 
@@ -92,7 +93,7 @@ def training_input(
         would be the others' bottleneck.
     """
     cache, _ = chosen_cache(cache, training, validation)
-    order = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epoch}
+    order: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epoch}
     if cache == "none":
         return TrainingInput(
             training_dataset(training, cameras=cameras, **order),

@@ -6,6 +6,7 @@ import functools
 import os
 import warnings
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
@@ -164,20 +165,20 @@ def _training_data(
     before: dict, captures: Captures, validation: Captures, camera: str, schedule: Schedule
 ) -> dict:
     """What a model was trained on before, and the captures of its new camera."""
-    new = {
+    new: dict[str, Any] = {
         "camera": camera,
         **about_captures(captures),
         "validation_scenes": about_captures(validation)["scenes"],
         "schedule": asdict(schedule),
     }
     # What holds for the model as a whole names both.
-    both = {
+    both: dict[str, Any] = {
         name: "; ".join(dict.fromkeys(text for text in (before.get(name), new[name]) if text))
         for name in ("origin", "licence")
     }
     for name in ("scenes", "validation_scenes"):
-        scenes = [about.get(name) for about in (before, new)]
-        both[name] = None if None in scenes else sorted({*scenes[0], *scenes[1]})
+        old, own = before.get(name), new.get(name)
+        both[name] = None if old is None or own is None else sorted({*old, *own})
     if before.get("iso_range") is not None:
         isos = [*before["iso_range"], *captures.iso_levels]
         both["iso_range"] = [min(isos), max(isos)]

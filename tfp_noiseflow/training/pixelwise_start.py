@@ -54,6 +54,7 @@ def start_at_pixelwise_fit(
     """
     estimates = start_at_fitted_laws(model, captures)
     if not model.dequantises:
+        assert model.bijector is not None  # What is trained has a density.
         part = model.bijector.pixelwise_part
         variables = () if part is None else part.trainable_variables
         if not estimates:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from tfp_noiseflow.evaluation.report_content import MODEL
 
 # Okabe and Ito's colours, told apart with any colour vision; lines differ in style too.
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "real": {"label": "captured noise", "color": "black", "linestyle": "-"},
     "floor": {"label": "second captured draw", "color": "#555555", "linestyle": ":"},
     "noise_flow": {"label": "Noise Flow", "color": "#0072B2", "linestyle": "-"},
