@@ -42,7 +42,7 @@ def overview() -> str:
     lines = ["noiseflow COMMAND --FLAG=VALUE ..", ""]
     for command, script in scripts().items():
         source = pathlib.Path(__file__).with_name(f"{script}.py").read_text(encoding="utf-8")
-        meaning = ast.get_docstring(ast.parse(source)).partition("\n\n")[0]
+        meaning = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")[0]
         indent = f"  {command:<{WIDTH - 2}}"
         lines += textwrap.wrap(meaning, 100, initial_indent=indent, subsequent_indent=" " * WIDTH)
     return "\n".join([*lines, "", "noiseflow COMMAND --help shows what a command takes."])

@@ -33,7 +33,7 @@ class _Help(flags.BooleanFlag):
 
     def parse(self, arg):
         if self._parse(arg):
-            print(help_text(sys.modules["__main__"].__doc__))
+            print(help_text(sys.modules["__main__"].__doc__ or ""))
             sys.exit(0)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -55,7 +56,7 @@ _inputs.exist("input", "fixed_pattern")
 _inputs.are_model_dirs("model_dir")
 
 
-def file_labels(cameras: list[str | None]) -> list[str]:
+def file_labels(cameras: Sequence[str | None]) -> list[str]:
     """What stands for each camera in the names of files."""
     labels = [re.sub(r"[^\w-]+", "_", camera or "any") for camera in cameras]
     if len(set(labels)) < len(labels):

@@ -93,7 +93,7 @@ def main(argv: list[str]) -> None:
         figure_captures = nf.read_captures(FLAGS.figure_captures, dequantises=False)
         experiment.check_scenes(train_captures, figure_captures, scenes)
     noisy = experiment.measure_denoiser(None, test_captures)
-    results = {source: [] for source in FLAGS.sources}
+    results: dict[str, list[dict]] = {source: [] for source in FLAGS.sources}
     for seed in seeds:
         for source in FLAGS.sources:
             print(f"{trials.folder(source, seed)}", flush=True)

@@ -97,7 +97,7 @@ def _write_dark_frame(captures: nf.Captures, models, cameras, iso: float) -> Non
 
     process = SensorProcess((iso,), SENSORS[captures.process])
     beta2 = dict(zip(process.cameras, process.true_nlf[:, 0, 1], strict=True))
-    camera = max(cameras, key=beta2.get)
+    camera = max(cameras, key=lambda name: beta2[name])
     index = np.array([process.cameras.index(camera)])
 
     def observe(clean: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     del argv
     from tfp_noiseflow.simulation.model_process import ModelProcess
     from tfp_noiseflow.simulation.photographs import SPLITS
-    from tfp_noiseflow.simulation.simulate_captures import make_process, simulate_captures
+    from tfp_noiseflow.simulation.simulate_captures import Process, make_process, simulate_captures
 
     numbers = {
         "train": FLAGS.patches_per_combination,
@@ -45,6 +45,7 @@ def main(argv: list[str]) -> None:
         "test": FLAGS.test_patches_per_combination,
     }
     isos = [float(iso) for iso in FLAGS.iso_levels] if FLAGS.iso_levels else None
+    process: Process
     if FLAGS.model_dir:
         process = ModelProcess.load(FLAGS.model_dir, isos)
     else:
@@ -63,11 +64,9 @@ def main(argv: list[str]) -> None:
                 on_progress=progress,
             )
         with read_captures(path) as captures:
-            mean, mean_square = np.sum(
-                [(b.clean.sum(), np.square(b.clean).sum()) for b in captures.blocks()],
-                axis=0,
-                dtype=np.float64,
-            ) / (len(captures) * np.prod(captures.image_shape))
+            sums = [(b.clean.sum(), np.square(b.clean).sum()) for b in captures.blocks()]
+            values = len(captures) * np.prod(captures.image_shape)
+            mean, mean_square = np.array(sums, np.float64).sum(axis=0) / values
             print(
                 f"{path}: {captures}, {os.path.getsize(path) / 1e6:.0f} MB, clean mean "
                 f"{mean:.4f}, standard deviation {np.sqrt(mean_square - mean**2):.4f}"

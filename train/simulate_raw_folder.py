@@ -6,6 +6,7 @@ python -m train.simulate_raw_folder --output_dir=D --phone=Pixel
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from absl import flags
 
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> None:
     del argv
     from tfp_noiseflow.simulation.raw_folder import simulate_raw_folder
 
-    given = {name: FLAGS[name].value for name in MEANINGS}
+    given: dict[str, Any] = {name: FLAGS[name].value for name in MEANINGS}
     given["iso_levels"] = tuple(int(iso) for iso in FLAGS.iso_levels)
     given["shape"] = (FLAGS.height // 2 * 2, FLAGS.width // 2 * 2)
     with Progress("frames") as progress:

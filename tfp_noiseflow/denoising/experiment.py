@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -79,7 +80,7 @@ class Experiment:
         self._schedule = schedule
         self._loss = loss
         self._network = {**network, "channels": train_captures.image_shape[-1]}
-        self._sensor = {"quantization_step": quantization_step, "clips": clips}
+        self._sensor: dict[str, Any] = {"quantization_step": quantization_step, "clips": clips}
         self._execution = execution
 
     def denoiser(self, source: str, seed: int, *, verbose: int = 2) -> tf_keras.Model:
@@ -204,7 +205,8 @@ def generator_scenes(training_data: Mapping) -> tuple[list[str], list[str]]:
       The scenes that it was fitted on, that picked its checkpoint, and that the model it started
       from has seen; and which of these are not named, in words.
     """
-    scenes, unnamed = [], []
+    scenes: list[str] = []
+    unnamed: list[str] = []
     for name, what in (("scenes", "trained on"), ("validation_scenes", "picked by")):
         named = training_data.get(name)
         scenes += named or []
@@ -226,14 +228,17 @@ def check_scenes(
       train_captures, test_captures: of denoisers.
       generator_scenes: that noise models were trained on.
     """
+    named: list[set[str]] = []
     for captures in (train_captures, test_captures):
         if captures.scene is None:
             raise ValueError(
                 f"{captures.path}: expected a data set 'scene', by which training and test are "
                 "kept apart; it holds none."
             )
-    for what, scenes in (("denoiser", train_captures.scene), ("noise model", generator_scenes)):
-        shared = sorted(set(scenes) & set(test_captures.scene))
+        named.append(set(captures.scene))
+    trained, tested = named
+    for what, scenes in (("denoiser", trained), ("noise model", set(generator_scenes))):
+        shared = sorted(scenes & tested)
         if shared:
             raise ValueError(
                 f"{test_captures.path}: expected test captures of scenes that no {what} is trained "
@@ -271,15 +276,14 @@ def measure_denoiser(
       JSON values: `test_captures` (their identity), `patches`, `psnr`, `ssim` (means over captures)
       and `by_camera_iso`, a list of the same figures with `camera` and `iso`.
     """
-    psnr, ssim = [], []
+    blocks = []
     for block in captures.blocks(batch_size):
         noisy = tf.constant(block.clean + block.noise)
         denoised = noisy if denoiser is None else denoiser(noisy, training=False)
-        for figures, values in zip(
-            (psnr, ssim), psnr_and_ssim(denoised, tf.constant(block.clean)), strict=True
-        ):
-            figures.append(values.numpy())
-    psnr, ssim = np.concatenate(psnr), np.concatenate(ssim)
+        blocks.append(
+            [figure.numpy() for figure in psnr_and_ssim(denoised, tf.constant(block.clean))]
+        )
+    psnr, ssim = (np.concatenate(values) for values in zip(*blocks, strict=True))
 
     def figures(rows):
         return {

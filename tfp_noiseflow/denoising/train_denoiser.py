@@ -54,9 +54,9 @@ def train_denoiser(
       The trained denoiser, the one that was given.
 
     Raises:
-      ValueError: an unknown loss, batches that the strategy's replicas cannot share in equal parts,
-        batch normalisation on several workers, a folder that holds another training or a damaged
-        checkpoint, or a loss that is not finite.
+      ValueError: an unknown loss, a schedule without epochs, batches that the strategy's replicas
+        cannot share in equal parts, batch normalisation on several workers, a folder that holds
+        another training or a damaged checkpoint, or a loss that is not finite.
 
     #### References
     [1]: Zhang, Zuo, Chen, Meng, Zhang. Beyond a Gaussian Denoiser: Residual Learning of Deep CNN
@@ -64,29 +64,32 @@ def train_denoiser(
     """
     if loss not in LOSSES:
         raise ValueError(f"expected a loss among {list(LOSSES)}, received {loss!r}.")
+    epochs = schedule.epochs
+    if epochs is None:
+        raise ValueError(f"expected a schedule with epochs, received {schedule}.")
     strategy = execution.strategy
     _check_shared(denoiser, schedule, strategy)
     if is_chief(strategy):
         _claim(denoiser_dir, about)
     with strategy.scope():
-        optimizer = schedule.optimizer(schedule.epochs * steps_per_epoch)
+        optimizer = schedule.optimizer(epochs * steps_per_epoch)
         denoiser.compile(optimizer, LOSSES[loss], **execution.compile_arguments)
         optimizer.build(denoiser.trainable_variables)
     checkpoints = Checkpoints(denoiser_dir, denoiser, {"denoiser": denoiser})
     first_epoch = checkpoints.restore()
     take_from_chief(strategy, denoiser.variables)
-    if first_epoch < schedule.epochs:
+    if first_epoch < epochs:
         callbacks = [StopAtNaN()]
         if is_chief(strategy):
             callbacks += [
                 checkpoints,
-                ShownProgress(schedule.epochs, steps_per_epoch, verbose, first_epoch=first_epoch),
+                ShownProgress(epochs, steps_per_epoch, verbose, first_epoch=first_epoch),
             ]
         denoiser.fit(
             shared_among(strategy, pairs_from(first_epoch)),
             steps_per_epoch=steps_per_epoch,
             initial_epoch=first_epoch,
-            epochs=schedule.epochs,
+            epochs=epochs,
             callbacks=callbacks,
             verbose=0,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -210,7 +211,7 @@ def _compared(reports: Sequence[dict], costs: Mapping[str, Mapping[str, float]])
 
 
 def _structure(reports: Sequence[dict], source: str) -> dict:
-    figures = {
+    figures: dict[str, Any] = {
         name: _mean([report["correlations"][source][name] for report in reports])
         for name in STRUCTURE
     }
@@ -228,7 +229,8 @@ def _structure(reports: Sequence[dict], source: str) -> dict:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     """None where there is none, or not of every seed."""
-    return float(np.mean(values)) if values and None not in values else None
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def _is_better(other: dict, row: dict) -> bool:

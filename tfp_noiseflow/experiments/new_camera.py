@@ -68,13 +68,13 @@ class NewCameraExperiment:
         seed: int = 0,
         verbose: int = 2,
     ):
-        if None not in (model_dir, architecture):
+        if model_dir is not None and architecture is not None:
             _check_architecture(model_dir, architecture)
         self._train_captures = train_captures
         self._validation_captures = validation_captures
         self._test_captures = test_captures
         self._output_dir = os.fspath(output_dir)
-        self._model_dir = model_dir
+        self._model_dir = None if model_dir is None else os.fspath(model_dir)
         self._architecture = architecture
         self._clips = clips
         self._patches = list(patches)
@@ -91,7 +91,8 @@ class NewCameraExperiment:
           The text of table.md: a row for each camera and number of captures.
         """
         from_the_start = self._model_dir or self._train("all-cameras", without=None)
-        rows, text = [], ""
+        rows: list[dict] = []
+        text = ""
         for camera in cameras or self._train_captures.cameras:
             rows += self._compare(camera, from_the_start)
             text = table(rows)
@@ -110,7 +111,9 @@ class NewCameraExperiment:
         if self._verbose:
             print(f"{model_dir}: {model}", flush=True)
         start_at_pixelwise_fit(model, captures[0], verbose=self._verbose)
-        train_noise_model(model, *captures, model_dir, self._schedule, verbose=self._verbose)
+        train_noise_model(
+            model, captures[0], captures[1], model_dir, self._schedule, verbose=self._verbose
+        )
         return model_dir
 
     def _untrained(self, captures: Captures) -> NoiseModel:
@@ -188,7 +191,7 @@ def _check_architecture(model_dir: str | os.PathLike, architecture: str) -> None
         architecture,
         cameras=model.cameras,
         iso_levels=model.iso_levels,
-        channels=model.channels,
+        channels=model.channels or 4,
     )
     if named.architecture != getattr(model, "architecture", None):
         raise ValueError(

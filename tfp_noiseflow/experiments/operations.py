@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import tensorflow as tf
 import tf_keras
@@ -12,6 +13,8 @@ import tf_keras
 from tfp_noiseflow.evaluation.likelihood import noise_distribution
 from tfp_noiseflow.models import NoiseModel
 from tfp_noiseflow.training.likelihood_trainer import LikelihoodTrainer
+
+Name = TypeVar("Name", bound=Hashable)
 
 LEARNING_RATE = 1e-4
 
@@ -58,8 +61,8 @@ def seconds_of(function: Callable[[], tf.Tensor]) -> float:
 
 
 def median_seconds(
-    functions: Mapping[str, Callable[[], tf.Tensor]], *, rounds: int, warm_up: int = 3
-) -> dict[str, float]:
+    functions: Mapping[Name, Callable[[], tf.Tensor]], *, rounds: int, warm_up: int = 3
+) -> dict[Name, float]:
     """The median time of a call of each.
 
     They are called in turn, so that what else the machine does meets all of them.

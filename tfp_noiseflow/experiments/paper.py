@@ -179,7 +179,7 @@ def _baseline_levels(
     models = load_baselines(folder)
     if validation.nlf is not None:
         models["camera_nlf"] = CameraNLF.from_reported(validation)
-    levels = {"val_loss": {}, "val_kl": {}}
+    levels: dict[str, dict[str, float]] = {"val_loss": {}, "val_kl": {}}
     for name, model in models.items():
         # A fitted NLF knows the pairs of camera and ISO that it was fitted on.
         try:

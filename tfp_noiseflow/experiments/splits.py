@@ -44,8 +44,9 @@ def read_splits(path: str | os.PathLike, *, validates_on_test: bool = False) -> 
             (train, test), how = split_captures(captures, (0.8, 0.2))
             how = f"Training and test captures were split {how}; the test's validate."
             return Splits(train, test, test, how)
-        parts, how = split_captures(captures, (0.7, 0.1, 0.2))
-        return Splits(*parts, f"Training, validation and test captures were split {how}.")
+        (train, validation, test), how = split_captures(captures, (0.7, 0.1, 0.2))
+        how = f"Training, validation and test captures were split {how}."
+        return Splits(train, validation, test, how)
     validation_path = os.path.join(path, "validation.h5")
     train, test = (read_captures(os.path.join(path, f"{split}.h5")) for split in ("train", "test"))
     if validates_on_test:
