@@ -112,6 +112,7 @@ package: $(READY)
 lint: $(READY)
 	$(ENVIRONMENT)/bin/ruff check .
 	$(ENVIRONMENT)/bin/ruff format --check .
+	$(RUN) -m mypy
 
 format: $(READY)
 	$(ENVIRONMENT)/bin/ruff check --fix .
