@@ -67,7 +67,7 @@ def unpack_bayer(packed: np.ndarray, cfa: str) -> np.ndarray:
     return mosaic
 
 
-def _positions(cfa: str):
+def _positions(cfa: str) -> tuple[tuple[int, int], ...]:
     if cfa not in CHANNEL_POSITIONS:
         raise ValueError(f"expected a CFA among {list(CHANNEL_POSITIONS)}, received {cfa!r}.")
     return CHANNEL_POSITIONS[cfa]

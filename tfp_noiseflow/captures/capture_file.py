@@ -17,12 +17,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.captures.damage import damage_named
@@ -125,7 +127,12 @@ class CaptureWriter:
             self._context = context.pop_all()
         return self
 
-    def __exit__(self, error_type, error, traceback) -> None:
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         with self._context:
             if error is not None:
                 raise error
@@ -137,7 +144,7 @@ class CaptureWriter:
             # Invalid values are found before the rename.
             Captures(self._partial_path, shown_as=self.path).close()
 
-    def append(self, **values) -> None:
+    def append(self, **values: Any) -> None:
         """Appends n captures.
 
         Args:
@@ -203,19 +210,19 @@ class CaptureWriter:
 
 def write_captures(
     path: str | os.PathLike,
-    noisy,
-    clean,
-    iso,
-    camera,
+    noisy: ArrayLike,
+    clean: ArrayLike,
+    iso: ArrayLike,
+    camera: str | ArrayLike,
     *,
-    black_level=0.0,
-    white_level=1.0,
-    quantization_step=0.0,
+    black_level: ArrayLike = 0.0,
+    white_level: ArrayLike = 1.0,
+    quantization_step: ArrayLike = 0.0,
     description: str = "",
     origin: str = "",
     licence: str = "",
     compression: str | None = None,
-    **optional,
+    **optional: Any,
 ) -> None:
     """Writes captures that fit in memory to a capture file.
 
@@ -244,7 +251,7 @@ def write_captures(
     }
     per_capture = {name: value for name, value in levels.items() if np.ndim(value)}
     scalars: dict[str, Any] = {
-        name: float(value) for name, value in levels.items() if not np.ndim(value)
+        name: float(np.asarray(value)) for name, value in levels.items() if not np.ndim(value)
     }
     with CaptureWriter(
         path,
@@ -343,7 +350,7 @@ class Captures:
         self._name_conditions()
         self._check_values()
 
-    def select(self, rows) -> Captures:
+    def select(self, rows: ArrayLike) -> Captures:
         """Some of the captures, as captures that read from the same file.
 
         They keep their dequantisation, which goes by the position in the file.
@@ -425,7 +432,12 @@ class Captures:
     def __enter__(self) -> Captures:
         return self
 
-    def __exit__(self, error_type, error, traceback) -> None:
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -504,7 +516,9 @@ class Captures:
             values *= scale.astype(np.float32)[:, None, None, None]
         return values
 
-    def _check_finite(self, name: str, index: np.ndarray, stored, values) -> None:
+    def _check_finite(
+        self, name: str, index: np.ndarray, stored: np.ndarray, values: np.ndarray
+    ) -> None:
         # The sum of finite values is finite: float64 has room for as many.
         if stored.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
             is_bad = ~np.isfinite(values)
@@ -533,7 +547,7 @@ class Captures:
             values = self._data_sets[name][start:stop]
             return values if len(values) == len(rows) else values[rows - start]
 
-    def _dequantised(self, name: str, index: np.ndarray, seed) -> np.ndarray:
+    def _dequantised(self, name: str, index: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
         values = self._normalised(name, index)
         steps = self.relative_steps[index]
         key = np.zeros(2, np.uint64)
@@ -567,7 +581,7 @@ class Captures:
                 found[name] = data_set_of(self._file, name)
         return found
 
-    def _attribute(self, name: str, default):
+    def _attribute(self, name: str, default: Any) -> Any:
         # Not `get`, which takes a damage for an attribute that is not there.
         with damage_named(f"{self.path}: attribute {name!r} is damaged"):
             if name in self._file.attrs:
@@ -661,7 +675,7 @@ def _capture_files_in(folder: str) -> list[str]:
     return found
 
 
-def _as_text(name: str, text) -> str:
+def _as_text(name: str, text: Any) -> str:
     if isinstance(text, bytes):
         try:
             return text.decode()
@@ -670,7 +684,7 @@ def _as_text(name: str, text) -> str:
     return str(text)
 
 
-def _as_stored(name: str, value) -> np.ndarray:
+def _as_stored(name: str, value: ArrayLike) -> np.ndarray:
     if name in TEXTS:
         return np.array([_as_text(name, text) for text in np.atleast_1d(value)], object)
     array = np.asarray(value)
@@ -679,7 +693,7 @@ def _as_stored(name: str, value) -> np.ndarray:
     return array
 
 
-def _check_names(values) -> None:
+def _check_names(values: Collection[str]) -> None:
     missing = [name for name in REQUIRED if name not in values]
     if missing:
         raise ValueError(f"expected {list(REQUIRED)}, missing {missing}.")
@@ -689,7 +703,7 @@ def _check_names(values) -> None:
         raise ValueError(f"expected data sets among {sorted(set(known))}, received {unknown}.")
 
 
-def _check_shapes(arrays, path: str) -> None:
+def _check_shapes(arrays: Mapping[str, Any], path: str) -> None:
     shape = tuple(arrays["noisy"].shape)
     if len(shape) != 4 or 0 in shape:
         raise ValueError(

@@ -112,7 +112,7 @@ def _pieces(noise: np.ndarray, clean: np.ndarray) -> tuple[np.ndarray, ...]:
     slope = np.arange(PIXELS) - (PIXELS - 1) / 2
     slope /= np.sqrt(np.sum(slope**2))
 
-    def flattened(image):
+    def flattened(image: np.ndarray) -> np.ndarray:
         image = image - image.mean(axis=3, keepdims=True)
         return image - np.einsum("nhtpc,p->nhtc", image, slope)[:, :, :, None] * slope[:, None]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfp_noiseflow.captures.capture_file import Captures
+from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern, pattern_of
 from tfp_noiseflow.captures.memory import available_memory
 
@@ -130,7 +130,7 @@ def check_memory(captures: Captures) -> None:
         )
 
 
-def _check_clean(captures: Captures, block) -> None:
+def _check_clean(captures: Captures, block: CaptureBlock) -> None:
     # Codes of float32 are whole numbers: what is not the black level is off by 1e-6 or more.
     is_dark = np.abs(block.clean).max(axis=(1, 2, 3)) < 1e-7
     if not is_dark.all():

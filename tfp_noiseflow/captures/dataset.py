@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -58,7 +58,7 @@ def training_dataset(
     steps = epoch_steps(captures, batch_size)
     batch_size = min(batch_size, len(captures))
 
-    def batches():
+    def batches() -> Iterator[dict]:
         epoch = first_epoch
         while True:
             for batch in itertools.islice(epoch_batches(captures, batch_size, seed, epoch), steps):
@@ -83,7 +83,7 @@ def validation_dataset(
         return positions.map(cached.features).prefetch(tf.data.AUTOTUNE)
     Known.of_cameras(cameras).check_captures(captures)
 
-    def batches():
+    def batches() -> Iterator[dict]:
         for block in captures.blocks(batch_size, seed=seed):
             yield _as_features(block, cameras)
 
@@ -100,7 +100,9 @@ def _as_features(block: CaptureBlock, cameras: Sequence[str] | None) -> dict:
     return features
 
 
-def _dataset(batches, captures: Captures, batch_size: int | None) -> tf.data.Dataset:
+def _dataset(
+    batches: Callable[[], Iterator[dict]], captures: Captures, batch_size: int | None
+) -> tf.data.Dataset:
     images = tf.TensorSpec([batch_size, *captures.image_shape], tf.float32)
     signature = {
         "noise": images,

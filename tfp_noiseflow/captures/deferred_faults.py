@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 
 class DeferredFaults(io.FileIO):
@@ -24,7 +25,7 @@ class DeferredFaults(io.FileIO):
         if self._fault is not None:
             raise self._fault
 
-    def write(self, data) -> int:
+    def write(self, data: Any) -> int:
         rest = memoryview(data).cast("B")
         count = len(rest)
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def epoch_steps(captures: Captures, batch_size: int) -> int:
     return max(1, len(captures) // batch_size)
 
 
-def epoch_batches(captures, batch_size: int, seed: int, epoch: int) -> Iterator[CaptureBlock]:
+def epoch_batches(captures: Any, batch_size: int, seed: int, epoch: int) -> Iterator[CaptureBlock]:
     """The batches of an epoch, shuffled; the last ones may lack some that an epoch leaves over.
 
     Captures are read in blocks in random order into a pool, from which batches are drawn and which
@@ -78,7 +79,7 @@ class _Positions:
     def __len__(self) -> int:
         return self._count
 
-    def read(self, start: int, stop: int, *, seed=0) -> CaptureBlock:
+    def read(self, start: int, stop: int, *, seed: int | Sequence[int] = 0) -> CaptureBlock:
         del seed
         index = np.arange(start, stop)
         return CaptureBlock(index, *[np.empty((len(index), 0))] * 4)
@@ -91,7 +92,13 @@ class _ShuffledReader:
     training captures would else meet the draws of the first epoch.
     """
 
-    def __init__(self, captures: Captures, block: int, generator, seed):
+    def __init__(
+        self,
+        captures: Captures,
+        block: int,
+        generator: np.random.Generator,
+        seed: int | Sequence[int],
+    ):
         starts = block * generator.permutation(-(-len(captures) // block))
         self._blocks = (
             captures.read(start, min(start + block, len(captures)), seed=seed) for start in starts
@@ -114,5 +121,5 @@ class _ShuffledReader:
         )
 
 
-def _rows(block: CaptureBlock, rows) -> CaptureBlock:
+def _rows(block: CaptureBlock, rows: np.ndarray | slice) -> CaptureBlock:
     return CaptureBlock(*(getattr(block, name)[rows] for name in FIELDS))

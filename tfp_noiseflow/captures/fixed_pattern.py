@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.captures.bayer import CHANNEL_POSITIONS, pack_bayer
@@ -60,7 +62,7 @@ class FixedPattern:
     origin: str = ""
     licence: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         isos = tuple(float(iso) for iso in np.ravel(self.iso_levels))
         shading = _numbers("dark_shading", self.dark_shading, 3)
         pixels = np.asarray(self.hot_pixels)
@@ -107,7 +109,9 @@ class FixedPattern:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of_dark_frames(cls, mean: np.ndarray, iso_levels: Sequence[float], **about) -> FixedPattern:
+    def of_dark_frames(
+        cls, mean: np.ndarray, iso_levels: Sequence[float], **about: Any
+    ) -> FixedPattern:
         """The pattern of dark frames' means.
 
         A pixel of a mean farther than eight robust standard deviations from the median of its
@@ -262,7 +266,7 @@ def read_fixed_pattern(path: str | os.PathLike) -> FixedPattern:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _numbers(name: str, values, ndim: int) -> np.ndarray:
+def _numbers(name: str, values: ArrayLike, ndim: int) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind not in "uif" or array.ndim != ndim or not np.isfinite(array).all():
         raise ValueError(

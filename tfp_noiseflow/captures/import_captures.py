@@ -139,7 +139,7 @@ def import_captures(
     return record
 
 
-def _remove_parts(output_dir, splits: Iterable[str]) -> None:
+def _remove_parts(output_dir: str | os.PathLike, splits: Iterable[str]) -> None:
     """Removes the parts of splits that are whole, where an import has not come to it."""
     for split in splits:
         folder = os.path.join(output_dir, PARTS, split)
@@ -167,7 +167,9 @@ def _check_names(source: Source, plans: Sequence[SplitPlan]) -> None:
             split_of[image.name] = plan.name
 
 
-def _is_to_do(plan: SplitPlan, output_dir, record: dict, skip_bad: bool, how_to_skip: str) -> bool:
+def _is_to_do(
+    plan: SplitPlan, output_dir: str | os.PathLike, record: dict, skip_bad: bool, how_to_skip: str
+) -> bool:
     """Whether a split is to be written: it is not there, or left out images that can be had now."""
     summary = record["files"].get(plan.name)
     if summary is None:
@@ -197,7 +199,7 @@ def _refuse(bad: Mapping[str, str], how_to_skip: str) -> None:
         )
 
 
-def _check_space(output_dir, source: Source, plans: Iterable[SplitPlan]) -> None:
+def _check_space(output_dir: str | os.PathLike, source: Source, plans: Iterable[SplitPlan]) -> None:
     """Raises OSError where the parts and the joined files will not fit on the disk."""
     needed = written = 0
     for plan in plans:
@@ -222,7 +224,11 @@ def _check_space(output_dir, source: Source, plans: Iterable[SplitPlan]) -> None
 
 
 def _make_parts(
-    source: Source, plan: SplitPlan, paths: Mapping[str, str], processes, on_progress
+    source: Source,
+    plan: SplitPlan,
+    paths: Mapping[str, str],
+    processes: int | None,
+    on_progress: Callable[[str, int, int], None] | None,
 ) -> Iterator[tuple[str, str]]:
     """Writes the parts that are missing; yields name and fault of each image that is damaged."""
     options = source.writer_options(plan.name, 1)

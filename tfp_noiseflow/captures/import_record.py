@@ -10,6 +10,7 @@ import json
 import os
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tfp_noiseflow.captures.source import SplitPlan
 
@@ -85,12 +86,12 @@ def _read_record(path: str, summary_keys: Sequence[str]) -> dict:
     return record
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     """A value in a message, which a damage can make long."""
     return textwrap.shorten(str(value), LONGEST_VALUE, placeholder=" ...")
 
 
-def _has_mappings(value, keys: Iterable[str]) -> bool:
+def _has_mappings(value: Any, keys: Iterable[str]) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(key), dict) for key in keys)
 
 

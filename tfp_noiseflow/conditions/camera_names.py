@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.conditions.checks import known_in_python, require
 from tfp_noiseflow.conditions.conditions import Rule
+from tfp_noiseflow.types import TensorLike
 
 
-def checked_cameras(cameras) -> tuple[str, ...] | None:
+def checked_cameras(cameras: Iterable | None) -> tuple[str, ...] | None:
     """Camera names as a tuple, None for none; ValueError where one is empty or repeated."""
     if isinstance(cameras, str):
         raise ValueError(f"expected a list of camera names, received the text {cameras!r}.")
@@ -19,7 +22,7 @@ def checked_cameras(cameras) -> tuple[str, ...] | None:
     return names or None
 
 
-def camera_indices(camera, cameras: tuple[str, ...]) -> tf.Tensor:
+def camera_indices(camera: TensorLike, cameras: tuple[str, ...]) -> tf.Tensor:
     """Cameras as indices into `cameras`.
 
     Args:
@@ -37,7 +40,7 @@ def camera_indices(camera, cameras: tuple[str, ...]) -> tf.Tensor:
         return _indices(camera, cameras)
 
 
-def _indices(camera, cameras: tuple[str, ...]) -> tf.Tensor:
+def _indices(camera: TensorLike, cameras: tuple[str, ...]) -> tf.Tensor:
     try:
         camera = tf.convert_to_tensor(_without_objects(camera))
     except (TypeError, ValueError) as error:
@@ -66,7 +69,7 @@ def _equals(camera: tf.Tensor, cameras: tuple[str, ...]) -> tf.Tensor:
     return tf.equal(camera[..., tf.newaxis], tf.constant(cameras))
 
 
-def _without_objects(camera):
+def _without_objects(camera: TensorLike) -> TensorLike:
     """Strings in NumPy object arrays, as capture files give them, are refused by TensorFlow."""
     if isinstance(camera, np.ndarray) and camera.dtype == object:
         return camera.astype(str)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow.types import TensorLike
 
-def known_in_python(value):
+
+def known_in_python(value: TensorLike) -> contextlib.AbstractContextManager:
     """A context in which what is no tensor of a graph is checked eagerly, also while one is traced.
 
     Then a wrong value in the Python code of a `tf.function` is a ValueError when it is traced.
@@ -42,7 +45,7 @@ def require(
     known = tf.get_static_value(holds)
     if known is None and callable(received):
 
-        def fail():
+        def fail() -> tf.Operation:
             return tf.raw_ops.Assert(condition=holds, data=[message, received()], summarize=16)
 
         # What tf.debugging.Assert makes too, but for `received` within the branch.
@@ -56,7 +59,7 @@ def require(
     return None
 
 
-def _as_written(value):
+def _as_written(value: Any) -> Any:
     """Names as text in quotes, not as the bytes that TensorFlow holds; numbers as they are."""
     if isinstance(value, bytes):
         return repr(value.decode(errors="replace"))
@@ -65,7 +68,7 @@ def _as_written(value):
     return value
 
 
-def as_float(name: str, value, dtype: tf.DType) -> tf.Tensor:
+def as_float(name: str, value: TensorLike, dtype: tf.DType) -> tf.Tensor:
     """`value` as a tensor of `dtype`; numbers are converted, other floating tensors refused."""
     if tf.is_tensor(value) and value.dtype.is_integer:
         value = tf.cast(value, dtype)

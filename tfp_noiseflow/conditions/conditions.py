@@ -12,11 +12,13 @@ import abc
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.conditions.checks import as_float, check_fits, known_in_python, require
+from tfp_noiseflow.types import TensorLike
 
 # Raw data that were scaled by rounded levels may pass full scale by a rounding error; a tenth of
 # a percent leaves room for that and still catches images in other units.
@@ -66,7 +68,7 @@ class Condition(abc.ABC):
     is_needed: bool = True
 
     @abc.abstractmethod
-    def convert(self, name: str, value, dtype: tf.DType) -> tf.Tensor:
+    def convert(self, name: str, value: TensorLike, dtype: tf.DType) -> tf.Tensor:
         """A value as a tensor; ValueError for another type."""
 
     @abc.abstractmethod
@@ -77,12 +79,12 @@ class Condition(abc.ABC):
     def meet(self, other: Condition) -> Condition:
         """What satisfies both; ValueError where nothing does."""
 
-    def as_tensor(self, name: str, value, dtype: tf.DType) -> tf.Tensor:
+    def as_tensor(self, name: str, value: TensorLike, dtype: tf.DType) -> tf.Tensor:
         """A value, converted: eagerly, where it is known while a graph is traced."""
         with known_in_python(value):
             return self.convert(name, value, dtype)
 
-    def check(self, name: str, value, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
+    def check(self, name: str, value: TensorLike, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
         """A value, converted, where all rules hold.
 
         Args:
@@ -109,7 +111,7 @@ class CleanImage(Condition):
 
     is_image = True
 
-    def convert(self, name, value, dtype):
+    def convert(self, name: str, value: TensorLike, dtype: tf.DType) -> tf.Tensor:
         raw = getattr(value, "dtype", None)
         if raw is not None and tf.as_dtype(raw) in (tf.uint8, tf.uint16):
             raise ValueError(
@@ -119,11 +121,11 @@ class CleanImage(Condition):
             )
         return as_float(name, value, dtype)
 
-    def as_tensor(self, name, value, dtype):
+    def as_tensor(self, name: str, value: TensorLike, dtype: tf.DType) -> tf.Tensor:
         # Images of a graph are constants of it, not copied out.
         return self.convert(name, value, dtype)
 
-    def rules(self, name, value):
+    def rules(self, name: str, value: tf.Tensor) -> list[Rule]:
         expected = f"no pixel of {name} to be NaN, infinite or above {LARGEST_CLEAN} of full scale"
         return [Rule(expected, (name,), self.is_valid(value))]
 
@@ -131,15 +133,15 @@ class CleanImage(Condition):
         """Of each pixel value."""
         return tf.logical_and(clean <= LARGEST_CLEAN, clean > clean.dtype.min)
 
-    def meet(self, other):
+    def meet(self, other: Condition) -> Condition:
         return replace(self) if isinstance(other, CleanImage) else _contradiction(self, other)
 
-    def check(self, name, value, dtype, x):
+    def check(self, name: str, value: TensorLike, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
         clean = self.convert(name, value, dtype)
         check_fits(f"{name} (the clean image)", clean, x)
         (rule,) = self.rules(f"{name} (the clean image)", clean)
 
-        def largest():
+        def largest() -> tf.Tensor:
             is_number = tf.reduce_all(clean > clean.dtype.min)
             return tf.where(is_number, tf.reduce_max(clean), tf.constant(np.nan, dtype))
 
@@ -166,7 +168,7 @@ class Iso(Condition):
     limits: tuple[float, float] | None = None
     is_needed: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.levels is not None:
             levels = tuple(float(level) for level in self.levels)
             is_valid = len(set(levels)) == len(levels) and all(0 < iso < math.inf for iso in levels)
@@ -181,13 +183,13 @@ class Iso(Condition):
                 )
             object.__setattr__(self, "limits", (low, high))
 
-    def is_level(self, iso):
+    def is_level(self, iso: TensorLike) -> Any:
         """[.., K] bool: which of the K levels each ISO is. Of tensors and of NumPy arrays."""
         iso = iso[..., None]
         dtype = iso.dtype.as_numpy_dtype if tf.is_tensor(iso) else np.float64
         return abs(iso - np.array(self.levels, dtype)) <= ISO_TOLERANCE * iso
 
-    def is_known(self, iso):
+    def is_known(self, iso: TensorLike) -> Any:
         """Of each ISO, a tensor or a NumPy array: whether it is known."""
         any_of = tf.reduce_any if tf.is_tensor(iso) else np.any
         if self.levels is not None:
@@ -210,10 +212,10 @@ class Iso(Condition):
             return ", ".join(f"{level:g}" for level in self.levels)
         return "" if self.limits is None else f"{self.limits[0]:g} to {self.limits[1]:g}"
 
-    def convert(self, name, value, dtype):
+    def convert(self, name: str, value: TensorLike, dtype: tf.DType) -> tf.Tensor:
         return as_float(name, value, dtype)
 
-    def rules(self, name, value):
+    def rules(self, name: str, value: tf.Tensor) -> list[Rule]:
         is_positive = tf.logical_and(value > 0, value <= value.dtype.max)
         rules = [Rule(f"{name} to be positive and finite", (name,), is_positive)]
         if self.levels is not None:
@@ -224,7 +226,7 @@ class Iso(Condition):
             rules.append(Rule(expected, (name,), self.is_known(value), self.known))
         return rules
 
-    def meet(self, other):
+    def meet(self, other: Condition) -> Condition:
         if not isinstance(other, Iso):
             return _contradiction(self, other)
         is_needed = self.is_needed or other.is_needed
@@ -257,7 +259,7 @@ class Camera(Condition):
     iso_levels: tuple[tuple[float, ...], ...] | None = None
     is_needed: bool = True
 
-    def convert(self, name, value, dtype):
+    def convert(self, name: str, value: TensorLike, dtype: tf.DType) -> tf.Tensor:
         del dtype
         camera = tf.convert_to_tensor(value)
         if not camera.dtype.is_integer:
@@ -267,15 +269,15 @@ class Camera(Condition):
             )
         return camera
 
-    def check(self, name, value, dtype, x):
+    def check(self, name: str, value: TensorLike, dtype: tf.DType, x: tf.Tensor) -> tf.Tensor:
         # Of its own type first: 2^32 would become camera 0.
         return tf.cast(super().check(name, value, dtype, x), tf.int32)
 
-    def rules(self, name, value):
+    def rules(self, name: str, value: tf.Tensor) -> list[Rule]:
         is_known = tf.logical_and(value >= 0, value < self.count)
         return [Rule(f"{name} to be from 0 to {self.count - 1}", (name,), is_known)]
 
-    def meet(self, other):
+    def meet(self, other: Condition) -> Condition:
         if not isinstance(other, Camera) or self.count != other.count:
             return _contradiction(self, other)
         iso_levels = self.iso_levels or other.iso_levels
@@ -284,7 +286,7 @@ class Camera(Condition):
             iso_levels = tuple(_common_levels(ours, theirs) for ours, theirs in pairs)
         return Camera(self.count, iso_levels, self.is_needed or other.is_needed)
 
-    def knows(self, iso, camera):
+    def knows(self, iso: tf.Tensor, camera: tf.Tensor) -> tf.Tensor:
         """Whether each camera, known itself, is known at each ISO: tensors of a common shape.
 
         Asked of a camera with `iso_levels`.
@@ -306,7 +308,7 @@ def _common_levels(ours: Sequence[float], theirs: Sequence[float]) -> tuple[floa
     return tuple(iso for iso in ours if Iso(tuple(theirs)).is_known(np.array(iso)))
 
 
-def _contradiction(one: Condition, other: Condition):
+def _contradiction(one: Condition, other: Condition) -> NoReturn:
     raise ValueError(f"expected conditions that can hold together, received {one} and {other}.")
 
 

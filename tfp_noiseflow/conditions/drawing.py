@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfp_noiseflow.conditions.camera_names import camera_indices
 from tfp_noiseflow.conditions.conditions import Iso, known_pairs
+from tfp_noiseflow.types import TensorLike
 
 if TYPE_CHECKING:
     from tfp_noiseflow.conditions.known import Known
@@ -63,7 +64,9 @@ class Drawing:
             self._pairs = _Pairs(known, self._isos, self._cameras)
             self._pairs.check(is_camera_given=camera is not None, is_iso_given=iso is not None)
 
-    def _choose_isos(self, iso, iso_range) -> None:
+    def _choose_isos(
+        self, iso: float | Sequence[float] | None, iso_range: tuple[float, float] | None
+    ) -> None:
         rule = self._known.iso
         if iso is not None and iso_range is not None:
             raise ValueError(f"expected iso or iso_range, received {iso} and {iso_range}.")
@@ -97,7 +100,9 @@ class Drawing:
             )
         self._isos = isos
 
-    def __call__(self, clean: tf.Tensor, seed: tf.Tensor, iso=None, camera=None) -> tuple:
+    def __call__(
+        self, clean: tf.Tensor, seed: tf.Tensor, iso: TensorLike = None, camera: TensorLike = None
+    ) -> tuple:
         """Draws ISOs and cameras.
 
         Args:
@@ -121,7 +126,9 @@ class Drawing:
         drawn_iso, drawn_camera = self._draw(clean, seed, iso, camera)
         return drawn_iso if iso is None else iso, drawn_camera if camera is None else camera
 
-    def _draw(self, clean, seed, given_iso, given_camera) -> tuple:
+    def _draw(
+        self, clean: tf.Tensor, seed: tf.Tensor, given_iso: TensorLike, given_camera: TensorLike
+    ) -> tuple:
         iso_seed, camera_seed = tf.unstack(tf.random.split(seed, 2))
         is_given = given_iso is not None or given_camera is not None
         if self._pairs is not None and (is_given or not self._pairs.are_free):
@@ -184,7 +191,9 @@ class _Pairs:
                 f"{lost_cameras} and ISOs {lost_isos} that it does not know with any of the others."
             )
 
-    def drawn(self, chance: tf.Tensor, iso=None, camera=None) -> tuple[tf.Tensor, tf.Tensor]:
+    def drawn(
+        self, chance: tf.Tensor, iso: TensorLike = None, camera: TensorLike = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """A known pair for each image.
 
         Args:
@@ -216,6 +225,8 @@ def _index(values: np.ndarray, clean: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return _uniform(clean, seed, 0, len(values), tf.int32)
 
 
-def _uniform(clean: tf.Tensor, seed: tf.Tensor, low, high, dtype: tf.DType) -> tf.Tensor:
+def _uniform(
+    clean: tf.Tensor, seed: tf.Tensor, low: float, high: float, dtype: tf.DType
+) -> tf.Tensor:
     drawn = tf.random.stateless_uniform(tf.shape(clean)[:-3], seed, low, high, dtype)
     return tf.ensure_shape(drawn, clean.shape[:-3])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
+from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.conditions.camera_names import camera_indices, name_rule
 from tfp_noiseflow.conditions.conditions import (
     TOGETHER,
@@ -19,6 +20,7 @@ from tfp_noiseflow.conditions.conditions import (
     known_pairs,
 )
 from tfp_noiseflow.conditions.drawing import Drawing
+from tfp_noiseflow.types import TensorLike
 
 # Shown for a model that has no levels: full stops, two apart.
 ISOS_TO_SHOW = (100.0, 400.0, 1600.0, 6400.0)
@@ -156,7 +158,7 @@ class Known:
             raise ValueError(f"expected {self}, received no camera.")
         self.require(itertools.product(cameras, isos))
 
-    def check_captures(self, captures) -> None:
+    def check_captures(self, captures: Captures) -> None:
         """Raises ValueError, with both sets, unless all conditions of captures are known.
 
         Args:
@@ -182,7 +184,7 @@ class Known:
             except ValueError as error:
                 raise ValueError(f"{captures.path}: {error}") from error
 
-    def indices(self, cameras) -> tf.Tensor:
+    def indices(self, cameras: TensorLike) -> tf.Tensor:
         """Names of cameras as int32 indices; zeros of their shape where none are told apart.
 
         Raises:
@@ -192,7 +194,7 @@ class Known:
             return tf.zeros(tf.shape(cameras), tf.int32)
         return tf.cast(camera_indices(cameras, self.cameras), tf.int32)
 
-    def given(self, clean, iso, camera) -> tuple[dict, dict]:
+    def given(self, clean: tf.Tensor, iso: TensorLike, camera: TensorLike) -> tuple[dict, dict]:
         """The conditions of a call: what is declared, and what came, by name.
 
         An ISO is checked also where the model does not depend on it; a camera where it knows any.

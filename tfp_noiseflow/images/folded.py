@@ -16,7 +16,7 @@ The plain form is the readable one and the oracle of the tests. docs/performance
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -76,7 +76,7 @@ class FoldedImage(Image):
         return images
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         return sum(self.blocks)
 
     def _with(self, values: tf.Tensor, blocks: Sequence[int]) -> FoldedImage:
@@ -90,18 +90,20 @@ class FoldedImage(Image):
         kernel = tf.eye(self.channels, dtype=self.values.dtype)[tf.newaxis, tf.newaxis]
         return self.convolved(kernel, parts=blocks)
 
-    def split(self, sizes):
+    def split(self, sizes: Sequence[int]) -> list[FoldedImage]:
         if len(sizes) == 1:
             return [self]
         parts = split_channels(self.in_blocks(sizes).values, [FOLD * size for size in sizes])
         return [self._with(part, (size,)) for part, size in zip(parts, sizes, strict=True)]
 
-    def joined(self, *others):
+    def joined(self, *others: FoldedImage) -> FoldedImage:
         images = [self, *others]
         blocks = [block for image in images for block in image.blocks]
         return self._with(tf.concat([image.values for image in images], axis=-1), blocks)
 
-    def convolved(self, kernel, bias=None, parts=None):
+    def convolved(
+        self, kernel: tf.Tensor, bias: tf.Tensor | None = None, parts: Sequence[int] | None = None
+    ) -> FoldedImage:
         parts = (kernel.shape[-1],) if parts is None else parts
         folded = fold_kernel(kernel, self.blocks, tuple(parts))
         result = self._with(tf.nn.conv2d(self.values, folded, strides=1, padding="SAME"), parts)
@@ -109,21 +111,21 @@ class FoldedImage(Image):
             result.values = tf.nn.bias_add(result.values, result._tiled(bias))
         return result
 
-    def mixed(self, matrix):
+    def mixed(self, matrix: tf.Tensor) -> FoldedImage:
         outputs = matrix.shape[-1]
         halves = (outputs // 2, outputs - outputs // 2)
         parts = halves if self.mixes_to_halves and outputs > 1 else (outputs,)
         return self.convolved(matrix[tf.newaxis, tf.newaxis], parts=parts)
 
-    def mapped(self, function, *others):
+    def mapped(self, function: Callable, *others: FoldedImage) -> FoldedImage:
         alike = [other.in_blocks(self.blocks) for other in others]
         values = function(self.values, *(other.values for other in alike))
         return self._with(values, self.blocks)
 
-    def summed(self):
+    def summed(self) -> tf.Tensor:
         return tf.reduce_sum(self.values, axis=[1, 2, 3])
 
-    def summed_by_row(self):
+    def summed_by_row(self) -> tf.Tensor:
         sums = tf.reduce_sum(self.values, axis=2)
         parts = split_channels(sums, [FOLD * block for block in self.blocks])
         return tf.concat(
@@ -134,17 +136,17 @@ class FoldedImage(Image):
             axis=-1,
         )
 
-    def spread_rows(self, numbers):
+    def spread_rows(self, numbers: tf.Tensor) -> tf.Tensor:
         if numbers.shape[-1] != 1:
             numbers = self._tiled(numbers)
         return numbers[:, :, tf.newaxis]
 
-    def spread(self, numbers, *, by_channel=False):
+    def spread(self, numbers: tf.Tensor, *, by_channel: bool = False) -> tf.Tensor:
         if not by_channel:
             return over_image(numbers)
         return self._tiled(numbers)[..., tf.newaxis, tf.newaxis, :]
 
-    def constant(self, numbers):
+    def constant(self, numbers: tf.Tensor) -> FoldedImage:
         numbers = numbers if numbers.shape.rank > 1 else numbers[tf.newaxis]
         tiled = tf.tile(numbers, [1, FOLD])
         batch, channels = tf.shape(tiled)[:1], tf.shape(tiled)[1:]
@@ -155,7 +157,7 @@ class FoldedImage(Image):
         values.set_shape([tiled.shape[0], *self.values.shape[1:3], tiled.shape[1]])
         return self._with(values, (numbers.shape[1],))
 
-    def with_values(self, values):
+    def with_values(self, values: tf.Tensor) -> FoldedImage:
         return self._with(values, self.blocks)
 
     def _tiled(self, numbers: tf.Tensor) -> tf.Tensor:
@@ -193,15 +195,22 @@ def fold_kernel(
 
 
 @functools.cache
-def _kernel_positions(height, width, channels, outputs, blocks_in, blocks_out) -> np.ndarray:
+def _kernel_positions(
+    height: int,
+    width: int,
+    channels: int,
+    outputs: int,
+    blocks_in: tuple[int, ...],
+    blocks_out: tuple[int, ...],
+) -> np.ndarray:
     """[h, 1 or 3, FOLD C, FOLD D]: 1 + where in the flat kernel each value stands, 0 for zeros.
 
     Output pixel p of a group takes input pixel q of the group J to the left or right where the
     kernel's column is FOLD J + q - p, counted from its middle.
     """
     groups = 0 if width == 1 else 1
-    number = 1 + np.arange(height * width * channels * outputs)
-    number = number.reshape(height, width, channels, outputs)
+    shape = height, width, channels, outputs
+    number = 1 + np.arange(height * width * channels * outputs).reshape(shape)
     folded = np.zeros((height, 2 * groups + 1, FOLD, channels, FOLD, outputs), np.int32)
     for p in range(FOLD):
         for column in range(width):

@@ -105,7 +105,7 @@ class Image(abc.ABC):
             static = tf.broadcast_static_shape(static, shape)
             leading = tf.broadcast_dynamic_shape(leading, tf.shape(image.values)[:-IMAGE_NDIMS])
 
-        def broadcasted(image):
+        def broadcasted(image: Image) -> Image:
             end = tf.shape(image.values)[-IMAGE_NDIMS:]
             values = tf.broadcast_to(image.values, tf.concat([leading, end], axis=0))
             values.set_shape(static.concatenate(image.values.shape[-IMAGE_NDIMS:]))

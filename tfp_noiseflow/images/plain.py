@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
 
 from tfp_noiseflow.images.convolution import convolve
@@ -19,51 +21,53 @@ class PlainImage(Image):
         self.values = values
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         return self.values.shape[-1]
 
     @property
-    def pixels(self):
+    def pixels(self) -> tf.Tensor:
         shape = self.values.shape[-IMAGE_NDIMS:-1]
         if shape.is_fully_defined():
             return tf.constant(shape.num_elements(), self.values.dtype)
         return tf.cast(tf.reduce_prod(tf.shape(self.values)[-IMAGE_NDIMS:-1]), self.values.dtype)
 
     @property
-    def dimensions(self):
+    def dimensions(self) -> tf.Tensor:
         if self.channels is not None:
             return super().dimensions
         return self.pixels * tf.cast(tf.shape(self.values)[-1], self.values.dtype)
 
-    def split(self, sizes):
+    def split(self, sizes: Sequence[int]) -> list[PlainImage]:
         return [PlainImage(part) for part in split_channels(self.values, sizes)]
 
-    def joined(self, *others):
+    def joined(self, *others: Image) -> PlainImage:
         return PlainImage(tf.concat([self.values, *(other.values for other in others)], axis=-1))
 
-    def convolved(self, kernel, bias=None, parts=None):
+    def convolved(
+        self, kernel: tf.Tensor, bias: tf.Tensor | None = None, parts: Sequence[int] | None = None
+    ) -> PlainImage:
         result = convolve(self.values, kernel)
         return PlainImage(result if bias is None else tf.nn.bias_add(result, bias))
 
-    def mixed(self, matrix):
+    def mixed(self, matrix: tf.Tensor) -> PlainImage:
         return self.convolved(matrix[tf.newaxis, tf.newaxis])
 
-    def mapped(self, function, *others):
+    def mapped(self, function: Callable, *others: Image) -> PlainImage:
         return PlainImage(function(self.values, *(other.values for other in others)))
 
-    def summed(self):
+    def summed(self) -> tf.Tensor:
         return tf.reduce_sum(self.values, axis=[-3, -2, -1])
 
-    def summed_by_row(self):
+    def summed_by_row(self) -> tf.Tensor:
         return tf.reduce_sum(self.values, axis=-2)
 
-    def spread_rows(self, numbers):
+    def spread_rows(self, numbers: tf.Tensor) -> tf.Tensor:
         return numbers[..., tf.newaxis, :]
 
-    def spread(self, numbers, *, by_channel=False):
+    def spread(self, numbers: tf.Tensor, *, by_channel: bool = False) -> tf.Tensor:
         return numbers[..., tf.newaxis, tf.newaxis, :] if by_channel else over_image(numbers)
 
-    def constant(self, numbers):
+    def constant(self, numbers: tf.Tensor) -> PlainImage:
         size = tf.shape(self.values)[-IMAGE_NDIMS:-1]
         leading, channels = tf.shape(numbers)[:-1], tf.shape(numbers)[-1:]
         result = tf.broadcast_to(
@@ -73,5 +77,5 @@ class PlainImage(Image):
         result.set_shape(numbers.shape[:-1].concatenate(image_shape))
         return PlainImage(result)
 
-    def with_values(self, values):
+    def with_values(self, values: tf.Tensor) -> PlainImage:
         return PlainImage(values)

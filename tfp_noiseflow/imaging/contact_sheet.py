@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def write_contact_sheet(
     font = ImageFont.load_default(size=TEXT_HEIGHT - 2)
     probe = ImageDraw.Draw(Image.new("RGB", (1, 1)))
 
-    def text_width(text):
+    def text_width(text: str) -> float:
         return max(int(probe.textlength(line, font)) + 1 for line in text.split("\n"))
 
     left = max(text_width(label) for label, _ in rows) + 2 * MARGIN
@@ -97,7 +98,7 @@ def as_uint8(picture: np.ndarray) -> np.ndarray:
     return np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
 
 
-def _pillow():
+def _pillow() -> Any:
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError as error:

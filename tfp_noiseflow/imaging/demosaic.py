@@ -8,7 +8,12 @@ leaves no zipper and little false colour.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
+
+from tfp_noiseflow.types import TensorLike
 
 # Reflected around the image, so that its border is interpolated as the inside is: a colour depends
 # on mosaic pixels up to 11 away, and what is shifted over the border comes from the other side.
@@ -33,7 +38,7 @@ CROSS = ((0, 1, 0), (1, 0, 1), (0, 1, 0))
 MIRRORED = {"RGGB": (), "GRBG": (-1,), "GBRG": (-2,), "BGGR": (-2, -1)}
 
 
-def demosaic(mosaic, cfa: str = "RGGB") -> tf.Tensor:
+def demosaic(mosaic: TensorLike, cfa: str = "RGGB") -> tf.Tensor:
     """Interpolates the two missing colours of every pixel.
 
     Args:
@@ -60,7 +65,7 @@ def demosaic(mosaic, cfa: str = "RGGB") -> tf.Tensor:
     return tf.reverse(rgb, mirrored) if mirrored else rgb
 
 
-def checked_mosaic(mosaic, cfa: str) -> tf.Tensor:
+def checked_mosaic(mosaic: TensorLike, cfa: str) -> tf.Tensor:
     """Mosaics [n, H, W] as a tensor; ValueError for another shape or an unknown CFA."""
     mosaic = tf.convert_to_tensor(mosaic)
     if cfa not in MIRRORED:
@@ -124,10 +129,10 @@ def _shifted(plane: tf.Tensor, axis: int, by: int) -> tf.Tensor:
     return tf.roll(plane, -by, axis)
 
 
-def _window(plane: tf.Tensor, axis: int, offsets) -> tf.Tensor:
+def _window(plane: tf.Tensor, axis: int, offsets: Sequence[int]) -> tf.Tensor:
     return tf.add_n([_shifted(plane, axis, offset) for offset in offsets])
 
 
-def _convolved(plane: tf.Tensor, kernel, divisor: float) -> tf.Tensor:
+def _convolved(plane: tf.Tensor, kernel: Any, divisor: float) -> tf.Tensor:
     kernel = tf.constant(kernel, plane.dtype)[..., None, None] / divisor
     return tf.nn.conv2d(plane[..., None], kernel, strides=1, padding="SAME")[..., 0]

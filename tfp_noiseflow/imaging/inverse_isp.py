@@ -11,10 +11,14 @@ gradients.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from tfp_noiseflow.types import TensorLike
 
 # XYZ (D65) -> camera RGB of the four cameras of the Darmstadt Noise Dataset, as Adobe publishes
 # them in DNG files (ColorMatrix2) and Brooks et al. use them.
@@ -108,13 +112,13 @@ def invert_tone_curve(image: np.ndarray) -> np.ndarray:
 
 
 @tf.custom_gradient
-def _invert_tone_curve_of_tensor(image: tf.Tensor):
+def _invert_tone_curve_of_tensor(image: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     clipped = tf.clip_by_value(image, 0.0, 1.0)
     # float64: near white 1 - 2 x loses what float32 has.
     angle = tf.asin(1.0 - 2.0 * tf.cast(clipped, tf.float64)) / 3.0
     inverse = tf.cast(0.5 - tf.sin(angle), image.dtype)
 
-    def gradient(upstream):
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
         slope = 1.0 / tf.maximum(6.0 * inverse * (1.0 - inverse), 1.0 / STEEPEST)
         return upstream * tf.where(tf.equal(image, clipped), slope, tf.zeros_like(slope))
 
@@ -166,7 +170,9 @@ def apply_matrix(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
     return (flat @ transposed.astype(image.dtype)).reshape(image.shape)
 
 
-def apply_exposure(camera_rgb: np.ndarray, colors: CameraColors, exposure) -> np.ndarray:
+def apply_exposure(
+    camera_rgb: np.ndarray, colors: CameraColors, exposure: float | np.ndarray
+) -> np.ndarray:
     """Undoes white balance and brightening, with saturated pixels left saturated.
 
     A white that the photograph shows as full scale was saturated on the sensor in every colour;
@@ -189,7 +195,7 @@ def apply_exposure(camera_rgb: np.ndarray, colors: CameraColors, exposure) -> np
     return xp.clip(camera_rgb * xp.maximum(fade + (1.0 - fade) * gains, gains), 0.0, 1.0)
 
 
-def raw_per_camera_rgb(colors: CameraColors, exposure=1.0) -> np.ndarray:
+def raw_per_camera_rgb(colors: CameraColors, exposure: float | np.ndarray = 1.0) -> np.ndarray:
     """What a white-balanced value of 1 is on the sensor, below the highlights.
 
     Args:
@@ -231,7 +237,9 @@ def mosaic_rggb(rgb: np.ndarray) -> np.ndarray:
     return xp.reshape(xp.stack(rows, axis=-3), shape)
 
 
-def unprocess(srgb: np.ndarray, colors: CameraColors, exposure=1.0) -> np.ndarray:
+def unprocess(
+    srgb: np.ndarray, colors: CameraColors, exposure: float | np.ndarray = 1.0
+) -> np.ndarray:
     """All steps: sRGB photographs to linear raw mosaics.
 
     Args:
@@ -255,9 +263,9 @@ def unprocess(srgb: np.ndarray, colors: CameraColors, exposure=1.0) -> np.ndarra
     return mosaic_rggb(apply_exposure(camera_rgb, colors, exposure))
 
 
-def _namespace(image):
+def _namespace(image: TensorLike) -> Any:
     return tf.experimental.numpy if tf.is_tensor(image) else np
 
 
-def _numpy_dtype(image) -> np.dtype:
+def _numpy_dtype(image: TensorLike) -> np.dtype:
     return image.dtype.as_numpy_dtype if tf.is_tensor(image) else image.dtype

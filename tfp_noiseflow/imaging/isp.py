@@ -23,9 +23,12 @@ from tfp_noiseflow.imaging.inverse_isp import (
     apply_matrix,
     raw_per_camera_rgb,
 )
+from tfp_noiseflow.types import TensorLike
 
 
-def balance(mosaic, colors: CameraColors, exposure=1.0, cfa: str = "RGGB") -> tf.Tensor:
+def balance(
+    mosaic: TensorLike, colors: CameraColors, exposure: float | np.ndarray = 1.0, cfa: str = "RGGB"
+) -> tf.Tensor:
     """White balance and brightening: each colour of the mosaic divided by what white is there.
 
     Args:
@@ -50,7 +53,7 @@ def balance(mosaic, colors: CameraColors, exposure=1.0, cfa: str = "RGGB") -> tf
     return tf.ensure_shape(tf.minimum(balanced, white), mosaic.shape)
 
 
-def camera_to_linear_srgb(camera_rgb, srgb_to_camera: np.ndarray) -> tf.Tensor:
+def camera_to_linear_srgb(camera_rgb: TensorLike, srgb_to_camera: np.ndarray) -> tf.Tensor:
     """Applies the colour matrix, the inverse of `linear_srgb_to_camera`.
 
     Args:
@@ -64,7 +67,7 @@ def camera_to_linear_srgb(camera_rgb, srgb_to_camera: np.ndarray) -> tf.Tensor:
     return tf.clip_by_value(apply_matrix(camera_rgb, np.linalg.inv(srgb_to_camera)), 0.0, 1.0)
 
 
-def linear_to_srgb(linear) -> tf.Tensor:
+def linear_to_srgb(linear: TensorLike) -> tf.Tensor:
     """The sRGB transfer curve (IEC 61966-2-1), the inverse of `srgb_to_linear`.
 
     Args:
@@ -79,7 +82,7 @@ def linear_to_srgb(linear) -> tf.Tensor:
     return tf.where(linear <= 0.0031308, 12.92 * linear, curved)
 
 
-def apply_tone_curve(image) -> tf.Tensor:
+def apply_tone_curve(image: TensorLike) -> tf.Tensor:
     """The S-shaped tone curve 3 x^2 - 2 x^3 (Brooks et al., section 3.5).
 
     Args:
@@ -92,7 +95,9 @@ def apply_tone_curve(image) -> tf.Tensor:
     return image * image * (3.0 - 2.0 * image)
 
 
-def process(mosaic, colors: CameraColors, exposure=1.0, cfa: str = "RGGB") -> tf.Tensor:
+def process(
+    mosaic: TensorLike, colors: CameraColors, exposure: float | np.ndarray = 1.0, cfa: str = "RGGB"
+) -> tf.Tensor:
     """All steps: raw mosaics to sRGB pictures.
 
     Args:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.atomic_write import written_beside
 from tfp_noiseflow.imaging.inverse_isp import CameraColors, draw_camera_colors, unprocess
@@ -88,7 +90,7 @@ def frame_of_photograph(
 def frame_of_codes(
     codes: np.ndarray,
     cfa: str,
-    black_level,
+    black_level: ArrayLike,
     white_level: float | np.ndarray,
     *,
     white_balance: Sequence[float] | None = None,
@@ -216,7 +218,7 @@ def read_frame(
     )
 
 
-def write_raw(frame: RawFrame, path: str | os.PathLike, **about) -> None:
+def write_raw(frame: RawFrame, path: str | os.PathLike, **about: Any) -> None:
     """Writes a frame as .npz, with all that its picture is made with.
 
     These are `raw`, its codes, `black`, `white`, `cfa`, `white_balance`, `srgb_to_camera`,
@@ -255,7 +257,7 @@ def _check_gains(red_gain: float, blue_gain: float) -> None:
         raise ValueError(f"expected gains above 0, received {red_gain} and {blue_gain}.")
 
 
-def _numbers(name: str, values, shapes: tuple[tuple[int, ...], ...]) -> np.ndarray:
+def _numbers(name: str, values: ArrayLike, shapes: tuple[tuple[int, ...], ...]) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind not in "uif" or values.shape not in shapes:
         raise ValueError(
