@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.bijectors.conditioner import Conditioner, ConvolutionalConditioner
 from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.conditions.conditions import Condition
+from tfp_noiseflow.images.image import Image
 
 
 class AffineCoupling(Layer):
@@ -54,8 +58,8 @@ class AffineCoupling(Layer):
         hidden_channels: int = 4,
         has_border_indicator: bool = False,
         conditioner: Conditioner | Callable[..., tf.Tensor] | None = None,
-        seed=None,
-        dtype=tf.float32,
+        seed: int | np.random.SeedSequence | None = None,
+        dtype: tf.DType = tf.float32,
         name: str = "affine_coupling",
     ):
         parameters = dict(locals())
@@ -75,16 +79,16 @@ class AffineCoupling(Layer):
             self.scale = tf.Variable(tf.ones([], dtype), name="scale")
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return getattr(self.conditioner, "conditions", {})
 
     @property
-    def can_fold(self):
+    def can_fold(self) -> bool:
         # A class that has a call of its own computes something else than its `on_image`.
         net = type(self.conditioner)
         return issubclass(net, Conditioner) and net.__call__ is Conditioner.__call__
 
-    def forward_image(self, x, **conditions):
+    def forward_image(self, x: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         x0, x1 = x.split(self._halves)
         shift, log_scale = self._shift_and_log_scale(x0, conditions)
         y1 = x1.mapped(
@@ -92,7 +96,7 @@ class AffineCoupling(Layer):
         )
         return x0.joined(y1), -log_scale.summed()
 
-    def inverse_image(self, y, **conditions):
+    def inverse_image(self, y: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         y0, y1 = y.split(self._halves)
         shift, log_scale = self._shift_and_log_scale(y0, conditions)
         x1 = y1.mapped(
@@ -101,10 +105,10 @@ class AffineCoupling(Layer):
         return y0.joined(x1), log_scale.summed()
 
     @property
-    def _halves(self):
+    def _halves(self) -> tuple[int, int]:
         return self.channels // 2, self.channels - self.channels // 2
 
-    def _shift_and_log_scale(self, x0, conditions):
+    def _shift_and_log_scale(self, x0: Image, conditions: Mapping) -> tuple[Image, Image]:
         parts = (self._halves[1],) * 2
         if self.can_fold and isinstance(self.conditioner, Conditioner):
             result = self.conditioner.on_image(x0, parts=parts, **conditions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +24,7 @@ class Conditioner(tf.Module, abc.ABC):
     conditions: Mapping[str, Condition] = {}
 
     @abc.abstractmethod
-    def on_image(self, image: Image, *, parts: Sequence[int] | None, **conditions) -> Image:
+    def on_image(self, image: Image, *, parts: Sequence[int] | None, **conditions: Any) -> Image:
         """The network.
 
         Args:
@@ -33,7 +34,7 @@ class Conditioner(tf.Module, abc.ABC):
           **conditions: the values of `self.conditions`, checked; images as `Image`s.
         """
 
-    def __call__(self, images: tf.Tensor, **conditions) -> tf.Tensor:
+    def __call__(self, images: tf.Tensor, **conditions: Any) -> tf.Tensor:
         """[.., H, W, C] -> [.., H, W, D], in the plain form; conditions as tensors."""
         given = {
             name: PlainImage(value) if self.conditions[name].is_image else value
@@ -86,8 +87,8 @@ class ConvolutionalConditioner(Conditioner):
         *,
         hidden_channels: int = 4,
         has_border_indicator: bool = False,
-        seed=None,
-        dtype=tf.float32,
+        seed: int | np.random.SeedSequence | None = None,
+        dtype: tf.DType = tf.float32,
         name: str = "conditioner",
     ):
         super().__init__(name=name)
@@ -97,7 +98,9 @@ class ConvolutionalConditioner(Conditioner):
         self.has_border_indicator = has_border_indicator
         channels_in += self.num_further_channels
 
-        def variables(size, inputs, outputs, name, scale):
+        def variables(
+            size: int, inputs: int, outputs: int, name: str, scale: float
+        ) -> tuple[tf.Variable, tf.Variable]:
             kernel = scale * generator.standard_normal((size, size, inputs, outputs))
             return (
                 tf.Variable(tf.constant(kernel, dtype), name=f"{name}_kernel"),
@@ -114,7 +117,7 @@ class ConvolutionalConditioner(Conditioner):
         inputs = hidden_channels + has_border_indicator
         self.kernel3, self.bias3 = variables(3, inputs, channels_out, "conv3", 0.0)
 
-    def further_channels(self, image: Image, **conditions) -> list[Image]:
+    def further_channels(self, image: Image, **conditions: Any) -> list[Image]:
         """Images of `num_further_channels` in all, made of the conditions; see the class.
 
         Numbers of images become channels by `image.constant(numbers)`.
@@ -122,7 +125,7 @@ class ConvolutionalConditioner(Conditioner):
         del image, conditions
         return []
 
-    def on_image(self, image, *, parts, **conditions):
+    def on_image(self, image: Image, *, parts: Sequence[int] | None, **conditions: Any) -> Image:
         seen = image
         further = self.further_channels(image, **conditions)
         if sum(channels.channels for channels in further) != self.num_further_channels:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.layer import Layer
-from tfp_noiseflow.conditions.conditions import Iso, merged
+from tfp_noiseflow.conditions.conditions import Condition, Iso, merged
+from tfp_noiseflow.images.image import Image
 from tfp_noiseflow.laws import ConditionTable, InterpolatedTable, Law, as_law
 
 
@@ -45,13 +49,13 @@ class Gain(Layer):
 
     def __init__(
         self,
-        iso_levels=(100.0, 400.0, 800.0, 1600.0, 3200.0),
+        iso_levels: tuple[float, ...] | None = (100.0, 400.0, 800.0, 1600.0, 3200.0),
         num_cameras: int | None = None,
         *,
         interpolates: bool = False,
         log_u: Law | float | tf.Tensor | None = None,
         log_psi: Law | float | tf.Tensor | None = None,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "gain",
     ):
         parameters = dict(locals())
@@ -59,7 +63,7 @@ class Gain(Layer):
             super().__init__(dtype=dtype, parameters=parameters, name=name)
             if log_u is None:
                 initial_log_u = tf.math.log(tf.constant(1 / 200, dtype)).numpy()
-                table = InterpolatedTable if interpolates else ConditionTable
+                table: Callable[..., Law] = InterpolatedTable if interpolates else ConditionTable
                 log_u = table(initial_log_u, iso_levels=iso_levels, dtype=dtype, name="log_u")
             if log_psi is None and num_cameras is not None:
                 log_psi = ConditionTable(0.0, num_cameras=num_cameras, dtype=dtype, name="log_psi")
@@ -73,7 +77,7 @@ class Gain(Layer):
                 )
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         return {
             "log_u": parameter_properties.ParameterProperties(event_ndims=0),
             # Beside log_u it is one number too many, unless cameras differ in it.
@@ -85,15 +89,15 @@ class Gain(Layer):
         return [law for law in (self.log_u, self.log_psi) if law is not None]
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return merged({"iso": Iso()}, *(law.conditions for law in self._laws))
 
     @property
-    def is_scaling(self):
+    def is_scaling(self) -> bool:
         return True
 
     @property
-    def can_fold(self):
+    def can_fold(self) -> bool:
         return all(law.batch_shape.rank == 0 for law in self._laws)
 
     def log_gain(self, *, iso: tf.Tensor, camera: tf.Tensor | None = None) -> tf.Tensor:
@@ -103,7 +107,7 @@ class Gain(Layer):
             log_gain += self.log_psi.at(iso=iso, camera=camera)
         return log_gain
 
-    def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
+    def physical_parameters(self, cameras: Sequence[str] | None = None) -> dict[str, tf.Tensor]:
         """`gamma(ISO ..)` at psi = 1, and `psi(..)`, by all that they depend on."""
         shown: dict[str, tf.Tensor] = {}
         if "iso" in self.log_u.conditions:
@@ -114,12 +118,12 @@ class Gain(Layer):
             shown |= {f"psi{label}": value for label, value in psi.items()}
         return shown
 
-    def forward_image(self, x, **conditions):
+    def forward_image(self, x: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         log_gain = self.log_gain(**conditions)
         gain = x.spread(tf.exp(log_gain))
         return x.mapped(lambda x: x * gain), x.dimensions * log_gain
 
-    def inverse_image(self, y, **conditions):
+    def inverse_image(self, y: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         log_gain = self.log_gain(**conditions)
         gain = y.spread(tf.exp(-log_gain))
         return y.mapped(lambda y: y * gain), -y.dimensions * log_gain

@@ -7,6 +7,7 @@ import scipy.linalg
 import tensorflow as tf
 
 from tfp_noiseflow.composition.layer import Layer
+from tfp_noiseflow.images.image import Image
 
 
 class InvertibleConv1x1(Layer):
@@ -46,8 +47,8 @@ class InvertibleConv1x1(Layer):
         self,
         channels: int,
         *,
-        seed=None,
-        dtype=tf.float32,
+        seed: int | np.random.SeedSequence | None = None,
+        dtype: tf.DType = tf.float32,
         name: str = "invertible_conv1x1",
     ):
         parameters = dict(locals())
@@ -61,7 +62,7 @@ class InvertibleConv1x1(Layer):
             permutation, lower, upper = scipy.linalg.lu(rotation)
             diagonal = np.diag(upper)
 
-            def variable(value, name, trainable=True):
+            def variable(value: np.ndarray, name: str, trainable: bool = True) -> tf.Variable:
                 return tf.Variable(tf.constant(value, dtype), name=name, trainable=trainable)
 
             # Fixed, but variables: a checkpoint must restore the matrix whatever the seed was.
@@ -89,8 +90,8 @@ class InvertibleConv1x1(Layer):
         # In float64: the rounding of an inverse in float32 would be the largest error of a flow.
         return tf.cast(tf.linalg.inv(tf.cast(self.matrix, tf.float64)), self.dtype)
 
-    def forward_image(self, x):
+    def forward_image(self, x: Image) -> tuple[Image, tf.Tensor]:
         return x.mixed(self.inverse_matrix), -x.pixels * tf.reduce_sum(self.log_scale)
 
-    def inverse_image(self, y):
+    def inverse_image(self, y: Image) -> tuple[Image, tf.Tensor]:
         return y.mixed(self.matrix), y.pixels * tf.reduce_sum(self.log_scale)

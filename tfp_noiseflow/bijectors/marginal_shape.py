@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
+from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.bijectors.pixel_shape import PixelShape, skew_of
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.bijectors.sinh_arcsinh import LARGEST_LOG_TAIL, StandardSinhArcsinh
@@ -68,14 +71,16 @@ class MarginalShape(PixelShape):
         log_tail: Law | float | tf.Tensor | None = None,
         photon_log_tail: Law | float | tf.Tensor | None = None,
         read_log_tail: Law | float | tf.Tensor | None = None,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "marginal_shape",
     ):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             super().__init__(noise, parameters, dtype=dtype, parameters=parameters, name=name)
 
-    def _transformation(self, noise, numbers):
+    def _transformation(
+        self, noise: PixelNoise, numbers: Mapping[str, tf.Tensor]
+    ) -> StandardSinhArcsinh:
         f, r = noise.read_share.values, noise.electron.values
         log_tail = numbers["log_tail"] + numbers["photon_log_tail"] * ((1 - f) * r * r)
         log_tail += numbers["read_log_tail"] * tf.square(f)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.bijectors.conditioner import ConvolutionalConditioner
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
+from tfp_noiseflow.conditions.conditions import Condition
 from tfp_noiseflow.images.image import Image
 
 # The features of a pixel, each brought to about -1 to 1: standard deviations of noise between
@@ -36,24 +40,29 @@ class PixelNoiseConditioner(ConvolutionalConditioner):
     num_further_channels = FEATURES
 
     def __init__(
-        self, noise: SignalDependent, channels: int, channels_in: int, channels_out: int, **options
+        self,
+        noise: SignalDependent,
+        channels: int,
+        channels_in: int,
+        channels_out: int,
+        **options: Any,
     ):
         super().__init__(channels_in, channels_out, **options)
         self.noise = noise
         self._means = np.repeat(np.eye(FEATURES), channels, axis=0) / channels
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return self.noise.conditions
 
-    def further_channels(self, image: Image, *, clean: Image, **conditions) -> list[Image]:
+    def further_channels(self, image: Image, *, clean: Image, **conditions: Any) -> list[Image]:
         noise = self.noise.pixel_noise(clean, **conditions)
         middle, scale = LOG_DEVIATION
 
-        def log_deviation(variance):
+        def log_deviation(variance: tf.Tensor) -> tf.Tensor:
             return (0.5 * tf.math.log(variance) - middle) / scale
 
-        def skewness(share, electron):
+        def skewness(share: tf.Tensor, electron: tf.Tensor) -> tf.Tensor:
             return (1 - share) * electron
 
         features = noise.variance.mapped(log_deviation).joined(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
@@ -13,10 +13,25 @@ from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.layer import Layer
 from tfp_noiseflow.composition.one_call import evaluated_once
-from tfp_noiseflow.conditions.conditions import merged
+from tfp_noiseflow.conditions.conditions import Condition, merged
 from tfp_noiseflow.images.image import Image
 from tfp_noiseflow.images.plain import PlainImage
 from tfp_noiseflow.laws import Law, as_law
+
+
+class Transformation(Protocol):
+    """A monotone function of each value, with a slope for each."""
+
+    def forward(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """y and log dy/dx."""
+
+    def inverse(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """x and log dx/dy."""
+
+    def inverse_interval(
+        self, middle: tf.Tensor, half_width: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The middle and half the width of what intervals become."""
 
 
 class PixelShape(Layer):
@@ -49,7 +64,7 @@ class PixelShape(Layer):
         noise: SignalDependent,
         numbers: Mapping[str, Law | float | tf.Tensor | None],
         *,
-        dtype,
+        dtype: tf.DType,
         parameters: dict,
         name: str,
     ):
@@ -63,7 +78,7 @@ class PixelShape(Layer):
             )
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         laws = {
             name: parameter_properties.ParameterProperties(event_ndims=0)
             for name in cls.first_numbers
@@ -80,19 +95,19 @@ class PixelShape(Layer):
         return {name: getattr(self, name) for name in self.first_numbers}
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return merged(self.noise.conditions, *(law.conditions for law in self._laws.values()))
 
     @property
-    def is_pixelwise(self):
+    def is_pixelwise(self) -> bool:
         return True
 
     @property
-    def can_fold(self):
+    def can_fold(self) -> bool:
         is_single = all(law.batch_shape.rank == 0 for law in self._laws.values())
         return is_single and self.noise.can_fold
 
-    def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
+    def physical_parameters(self, cameras: Sequence[str] | None = None) -> dict[str, tf.Tensor]:
         """The numbers by name, by all that they depend on."""
         return {
             f"{name}{label}": value
@@ -100,31 +115,39 @@ class PixelShape(Layer):
             for label, value in law.shown_values(lambda number, given: number, cameras).items()
         }
 
-    def forward_image(self, x, *, clean, **conditions):
+    def forward_image(
+        self, x: Image, *, clean: Image, **conditions: Any
+    ) -> tuple[Image, tf.Tensor]:
         y, log_slope = self._shape(x, clean, **conditions).forward(x.values)
         return x.with_values(y), x.with_values(log_slope).summed()
 
-    def inverse_image(self, y, *, clean, **conditions):
+    def inverse_image(
+        self, y: Image, *, clean: Image, **conditions: Any
+    ) -> tuple[Image, tf.Tensor]:
         x, log_slope = self._shape(y, clean, **conditions).inverse(y.values)
         return y.with_values(x), y.with_values(log_slope).summed()
 
-    def _inverse_interval(self, middle, half_width, *, clean, **conditions):
+    def _inverse_interval(
+        self, middle: tf.Tensor, half_width: tf.Tensor, *, clean: tf.Tensor, **conditions: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         shape = self._shape(PlainImage(middle), PlainImage(clean), **conditions)
         return shape.inverse_interval(middle, half_width)
 
-    def _shape(self, like: Image, clean: Image, **conditions):
+    def _shape(self, like: Image, clean: Image, **conditions: Any) -> Transformation:
         """Of each value of an image, in its form and order."""
         clean = like.mapped(lambda _, clean: clean, clean)
         noise = self.noise.pixel_noise(clean, **conditions)
 
-        def made():
+        def made() -> Transformation:
             numbers = {k: like.spread(law.at(**conditions)) for k, law in self._laws.items()}
             return self._transformation(noise, numbers)
 
         return evaluated_once(self, (noise,), made)
 
     @abc.abstractmethod
-    def _transformation(self, noise: PixelNoise, numbers: Mapping[str, tf.Tensor]):
+    def _transformation(
+        self, noise: PixelNoise, numbers: Mapping[str, tf.Tensor]
+    ) -> Transformation:
         """The transformation with `forward`, `inverse` and `inverse_interval` of values.
 
         Args:

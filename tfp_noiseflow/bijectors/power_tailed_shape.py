@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
+from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.bijectors.pixel_shape import PixelShape, skew_of
 from tfp_noiseflow.bijectors.power_tails import (
     LARGEST_AMOUNT,
@@ -80,14 +83,16 @@ class PowerTailedShape(PixelShape):
         log_photon_tail: Law | float | tf.Tensor | None = None,
         log_read_tail: Law | float | tf.Tensor | None = None,
         tail_index: Law | float | tf.Tensor | None = None,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "power_tailed_shape",
     ):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             super().__init__(noise, parameters, dtype=dtype, parameters=parameters, name=name)
 
-    def _transformation(self, noise, numbers):
+    def _transformation(
+        self, noise: PixelNoise, numbers: Mapping[str, tf.Tensor]
+    ) -> StandardPowerTails:
         f, r = noise.read_share.values, noise.electron.values
         index = LARGEST_INDEX * tf.sigmoid(numbers["tail_index"])
         amount = tf.exp(numbers["log_photon_tail"]) / (6 * index) * ((1 - f) * tf.square(r))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.composition.layer import Layer
-from tfp_noiseflow.conditions.conditions import merged
+from tfp_noiseflow.conditions.conditions import Condition, merged
 from tfp_noiseflow.images.image import Image
 from tfp_noiseflow.laws import Law, as_law
 
@@ -57,7 +58,7 @@ class RowNoise(Layer):
         log_variance: Law | float | tf.Tensor,
         *,
         mosaic_rows: Sequence[int] | None = None,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "row_noise",
     ):
         parameters = dict(locals())
@@ -80,7 +81,7 @@ class RowNoise(Layer):
                     )
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         return {
             "noise": parameter_properties.BatchedComponentProperties(
                 event_ndims=lambda self, ndims: ndims
@@ -89,29 +90,29 @@ class RowNoise(Layer):
         }
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return merged(self.noise.conditions, self.log_variance.conditions)
 
     @property
-    def can_fold(self):
+    def can_fold(self) -> bool:
         return self.log_variance.batch_shape.rank == 0 and self.noise.can_fold
 
-    def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
+    def physical_parameters(self, cameras: Sequence[str] | None = None) -> dict[str, tf.Tensor]:
         """`row_deviation`, tau, by all that it depends on."""
         shown = self.log_variance.shown_values(lambda log, given: tf.exp(0.5 * log), cameras)
         return {f"row_deviation{label}": value for label, value in shown.items()}
 
-    def forward_image(self, x, **conditions):
+    def forward_image(self, x: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         weight, factor, root = self._weights(x, **conditions)
         shared = factor * self._summed(x.mapped(tf.multiply, weight))
         return self._plus(x, weight, shared), tf.reduce_sum(tf.math.log(root), axis=[-2, -1])
 
-    def inverse_image(self, y, **conditions):
+    def inverse_image(self, y: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         weight, factor, root = self._weights(y, **conditions)
         shared = -factor / root * self._summed(y.mapped(tf.multiply, weight))
         return self._plus(y, weight, shared), -tf.reduce_sum(tf.math.log(root), axis=[-2, -1])
 
-    def _weights(self, image: Image, *, clean, **conditions):
+    def _weights(self, image: Image, *, clean: Image, **conditions: Any) -> tf.Tensor:
         """w, an image, and c and S of each row, [.., H, rows of a pixel]."""
         if self.channels is not None and image.channels not in (None, self.channels):
             raise ValueError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
 
@@ -9,10 +12,11 @@ from tfp_noiseflow.bijectors.gain import Gain
 from tfp_noiseflow.bijectors.pixel_noise import PixelNoise
 from tfp_noiseflow.composition.layer import Layer
 from tfp_noiseflow.composition.one_call import evaluated_once
-from tfp_noiseflow.conditions.conditions import CleanImage, merged
+from tfp_noiseflow.conditions.conditions import CleanImage, Condition, merged
 from tfp_noiseflow.images.image import Image
 from tfp_noiseflow.images.plain import PlainImage
 from tfp_noiseflow.laws import Law, as_law
+from tfp_noiseflow.types import TensorLike
 
 
 class SignalDependent(Layer):
@@ -57,7 +61,7 @@ class SignalDependent(Layer):
         log_beta1: Law | float | tf.Tensor | None = None,
         log_beta2: Law | float | tf.Tensor | None = None,
         is_amplified: bool = True,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "signal_dependent",
     ):
         parameters = dict(locals())
@@ -76,7 +80,7 @@ class SignalDependent(Layer):
             self.channels = channels.pop() if channels else None
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         return {
             "gain": parameter_properties.BatchedComponentProperties(
                 event_ndims=lambda self, ndims: ndims
@@ -86,7 +90,7 @@ class SignalDependent(Layer):
         }
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return merged(
             {"clean": CleanImage()},
             {} if self.gain is None else self.gain.conditions,
@@ -94,11 +98,15 @@ class SignalDependent(Layer):
             self.log_beta2.conditions,
         )
 
-    def variance(self, clean, *, iso=None, camera=None) -> tf.Tensor:
+    def variance(
+        self, clean: TensorLike, *, iso: TensorLike = None, camera: TensorLike = None
+    ) -> tf.Tensor:
         """s^2 = beta1 * latent_clean + beta2 for clean [.., H, W, C] in fractions of full scale."""
         return self._variance(PlainImage(clean), iso=iso, camera=camera).values
 
-    def pixel_noise(self, clean: Image, *, iso=None, camera=None) -> PixelNoise:
+    def pixel_noise(
+        self, clean: Image, *, iso: TensorLike = None, camera: TensorLike = None
+    ) -> PixelNoise:
         """What the noise level function says of each pixel of a clean image.
 
         Layers behind this one that depend on the noise's variance, or on what it is made of, ask
@@ -115,7 +123,7 @@ class SignalDependent(Layer):
             self, (clean.values, iso, camera), lambda: self._pixel_noise(clean, iso, camera)
         )
 
-    def _pixel_noise(self, clean: Image, iso, camera) -> PixelNoise:
+    def _pixel_noise(self, clean: Image, iso: TensorLike, camera: TensorLike) -> PixelNoise:
         if self.channels is not None:
             clean = self._of_channels(clean)
         log_beta1 = self.log_beta1.at(iso=iso, camera=camera)
@@ -132,7 +140,7 @@ class SignalDependent(Layer):
         log_electron = log_beta1 if self.is_amplified else log_slope
         return PixelNoise(variance, beta2, _spread(clean, tf.exp(log_electron), self.log_beta1))
 
-    def _variance(self, clean: Image, **conditions) -> Image:
+    def _variance(self, clean: Image, **conditions: Any) -> Image:
         return self.pixel_noise(clean, **conditions).variance
 
     def _of_channels(self, clean: Image) -> Image:
@@ -148,16 +156,16 @@ class SignalDependent(Layer):
         return clean
 
     @property
-    def is_scaling(self):
+    def is_scaling(self) -> bool:
         return True
 
     @property
-    def can_fold(self):
+    def can_fold(self) -> bool:
         laws = (self.log_beta1, self.log_beta2)
         is_single = all(law.batch_shape.rank == 0 for law in laws)
         return is_single and (self.gain is None or self.gain.can_fold)
 
-    def physical_parameters(self, cameras=None) -> dict[str, tf.Tensor]:
+    def physical_parameters(self, cameras: Sequence[str] | None = None) -> dict[str, tf.Tensor]:
         """`beta1` and `beta2`, by all that they depend on."""
         shown: dict[str, tf.Tensor] = {}
         for name, law in (("beta1", self.log_beta1), ("beta2", self.log_beta2)):
@@ -165,11 +173,15 @@ class SignalDependent(Layer):
             shown |= {f"{name}{label}": value for label, value in values.items()}
         return shown
 
-    def forward_image(self, x, *, clean, **conditions):
+    def forward_image(
+        self, x: Image, *, clean: Image, **conditions: Any
+    ) -> tuple[Image, tf.Tensor]:
         variance = self._variance(clean, **conditions)
         return x.mapped(lambda x, v: x * tf.sqrt(v), variance), _half_log_sum(variance)
 
-    def inverse_image(self, y, *, clean, **conditions):
+    def inverse_image(
+        self, y: Image, *, clean: Image, **conditions: Any
+    ) -> tuple[Image, tf.Tensor]:
         variance = self._variance(clean, **conditions)
         return y.mapped(lambda y, v: y * tf.math.rsqrt(v), variance), -_half_log_sum(variance)
 
@@ -179,5 +191,5 @@ def _spread(image: Image, numbers: tf.Tensor, law: Law) -> tf.Tensor:
     return image.spread(numbers, by_channel=law.channels is not None)
 
 
-def _half_log_sum(variance) -> tf.Tensor:
+def _half_log_sum(variance: Image) -> tf.Tensor:
     return 0.5 * variance.mapped(tf.math.log).summed()

@@ -94,7 +94,7 @@ class StandardSinhArcsinh:
         cosh_of_half = tf.sqrt(1 + tf.square(of_half))
         return 0.5 * (grown - shrunk) * cosh_of_half, 0.5 * (grown + shrunk) * of_half
 
-    def _log_slope(self, x, cosh):
+    def _log_slope(self, x: tf.Tensor, cosh: tf.Tensor) -> tf.Tensor:
         """log dy/dx at x, with cosh(u)."""
         scale = tf.math.rsqrt((1 + tf.square(x)) * self._stretch)
         return tf.math.log(cosh * scale) - self._log_ratio
@@ -111,18 +111,18 @@ def _polynomial(coefficients: tuple[float, ...], x: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def _arsinh(x):
+def _arsinh(x: tf.Tensor) -> tf.Tensor:
     """To a rounding of 1, also where x is negative: its sign is taken off."""
     root = tf.sqrt(1 + tf.square(x))
     return tf.sign(x) * tf.math.log(tf.abs(x) + root), lambda upstream: upstream / root
 
 
-def _sinh(x):
+def _sinh(x: tf.Tensor) -> tf.Tensor:
     return 0.5 * (tf.exp(x) - tf.exp(-x))
 
 
 @tf.custom_gradient
-def _small_arsinh(x):
+def _small_arsinh(x: tf.Tensor) -> tf.Tensor:
     """To a rounding of itself."""
     square = tf.square(x)
     root = tf.sqrt(1 + square)
@@ -130,7 +130,7 @@ def _small_arsinh(x):
     return value, lambda upstream: upstream / root
 
 
-def _small_sinh(x):
+def _small_sinh(x: tf.Tensor) -> tf.Tensor:
     """To a rounding of itself."""
     growth = tf.math.expm1(x)
     return 0.5 * (growth + growth / (1 + growth))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
@@ -47,11 +48,11 @@ class Bound(ConditionalBijector):
             checked = bijector.from_shared if is_checked else self._checked_by_bijector
             self._given = checked(given)
 
-    def _checked_by_bijector(self, given):
+    def _checked_by_bijector(self, given: Mapping) -> dict:
         return self.bijector.check_conditions(given, self._like)
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         return {
             "bijector": parameter_properties.BatchedComponentProperties(
                 event_ndims=lambda self, ndims: ndims
@@ -59,22 +60,24 @@ class Bound(ConditionalBijector):
         }
 
     @property
-    def is_scaling(self):
+    def is_scaling(self) -> bool:
         return self.bijector.is_scaling
 
     @property
-    def is_pixelwise(self):
+    def is_pixelwise(self) -> bool:
         return self.bijector.is_pixelwise
 
-    def check_conditions(self, given, x):
+    def check_conditions(self, given: Mapping, x: tf.Tensor) -> dict:
         check_fits("noise", x, self._like)
         return super().check_conditions(given, x)
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self.bijector._forward_and_log_det(x, **self._given)
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self.bijector._inverse_and_log_det(y, **self._given)
 
-    def _inverse_interval(self, middle, half_width):
+    def _inverse_interval(
+        self, middle: tf.Tensor, half_width: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         return self.bijector._inverse_interval(middle, half_width, **self._given)

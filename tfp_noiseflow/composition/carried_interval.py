@@ -36,7 +36,7 @@ def carried_interval(
     return 0.5 * (below + above), tf.where(is_narrow, half_width * slope, half)
 
 
-def _slope(function, values):
+def _slope(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor) -> tf.Tensor:
     with tf.GradientTape() as tape:
         tape.watch(values)
         carried = function(values)

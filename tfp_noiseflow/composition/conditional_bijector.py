@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -11,6 +12,7 @@ from tensorflow_probability import bijectors as tfb
 from tfp_noiseflow.composition.carried_interval import carried_interval
 from tfp_noiseflow.conditions.conditions import Condition, checked
 from tfp_noiseflow.images.image import IMAGE_NDIMS
+from tfp_noiseflow.types import TensorLike
 
 
 class ConditionalBijector(tfb.Bijector, abc.ABC):
@@ -34,7 +36,7 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
     of a variable when the same tensor is passed again.
     """
 
-    def __init__(self, *, dtype, parameters: dict, name: str):
+    def __init__(self, *, dtype: tf.DType, parameters: dict, name: str):
         super().__init__(
             forward_min_event_ndims=IMAGE_NDIMS,
             inverse_min_event_ndims=IMAGE_NDIMS,
@@ -46,7 +48,7 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         )
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         # Batches come with the conditions. A class whose arguments may be tensors of a user names
         # them, and what they are made of adds its own.
         return {}
@@ -78,10 +80,10 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
 
     # TFP takes bijectors of equal class and constructor arguments for equal, whatever their
     # variables hold: two flows of different weights would have a KL divergence of 0.
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self)
 
     @property
@@ -90,15 +92,15 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         """The conditions of a call, by name."""
 
     @abc.abstractmethod
-    def _forward_and_log_det(self, x: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
+    def _forward_and_log_det(self, x: tf.Tensor, **conditions: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """y [.., H, W, C] and log|det dy/dx|, given checked conditions."""
 
     @abc.abstractmethod
-    def _inverse_and_log_det(self, y: tf.Tensor, **conditions) -> tuple[tf.Tensor, tf.Tensor]:
+    def _inverse_and_log_det(self, y: tf.Tensor, **conditions: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """x [.., H, W, C] and log|det dx/dy|, given checked conditions."""
 
     def _inverse_interval(
-        self, middle: tf.Tensor, half_width: tf.Tensor, **conditions
+        self, middle: tf.Tensor, half_width: tf.Tensor, **conditions: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """What intervals of single values become, of a pixel-wise bijector.
 
@@ -121,7 +123,9 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
 
     # Nothing here is for AutoGraph to convert, and converting it doubles the time of tracing.
     @tf.autograph.experimental.do_not_convert
-    def forward_and_log_det(self, x, name="forward_and_log_det", **conditions):
+    def forward_and_log_det(
+        self, x: TensorLike, name: str = "forward_and_log_det", **conditions: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """`forward(x)` and `forward_log_det_jacobian(x)` in one pass.
 
         Args:
@@ -140,14 +144,18 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
             return self._forward_and_log_det(x, **self.check_conditions(conditions, x))
 
     @tf.autograph.experimental.do_not_convert
-    def inverse_and_log_det(self, y, name="inverse_and_log_det", **conditions):
+    def inverse_and_log_det(
+        self, y: TensorLike, name: str = "inverse_and_log_det", **conditions: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """`inverse(y)` and `inverse_log_det_jacobian(y)` in one pass; see the forward one."""
         with self._name_and_control_scope(name):
             y = self._as_images(y)
             return self._inverse_and_log_det(y, **self.check_conditions(conditions, y))
 
     @tf.autograph.experimental.do_not_convert
-    def inverse_interval(self, middle, half_width, **conditions):
+    def inverse_interval(
+        self, middle: TensorLike, half_width: TensorLike, **conditions: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """What intervals of single values become by `inverse`, of a pixel-wise bijector.
 
         Args:
@@ -192,27 +200,33 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
 
     # What TFP calls. Its own versions consult the cache.
 
-    def _call_forward(self, x, name, **kwargs):
+    def _call_forward(self, x: TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
         return self.forward_and_log_det(x, name, **kwargs)[0]
 
-    def _call_inverse(self, y, name, **kwargs):
+    def _call_inverse(self, y: TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
         return self.inverse_and_log_det(y, name, **kwargs)[0]
 
-    def _call_forward_log_det_jacobian(self, x, event_ndims, name, **kwargs):
+    def _call_forward_log_det_jacobian(
+        self, x: TensorLike, event_ndims: int | None, name: str, **kwargs: Any
+    ) -> tf.Tensor:
         log_det = self.forward_and_log_det(x, name, **kwargs)[1]
         return self._summed_over_events(log_det, x, event_ndims)
 
-    def _call_inverse_log_det_jacobian(self, y, event_ndims, name, **kwargs):
+    def _call_inverse_log_det_jacobian(
+        self, y: TensorLike, event_ndims: int | None, name: str, **kwargs: Any
+    ) -> tf.Tensor:
         log_det = self.inverse_and_log_det(y, name, **kwargs)[1]
         return self._summed_over_events(log_det, y, event_ndims)
 
-    def _as_images(self, x) -> tf.Tensor:
+    def _as_images(self, x: TensorLike) -> tf.Tensor:
         x = tf.convert_to_tensor(x, dtype=self.dtype)
         if x.shape.rank is not None and x.shape.rank < IMAGE_NDIMS:
             raise ValueError(f"{self.name}: expected images [.., H, W, C], received {x.shape}.")
         return x
 
-    def _summed_over_events(self, log_det, x, event_ndims) -> tf.Tensor:
+    def _summed_over_events(
+        self, log_det: tf.Tensor, x: TensorLike, event_ndims: int | None
+    ) -> tf.Tensor:
         """TFP's meaning of event_ndims > 3: the leading dimensions belong to one event."""
         extra = 0 if event_ndims is None else int(event_ndims) - IMAGE_NDIMS
         if extra < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -47,8 +48,8 @@ class ConditionalChain(ConditionalBijector):
         bijectors: Sequence[tfb.Bijector],
         *,
         conditions: Mapping[str, Condition] | None = None,
-        dtype=tf.float32,
-        name="chain",
+        dtype: tf.DType = tf.float32,
+        name: str = "chain",
     ):
         parameters = dict(locals())
         with tf.name_scope(name) as name:
@@ -66,7 +67,7 @@ class ConditionalChain(ConditionalBijector):
             self._conditions = types.MappingProxyType(declared)
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         return {
             "bijectors": parameter_properties.BatchedComponentProperties(
                 event_ndims=lambda self, ndims: [ndims for _ in self.parameters["bijectors"]]
@@ -74,19 +75,19 @@ class ConditionalChain(ConditionalBijector):
         }
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return self._conditions
 
     @property
-    def is_scaling(self):
+    def is_scaling(self) -> bool:
         return all(member.is_scaling for member in self.bijectors)
 
     @property
-    def is_pixelwise(self):
+    def is_pixelwise(self) -> bool:
         return all(member.is_pixelwise for member in self.bijectors)
 
     @property
-    def pixelwise_part(self):
+    def pixelwise_part(self) -> ConditionalBijector | None:
         parts = [member.pixelwise_part for member in self.bijectors]
         # Not this chain itself: it may have conditions that no member needs.
         return ConditionalChain(
@@ -121,16 +122,18 @@ class ConditionalChain(ConditionalBijector):
     def from_shared(self, given: Mapping) -> dict:
         return {member.name: member.from_shared(given) for member in self.bijectors}
 
-    def _forward_and_log_det(self, x, **by_member):
+    def _forward_and_log_det(self, x: tf.Tensor, **by_member: Any) -> tuple[tf.Tensor, tf.Tensor]:
         members = list(reversed(self.bijectors))
         given = [by_member[member.name] for member in members]
         return forms.run(members, x, given, "_forward_and_log_det")
 
-    def _inverse_and_log_det(self, y, **by_member):
+    def _inverse_and_log_det(self, y: tf.Tensor, **by_member: Any) -> tuple[tf.Tensor, tf.Tensor]:
         given = [by_member[member.name] for member in self.bijectors]
         return forms.run(self.bijectors, y, given, "_inverse_and_log_det")
 
-    def _inverse_interval(self, middle, half_width, **by_member):
+    def _inverse_interval(
+        self, middle: tf.Tensor, half_width: tf.Tensor, **by_member: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         if self.is_scaling:
             return super()._inverse_interval(middle, half_width, **by_member)
         for member in self.bijectors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -43,7 +43,7 @@ def run(
     return x, total
 
 
-def _runs(members) -> Iterator[tuple[int, int, bool]]:
+def _runs(members: Sequence[ConditionalBijector]) -> Iterator[tuple[int, int, bool]]:
     """(start, stop, whether they gain from folding): all members, in order."""
     start = 0
     while start < len(members):
@@ -66,7 +66,9 @@ def _runs(members) -> Iterator[tuple[int, int, bool]]:
             start = stop
 
 
-def _one_by_one(members, x, conditions, method):
+def _one_by_one(
+    members: Sequence[ConditionalBijector], x: tf.Tensor, conditions: Sequence[Mapping], method: str
+) -> tuple[tf.Tensor, tf.Tensor]:
     total = tf.zeros([], x.dtype)
     for member, given in zip(members, conditions, strict=True):
         x, log_det = getattr(member, method)(x, **given)
@@ -74,11 +76,13 @@ def _one_by_one(members, x, conditions, method):
     return x, total
 
 
-def _in_best_form(layers: Sequence[Layer], images, conditions, method):
-    def plain():
+def _in_best_form(
+    layers: Sequence[Layer], images: tf.Tensor, conditions: Sequence[Mapping], method: str
+) -> tuple[tf.Tensor, tf.Tensor]:
+    def plain() -> tuple[tf.Tensor, tf.Tensor]:
         return _one_by_one(layers, images, conditions, method)
 
-    def folded():
+    def folded() -> tuple[tf.Tensor, tf.Tensor]:
         return _run_folded(layers, images, conditions, method)
 
     if images.shape[-1] is None:
@@ -88,7 +92,9 @@ def _in_best_form(layers: Sequence[Layer], images, conditions, method):
     if width is not None:
         return plain() if width % FOLD else folded()
 
-    def of_full_shape(function):
+    def of_full_shape(
+        function: Callable[[], tuple[tf.Tensor, tf.Tensor]],
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         result, total = function()
         return result, tf.broadcast_to(total, tf.shape(result)[:-IMAGE_NDIMS])
 
@@ -103,7 +109,9 @@ def _in_best_form(layers: Sequence[Layer], images, conditions, method):
     return result, total
 
 
-def _run_folded(layers: Sequence[Layer], images, conditions, method):
+def _run_folded(
+    layers: Sequence[Layer], images: tf.Tensor, conditions: Sequence[Mapping], method: str
+) -> tuple[tf.Tensor, tf.Tensor]:
     images, conditions, restore = _as_batch(layers, images, conditions)
     image = FoldedImage.fold(images)
     total = tf.zeros([], images.dtype)
@@ -119,7 +127,9 @@ def _batch_ndims(layer: Layer, name: str) -> int:
     return IMAGE_NDIMS if layer.conditions[name].is_image else 0
 
 
-def _leading(layers, images, conditions) -> tuple[tf.TensorShape, tf.Tensor]:
+def _leading(
+    layers: Sequence[Layer], images: tf.Tensor, conditions: Sequence[Mapping]
+) -> tuple[tf.TensorShape, tf.Tensor]:
     """The batch shape of images and conditions together, static and dynamic."""
     static, dynamic = images.shape[:-IMAGE_NDIMS], tf.shape(images)[:-IMAGE_NDIMS]
     for layer, given in zip(layers, conditions, strict=True):
@@ -130,7 +140,9 @@ def _leading(layers, images, conditions) -> tuple[tf.TensorShape, tf.Tensor]:
     return static, dynamic
 
 
-def _as_batch(layers, images, conditions):
+def _as_batch(
+    layers: Sequence[Layer], images: tf.Tensor, conditions: Sequence[Mapping]
+) -> tuple[tf.Tensor, list[dict], Callable]:
     """Images [B, H, W, C], conditions that broadcast with [B], and the way back for results."""
     ranks = {
         value.shape.rank - _batch_ndims(layer, name)
@@ -139,14 +151,14 @@ def _as_batch(layers, images, conditions):
     }
     if images.shape.rank == 1 + IMAGE_NDIMS and ranks <= {0, 1}:
 
-        def with_batch(layer, name, value):
+        def with_batch(layer: Layer, name: str, value: tf.Tensor) -> tf.Tensor:
             is_single_image = layer.conditions[name].is_image and value.shape.rank == IMAGE_NDIMS
             return value[tf.newaxis] if is_single_image else value
 
         return images, _each(with_batch, layers, conditions), lambda result, total: (result, total)
     static, leading = _leading(layers, images, conditions)
 
-    def flat(value, image_ndims):
+    def flat(value: tf.Tensor, image_ndims: int) -> tf.Tensor:
         static_end = value.shape[value.shape.rank - image_ndims :]
         end = tf.shape(value)[tf.rank(value) - image_ndims :]
         value = tf.broadcast_to(value, tf.concat([leading, end], axis=0))
@@ -154,10 +166,10 @@ def _as_batch(layers, images, conditions):
         value.set_shape([static.num_elements(), *static_end])
         return value
 
-    def flat_condition(layer, name, value):
+    def flat_condition(layer: Layer, name: str, value: tf.Tensor) -> tf.Tensor:
         return flat(value, _batch_ndims(layer, name))
 
-    def restore(result, total):
+    def restore(result: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         total = tf.reshape(tf.broadcast_to(total, tf.shape(result)[:1]), leading)
         image_shape = result.shape[1:]
         result = tf.reshape(result, tf.concat([leading, tf.shape(result)[1:]], axis=0))
@@ -168,7 +180,7 @@ def _as_batch(layers, images, conditions):
     return flat(images, IMAGE_NDIMS), _each(flat_condition, layers, conditions), restore
 
 
-def _each(function, layers, conditions) -> list[dict]:
+def _each(function: Callable, layers: Sequence[Layer], conditions: Sequence[Mapping]) -> list[dict]:
     return [
         {name: function(layer, name, value) for name, value in given.items()}
         for layer, given in zip(layers, conditions, strict=True)

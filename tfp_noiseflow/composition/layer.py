@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -40,7 +40,7 @@ class Layer(ConditionalBijector):
     splits_to_halves = False
     channels: int | None = None
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {"_forward_and_log_det", "_inverse_and_log_det"} & set(vars(cls))
         if own:
@@ -50,11 +50,11 @@ class Layer(ConditionalBijector):
             )
 
     @abc.abstractmethod
-    def forward_image(self, x: Image, **conditions) -> tuple[Image, tf.Tensor]:
+    def forward_image(self, x: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         """y and log|det dy/dx|, given checked conditions."""
 
     @abc.abstractmethod
-    def inverse_image(self, y: Image, **conditions) -> tuple[Image, tf.Tensor]:
+    def inverse_image(self, y: Image, **conditions: Any) -> tuple[Image, tf.Tensor]:
         """x and log|det dx/dy|, given checked conditions."""
 
     @property
@@ -62,11 +62,11 @@ class Layer(ConditionalBijector):
         """Whether it is written for all forms: not where it calls a function of plain images."""
         return True
 
-    def _forward_and_log_det(self, x, **conditions):
+    def _forward_and_log_det(self, x: tf.Tensor, **conditions: Any) -> tuple[tf.Tensor, tf.Tensor]:
         y, log_det = self.in_form(PlainImage, "forward_image", PlainImage(x), conditions)
         return y.values, log_det
 
-    def _inverse_and_log_det(self, y, **conditions):
+    def _inverse_and_log_det(self, y: tf.Tensor, **conditions: Any) -> tuple[tf.Tensor, tf.Tensor]:
         x, log_det = self.in_form(PlainImage, "inverse_image", PlainImage(y), conditions)
         return x.values, log_det
 
@@ -106,7 +106,7 @@ class Layer(ConditionalBijector):
         }
 
 
-def _is_value_and_log_det(result) -> bool:
+def _is_value_and_log_det(result: Any) -> bool:
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], Image)):
         return False
     value, log_det = result
@@ -116,5 +116,5 @@ def _is_value_and_log_det(result) -> bool:
     return None in (rank, own) or own <= rank - IMAGE_NDIMS
 
 
-def _shown(part) -> str:
+def _shown(part: Any) -> str:
     return f"a tensor of shape {part.shape}" if tf.is_tensor(part) else type(part).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -27,7 +28,7 @@ def one_call() -> Iterator[None]:
         _state.known = None
 
 
-def evaluated_once(owner, inputs: Sequence, function: Callable):
+def evaluated_once(owner: object, inputs: Sequence, function: Callable) -> Any:
     """What a function gives, in one call the same for the same owner and inputs.
 
     Args:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.conditions.checks import require
+from tfp_noiseflow.conditions.conditions import Condition
 
 
 class Rearranged(ConditionalBijector):
@@ -28,7 +31,7 @@ class Rearranged(ConditionalBijector):
         self.bijector = bijector
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         return {
             "bijector": parameter_properties.BatchedComponentProperties(
                 event_ndims=lambda self, ndims: ndims
@@ -44,19 +47,19 @@ class Rearranged(ConditionalBijector):
         """The inverse of `_rearrange`."""
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return self.bijector.conditions
 
     @property
-    def is_scaling(self):
+    def is_scaling(self) -> bool:
         return self.bijector.is_scaling
 
     @property
-    def is_pixelwise(self):
+    def is_pixelwise(self) -> bool:
         return self.bijector.is_pixelwise
 
     @property
-    def pixelwise_part(self):
+    def pixelwise_part(self) -> ConditionalBijector | None:
         part = self.bijector.pixelwise_part
         return None if part is None else self._around(part)
 
@@ -64,7 +67,7 @@ class Rearranged(ConditionalBijector):
     def _around(self, bijector: ConditionalBijector) -> Rearranged:
         """The same arrangement for another bijector."""
 
-    def from_shared(self, given):
+    def from_shared(self, given: Mapping) -> dict:
         declared = self.conditions
         return self.bijector.from_shared(
             {
@@ -74,15 +77,17 @@ class Rearranged(ConditionalBijector):
             }
         )
 
-    def _forward_and_log_det(self, x, **conditions):
+    def _forward_and_log_det(self, x: tf.Tensor, **conditions: Any) -> tuple[tf.Tensor, tf.Tensor]:
         y, log_det = self.bijector._forward_and_log_det(self._rearrange(x), **conditions)
         return self._restore(y), log_det
 
-    def _inverse_and_log_det(self, y, **conditions):
+    def _inverse_and_log_det(self, y: tf.Tensor, **conditions: Any) -> tuple[tf.Tensor, tf.Tensor]:
         x, log_det = self.bijector._inverse_and_log_det(self._rearrange(y), **conditions)
         return self._restore(x), log_det
 
-    def _inverse_interval(self, middle, half_width, **conditions):
+    def _inverse_interval(
+        self, middle: tf.Tensor, half_width: tf.Tensor, **conditions: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         middle, half_width = self._rearrange(middle), self._rearrange(half_width)
         interval = self.bijector._inverse_interval(middle, half_width, **conditions)
         return tuple(self._restore(part) for part in interval)
@@ -108,10 +113,10 @@ class Squeezed(Rearranged):
         with tf.name_scope(name) as name:
             super().__init__(bijector, parameters=parameters, name=name)
 
-    def _around(self, bijector):
+    def _around(self, bijector: ConditionalBijector) -> Rearranged:
         return Squeezed(bijector, name=self.name)
 
-    def _rearrange(self, images):
+    def _rearrange(self, images: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(images)[-3:]
         require(
             tf.reduce_all(tf.equal(shape % [2, 2, 1], 0) & tf.equal(shape[-1], 1)),
@@ -120,7 +125,7 @@ class Squeezed(Rearranged):
         )
         return _between_space_and_depth(images, tf.nn.space_to_depth, 4)
 
-    def _restore(self, images):
+    def _restore(self, images: tf.Tensor) -> tf.Tensor:
         return _between_space_and_depth(images, tf.nn.depth_to_space, 1)
 
 
@@ -154,10 +159,10 @@ class Reordered(Rearranged):
             self._back = tuple(channel_order.index(k) for k in range(len(channel_order)))
             self._is_transposed = is_transposed
 
-    def _around(self, bijector):
+    def _around(self, bijector: ConditionalBijector) -> Rearranged:
         return Reordered(bijector, self._order, is_transposed=self._is_transposed, name=self.name)
 
-    def _rearrange(self, images):
+    def _rearrange(self, images: tf.Tensor) -> tf.Tensor:
         require(
             tf.equal(tf.shape(images)[-1], len(self._order)),
             f"images of {len(self._order)} channels",
@@ -165,17 +170,17 @@ class Reordered(Rearranged):
         )
         return self._transposed(tf.gather(images, self._order, axis=-1))
 
-    def _restore(self, images):
+    def _restore(self, images: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._transposed(images), self._back, axis=-1)
 
-    def _transposed(self, images):
+    def _transposed(self, images: tf.Tensor) -> tf.Tensor:
         if not self._is_transposed:
             return images
         rank = images.shape.rank
         return tf.transpose(images, [*range(rank - 3), rank - 2, rank - 3, rank - 1])
 
 
-def _between_space_and_depth(images: tf.Tensor, rearrange, channels: int) -> tf.Tensor:
+def _between_space_and_depth(images: tf.Tensor, rearrange: Callable, channels: int) -> tf.Tensor:
     shape = tf.shape(images)
     flat = tf.reshape(images, tf.concat([[-1], shape[-3:]], axis=0))
     flat.set_shape([None, *images.shape[-3:]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability.python.internal import parameter_properties
@@ -23,7 +25,9 @@ class Unconditional(ConditionalBijector):
 
     conditions = {}
 
-    def __init__(self, bijector: tfb.Bijector, *, dtype=tf.float32, name: str | None = None):
+    def __init__(
+        self, bijector: tfb.Bijector, *, dtype: tf.DType = tf.float32, name: str | None = None
+    ):
         parameters = dict(locals())
         name = name or bijector.name
         with tf.name_scope(name) as name:
@@ -31,7 +35,7 @@ class Unconditional(ConditionalBijector):
             self.bijector = bijector
 
     @classmethod
-    def _parameter_properties(cls, dtype):
+    def _parameter_properties(cls, dtype: tf.DType) -> dict[str, Any]:
         return {
             "bijector": parameter_properties.BatchedComponentProperties(
                 event_ndims=lambda self, ndims: ndims
@@ -39,22 +43,22 @@ class Unconditional(ConditionalBijector):
         }
 
     @property
-    def is_scaling(self):
+    def is_scaling(self) -> bool:
         return isinstance(self.bijector, tfb.Scale)
 
     @property
-    def is_pixelwise(self):
+    def is_pixelwise(self) -> bool:
         # A bijector of single numbers is continuous, and so monotone.
         return self.bijector.forward_min_event_ndims == 0
 
     # A new tensor each time: TFP's cache must not find an older value or log-det for it.
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.identity(x)
         y = self.bijector.forward(x)
         return y, self.bijector.forward_log_det_jacobian(x, IMAGE_NDIMS)
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y = tf.identity(y)
         x = self.bijector.inverse(y)
         return x, self.bijector.inverse_log_det_jacobian(y, IMAGE_NDIMS)

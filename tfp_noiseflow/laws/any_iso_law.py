@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
 from tfp_noiseflow.laws.law import Law
+from tfp_noiseflow.types import TensorLike
 
 
 class AnyIsoLaw(Law):
@@ -47,13 +49,13 @@ class AnyIsoLaw(Law):
         """
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         conditions: dict[str, Condition] = {"iso": Iso()}
         if self._camera is not None:
             conditions["camera"] = self._camera
         return conditions
 
-    def __call__(self, *, iso=None, camera=None):
+    def __call__(self, *, iso: TensorLike = None, camera: TensorLike = None) -> tf.Tensor:
         """The values of a batch; NaN where XLA has dropped the check that a condition is known."""
         numbers = tf.convert_to_tensor(self.numbers)
         if self.channels is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA
 from tfp_noiseflow.laws.polynomial_fit import fit_polynomial
@@ -67,7 +70,7 @@ class CameraLaw:
     origin: str = ""
     iso_range: tuple[float, float] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         beta1 = _coefficients("beta1", self.beta1, TERMS1)
         beta2 = _coefficients("beta2", self.beta2, TERMS2)
         shapes = {beta1.shape[1:], beta2.shape[1:]} - {()}
@@ -89,7 +92,7 @@ class CameraLaw:
         """How many channels have numbers of their own; 1: all share them."""
         return np.size(self.beta1[0])
 
-    def __call__(self, iso) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, iso: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """The noise level function at an ISO.
 
         Args:
@@ -159,7 +162,7 @@ class CameraLaw:
         return np.stack(logs)
 
     @classmethod
-    def from_five_numbers(cls, logs, **about) -> CameraLaw:
+    def from_five_numbers(cls, logs: ArrayLike, **about: Any) -> CameraLaw:
         """The law of the logarithms of p, q, r, s, t.
 
         Args:
@@ -174,7 +177,14 @@ class CameraLaw:
 
     @classmethod
     def from_table(
-        cls, iso, beta1, beta2, *, terms: str = TERMS, camera: str = "", origin: str = ""
+        cls,
+        iso: ArrayLike,
+        beta1: ArrayLike,
+        beta2: ArrayLike,
+        *,
+        terms: str = TERMS,
+        camera: str = "",
+        origin: str = "",
     ) -> LawFit:
         """The law that is nearest to a table, by relative errors (`polynomial_fit`).
 
@@ -266,7 +276,7 @@ class LawFit:
     relative_residual_beta2: np.ndarray
 
 
-def check_iso(iso) -> np.ndarray:
+def check_iso(iso: ArrayLike) -> np.ndarray:
     """ISOs as float64; an error where one is 0, negative or not finite."""
     iso = np.asarray(iso, np.float64)
     if not (np.isfinite(iso) & (iso > 0)).all():
@@ -284,7 +294,7 @@ def check_fractions(beta1: np.ndarray | float) -> None:
         )
 
 
-def _coefficients(name: str, values, terms: dict) -> np.ndarray:
+def _coefficients(name: str, values: Iterable, terms: dict) -> np.ndarray:
     try:
         rows = np.broadcast_arrays(*(np.asarray(value, np.float64) for value in values))
     except (TypeError, ValueError) as error:
@@ -310,7 +320,7 @@ def _tuples(values: np.ndarray) -> tuple:
     return tuple(row if np.ndim(row) == 0 else tuple(row) for row in values.tolist())
 
 
-def _iso_range(iso_range) -> tuple[float, float]:
+def _iso_range(iso_range: ArrayLike) -> tuple[float, float]:
     values = check_iso(iso_range)
     if values.shape != (2,) or values[0] > values[1]:
         raise ValueError(f"expected the lowest and the highest ISO, received {iso_range!r}.")
@@ -323,7 +333,7 @@ def _polynomial(coefficients: tuple, gain: np.ndarray) -> np.ndarray:
     return np.polyval(terms, np.reshape(gain, (*np.shape(gain), *[1] * (terms.ndim - 1))))
 
 
-def _column(name: str, values, iso: np.ndarray) -> np.ndarray:
+def _column(name: str, values: ArrayLike, iso: np.ndarray) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if iso.ndim != 1 or values.ndim not in (1, 2) or len(values) != len(iso):
         raise ValueError(

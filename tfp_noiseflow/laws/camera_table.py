@@ -21,6 +21,7 @@ import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def write_camera_tables(path: str | os.PathLike, tables: Sequence[CameraTable]) 
     write_text(path, text.getvalue())
 
 
-def _csv_rows(path: str, file) -> Iterator[tuple[str, dict]]:
+def _csv_rows(path: str, file: TextIO) -> Iterator[tuple[str, dict]]:
     reader = csv.DictReader(file)
     reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
     _check_columns(f"{path}, line 1", reader.fieldnames)
@@ -146,7 +147,7 @@ def _csv_rows(path: str, file) -> Iterator[tuple[str, dict]]:
         yield place, row
 
 
-def _json_rows(path: str, file) -> Iterator[tuple[str, dict]]:
+def _json_rows(path: str, file: TextIO) -> Iterator[tuple[str, dict]]:
     try:
         rows = json.load(file)
     except RecursionError as error:
@@ -186,7 +187,7 @@ def _row(place: str, values: dict) -> dict:
     return texts | {"place": place, "iso": iso, "beta1": beta1, "beta2": beta2}
 
 
-def _iso(place: str, value) -> float:
+def _iso(place: str, value: Any) -> float:
     if value is None or (isinstance(value, str) and GAIN.fullmatch(value.strip() or "gain1")):
         return np.nan
     iso = _number(place, value)
@@ -195,7 +196,7 @@ def _iso(place: str, value) -> float:
     return iso
 
 
-def _number(place: str, value) -> float:
+def _number(place: str, value: Any) -> float:
     try:
         number = float("nan" if isinstance(value, bool) else value)
     except (TypeError, ValueError):

@@ -12,7 +12,7 @@ where it is singular, captures do not determine a number.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -367,7 +367,14 @@ _WITHIN = "within its standard error"
 class _Unclear:
     """What a camera's captures do not determine."""
 
-    def __init__(self, bins: _Bins, isos, numbers, information, errors):
+    def __init__(
+        self,
+        bins: _Bins,
+        isos: np.ndarray,
+        numbers: np.ndarray,
+        information: np.ndarray,
+        errors: np.ndarray,
+    ):
         self._bins, self._isos, self._numbers, self._errors = bins, isos, numbers, errors
         gain, none = isos / 100, np.zeros_like(isos)
         directions = {
@@ -380,14 +387,14 @@ class _Unclear:
         }
         self._read_noise = bins.terms[:, 2:] @ numbers[2:] / (bins.terms @ numbers)
 
-    def unseen(self):
+    def unseen(self) -> Iterator[str]:
         """The betas of which captures tell nothing."""
         if not self._is_found["beta1"]:
             yield "beta1"
         if not self._is_found["beta2"] or self._read_noise.max() < DARK_SHARE:
             yield "beta2"
 
-    def seen_at_one_iso(self):
+    def seen_at_one_iso(self) -> Iterator[str]:
         """The betas that captures tell, but not how they go with ISO."""
         for name in {"beta1", "beta2"} - {*self.unseen()}:
             if len(self._isos) == 1 or self._could_all_be_0(name):
@@ -399,7 +406,7 @@ class _Unclear:
         is_unclear = (numbers <= errors) & np.isfinite(errors)
         return bool(self._is_found[name] and is_unclear.all())
 
-    def warnings(self):
+    def warnings(self) -> Iterator[str]:
         """As sentences."""
         isos = self._isos
         if len(isos) == 1:

@@ -33,7 +33,7 @@ def code_nll(pixels: CodePixels, variance: np.ndarray) -> tuple[np.ndarray, np.n
     log_upper = log_ndtr(upper)
     log_probability = log_upper + np.log(-np.expm1(log_ndtr(lower) - log_upper))
 
-    def edge(x):
+    def edge(x: np.ndarray) -> np.ndarray:
         """x phi(x) / P; 0 at infinity."""
         x = np.where(np.isfinite(x), x, 0.0)
         return x * np.exp(-0.5 * x**2 - HALF_LOG_2PI - log_probability)

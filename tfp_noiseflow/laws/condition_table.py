@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
 from tfp_noiseflow.laws.law import Law
+from tfp_noiseflow.types import TensorLike
 
 
 class ConditionTable(Law):
@@ -32,13 +35,13 @@ class ConditionTable(Law):
 
     def __init__(
         self,
-        initial,
+        initial: TensorLike,
         *,
         num_cameras: int | None = None,
         iso_levels: tuple[float, ...] | None = None,
         channels: int | None = None,
         trainable: bool = True,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "condition_table",
     ):
         super().__init__(name=name)
@@ -89,7 +92,7 @@ class ConditionTable(Law):
         return None if self._iso is None else self._iso.levels
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         """The conditions that a look-up needs."""
         known: dict[str, Condition] = {}
         if self._iso is not None:
@@ -99,15 +102,15 @@ class ConditionTable(Law):
         return known
 
     @property
-    def batch_shape(self):
+    def batch_shape(self) -> tf.TensorShape:
         shape = self.values.shape
         return shape[: shape.rank - self._event_ndims]
 
-    def batch_shape_tensor(self):
+    def batch_shape_tensor(self) -> tf.Tensor:
         shape = tf.shape(self.values)
         return shape[: tf.size(shape) - self._event_ndims]
 
-    def __call__(self, *, iso=None, camera=None):
+    def __call__(self, *, iso: TensorLike = None, camera: TensorLike = None) -> tf.Tensor:
         """The values of a batch; NaN where XLA has dropped the check that a condition is known."""
         values = tf.convert_to_tensor(self.values)
         if self._iso is None and self._camera is None:
@@ -148,7 +151,7 @@ def _looked_up(values: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
     return tf.gather(values, position[..., tf.newaxis], batch_dims=rank)[..., 0]
 
 
-def as_law(value, default: float, *, dtype: tf.DType, name: str) -> Law:
+def as_law(value: TensorLike, default: float, *, dtype: tf.DType, name: str) -> Law:
     """A layer's parameter as a law.
 
     Args:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.laws.any_iso_law import AnyIsoLaw
+from tfp_noiseflow.types import TensorLike
 
 
 class InterpolatedTable(AnyIsoLaw):
@@ -34,12 +35,12 @@ class InterpolatedTable(AnyIsoLaw):
 
     def __init__(
         self,
-        initial,
+        initial: TensorLike,
         *,
         iso_levels: tuple[float, ...],
         num_cameras: int | None = None,
         channels: int | None = None,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "interpolated_table",
     ):
         self.iso_levels = Iso(tuple(iso_levels)).levels or ()
@@ -53,10 +54,10 @@ class InterpolatedTable(AnyIsoLaw):
         self.dtype = self.values.dtype
 
     @property
-    def numbers(self):
+    def numbers(self) -> tf.Variable:
         return self.values
 
-    def combine(self, iso, numbers):
+    def combine(self, iso: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         order = np.argsort(self.iso_levels)
         knots = np.log(np.array(self.iso_levels)[order])
         # How far it is from each knot to the next: 1 up to where it lies, 0 from there on.

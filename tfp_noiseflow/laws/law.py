@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -38,7 +39,7 @@ class Law(tf.Module, abc.ABC):
         """The conditions that a value depends on, by name."""
 
     @abc.abstractmethod
-    def __call__(self, **conditions):
+    def __call__(self, **conditions: Any) -> tf.Tensor:
         """The values of a batch.
 
         Args:
@@ -50,7 +51,7 @@ class Law(tf.Module, abc.ABC):
           channels, where they have values of their own, follow at the end.
         """
 
-    def at(self, **conditions):
+    def at(self, **conditions: Any) -> tf.Tensor:
         """The values of a batch, of its conditions those that the law declares.
 
         Raises:
@@ -109,7 +110,9 @@ class Law(tf.Module, abc.ABC):
             given["camera"] = tf.constant([index for _, index in rows], tf.int32)
         return labels, given
 
-    def shown_values(self, function, cameras: Sequence[str] | None = None) -> dict[str, tf.Tensor]:
+    def shown_values(
+        self, function: Callable, cameras: Sequence[str] | None = None
+    ) -> dict[str, tf.Tensor]:
         """The law at the conditions at which reports show it, by their labels.
 
         Args:

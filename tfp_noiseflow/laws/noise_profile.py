@@ -138,7 +138,7 @@ def _tags(path: str) -> dict[int, Any]:
     return tags
 
 
-def _images(pages) -> Iterator:
+def _images(pages: Any) -> Iterator:
     # A preview is often the first, and the raw image one of those below it.
     for page in pages:
         yield page

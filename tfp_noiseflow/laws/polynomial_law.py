@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.laws.any_iso_law import AnyIsoLaw
 from tfp_noiseflow.laws.camera_law import TERMS1, TERMS2, CameraLaw
 from tfp_noiseflow.laws.law import Law
 from tfp_noiseflow.laws.polynomial_fit import fit_polynomial
+from tfp_noiseflow.types import TensorLike
 
 # Of a term that is 0: exp(-100) is nothing beside the noise of any camera at any ISO, and its
 # gradient is 0, so that the term stays 0 in a training.
@@ -47,12 +49,12 @@ class PolynomialLaw(AnyIsoLaw):
 
     def __init__(
         self,
-        initial,
+        initial: TensorLike,
         powers: Sequence[int],
         *,
         num_cameras: int | None = None,
         channels: int | None = None,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         name: str = "polynomial_law",
     ):
         self.powers = tuple(powers)
@@ -105,7 +107,7 @@ class PolynomialLaw(AnyIsoLaw):
             rows.append(_log_terms(fit_polynomial(gain, values, self.powers), self.powers, values))
         self._assign(rows)
 
-    def become(self, coefficients) -> None:
+    def become(self, coefficients: ArrayLike) -> None:
         """Sets the law to polynomials that are given.
 
         Args:
@@ -132,10 +134,10 @@ class PolynomialLaw(AnyIsoLaw):
         self.log_coefficients.assign(tf.constant(numbers, self.dtype))
 
     @property
-    def numbers(self):
+    def numbers(self) -> tf.Variable:
         return self.log_coefficients
 
-    def combine(self, iso, numbers):
+    def combine(self, iso: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         log_gain = tf.math.log(iso) - tf.constant(np.log(100), self.dtype)
         return tf.reduce_logsumexp(
             numbers + log_gain * tf.constant(self.powers, self.dtype), axis=-1
@@ -153,7 +155,7 @@ def laws_of_cameras(
     *,
     is_by_camera: bool = True,
     channels: int | None = None,
-    dtype=tf.float32,
+    dtype: tf.DType = tf.float32,
 ) -> tuple[PolynomialLaw, PolynomialLaw]:
     """log beta1 and log beta2 of cameras, at any ISO.
 

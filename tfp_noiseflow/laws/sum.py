@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
-from tfp_noiseflow.conditions.conditions import merged
+from tfp_noiseflow.conditions.conditions import Condition, merged
 from tfp_noiseflow.laws.law import Law
+from tfp_noiseflow.types import TensorLike
 
 
 class Sum(Law):
@@ -35,14 +38,14 @@ class Sum(Law):
         merged(*(law.conditions for law in laws))
 
     @property
-    def conditions(self):
+    def conditions(self) -> Mapping[str, Condition]:
         return merged(*(law.conditions for law in self.laws))
 
     @property
-    def camera_variables(self):
+    def camera_variables(self) -> tuple[tf.Variable, ...]:
         return tuple(variable for law in self.laws for variable in law.camera_variables)
 
-    def __call__(self, *, iso=None, camera=None):
+    def __call__(self, *, iso: TensorLike = None, camera: TensorLike = None) -> tf.Tensor:
         total = 0.0
         for law in self.laws:
             value = law(iso=iso, camera=camera)

@@ -141,7 +141,7 @@ def register_layer(
 def _is_defined_anew(known: Letter, entry: Letter) -> bool:
     """Whether a module that is run again, as notebooks do, registers its letter again."""
 
-    def place(letter):
+    def place(letter: Letter) -> tuple:
         return letter.meaning, *(
             getattr(letter.build, name, None) for name in ("__module__", "__qualname__")
         )
@@ -191,7 +191,7 @@ class Architecture:
         return layers
 
 
-def _check_built(letter: str, built, context: Context, taken: set[str]) -> None:
+def _check_built(letter: str, built: Any, context: Context, taken: set[str]) -> None:
     """Raises ValueError for what is no sequence of layers of the context."""
     of_letter = f"expected the builder of {letter} ({LETTERS[letter].meaning}) to give"
     is_sequence = isinstance(built, Sequence) and not isinstance(built, ConditionalBijector)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -70,7 +71,7 @@ class BatchConditions:
     def broadcast(self) -> dict[str, tf.Tensor]:
         """The values, each of the whole batch shape."""
 
-        def of_batch(name, value):
+        def of_batch(name: str, value: tf.Tensor) -> tf.Tensor:
             image = self.image_shape if name == "clean" else []
             value = tf.broadcast_to(value, tf.concat([self.batch_shape, image], axis=0))
             shape = self.static_image_shape if name == "clean" else []
@@ -79,7 +80,7 @@ class BatchConditions:
 
         return {name: of_batch(name, value) for name, value in self.values.items()}
 
-    def sliced(self, slices) -> dict[str, tf.Tensor]:
+    def sliced(self, slices: Any) -> dict[str, tf.Tensor]:
         """The values of a sliced batch, as `tfd.Distribution`'s slicing means it."""
         slices = slices if isinstance(slices, tuple) else (slices,)
         # TFP's slicing leaves the event alone: an ellipsis stands for what is left of the batch.

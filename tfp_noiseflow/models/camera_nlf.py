@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
 from tfp_noiseflow.captures.capture_file import SMALLEST_BETA, Captures
@@ -50,9 +51,9 @@ class CameraNLF(NoiseModel):
         self,
         cameras: Sequence[str],
         iso_levels: Sequence[float],
-        beta1,
-        beta2,
-        dtype=tf.float32,
+        beta1: ArrayLike,
+        beta2: ArrayLike,
+        dtype: tf.DType | str = tf.float32,
     ):
         dtype = tf.as_dtype(dtype)
         names = checked_cameras(cameras)
@@ -120,10 +121,10 @@ class CameraNLF(NoiseModel):
     @classmethod
     def from_pairs(
         cls,
-        a,
-        b,
+        a: ArrayLike,
+        b: ArrayLike,
         *,
-        black_level,
+        black_level: ArrayLike,
         white_level: float,
         cfa: str | None,
         iso: float,
@@ -203,11 +204,15 @@ class CameraNLF(NoiseModel):
             table[:, cameras.index(camera), iso_levels.index(iso)] = nlf
         nlf = cls(cameras, iso_levels, *table)
         for condition, sums in by_condition.items():
-            nlf.quality[condition] = nlf_quality(*sums, *fitted[condition])
+            counts, clean_sums, square_sums = sums
+            beta1, beta2 = fitted[condition]
+            nlf.quality[condition] = nlf_quality(counts, clean_sums, square_sums, beta1, beta2)
         return nlf
 
     @classmethod
-    def _from_cells(cls, captures: Captures, nlf_of) -> CameraNLF:
+    def _from_cells(
+        cls, captures: Captures, nlf_of: Callable[[np.ndarray], np.ndarray]
+    ) -> CameraNLF:
         table = np.full((2, len(captures.cameras), len(captures.iso_levels)), np.nan)
         for m, camera in enumerate(captures.cameras):
             for k, iso in enumerate(captures.iso_levels):
@@ -260,7 +265,7 @@ class CameraNLF(NoiseModel):
         return "Gaussian noise of variance beta1 x clean + beta2, by camera and ISO"
 
     def get_config(self) -> dict:
-        def as_lists(beta):
+        def as_lists(beta: np.ndarray) -> list | float | None:
             if np.ndim(beta):
                 return [as_lists(part) for part in beta]
             return None if np.isnan(beta) else float(beta)
@@ -291,7 +296,9 @@ class NlfQuality:
     worst: tuple[float, float]
 
 
-def nlf_quality(counts, clean_sums, square_sums, beta1: float, beta2: float) -> NlfQuality:
+def nlf_quality(
+    counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray, beta1: float, beta2: float
+) -> NlfQuality:
     """The quality of a line for the sums that `fit_nlf` takes."""
     # Some 32 groups of levels, so that each holds many pixels.
     groups = [
@@ -313,7 +320,9 @@ def nlf_quality(counts, clean_sums, square_sums, beta1: float, beta2: float) -> 
     )
 
 
-def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray):
+def fit_nlf(
+    counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray
+) -> tuple[float, float]:
     """Maximum likelihood of var = beta1 * clean + beta2 for zero-mean Gaussian noise.
 
     Args:
@@ -329,7 +338,7 @@ def fit_nlf(counts: np.ndarray, clean_sums: np.ndarray, square_sums: np.ndarray)
     variance = square_sums.sum() / counts.sum()
     start = np.log([variance / (2 * max(clean.mean(), 1e-3)), variance / 2])
 
-    def nll(log_beta):
+    def nll(log_beta: np.ndarray) -> tuple[float, np.ndarray]:
         beta1, beta2 = np.exp(log_beta)
         model = beta1 * clean + beta2
         slope = 0.5 * (counts - square_sums / model) / model
@@ -351,7 +360,7 @@ def fit_nlf_to_codes(pixels: CodePixels, start: tuple[float, float]) -> tuple[fl
       (beta1, beta2), both > 0.
     """
 
-    def nll(log_beta):
+    def nll(log_beta: np.ndarray) -> tuple[float, np.ndarray]:
         beta1, beta2 = np.exp(log_beta)
         value, slope = code_nll(pixels, beta1 * pixels.clean + beta2)
         gradient = [np.mean(slope * pixels.clean) * beta1, np.mean(slope) * beta2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -12,6 +13,7 @@ from tensorflow_probability.python.internal import reparameterization
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.images.crops import ALGORITHM, random_crop, size_with_room
 from tfp_noiseflow.models.batch_conditions import BatchConditions
+from tfp_noiseflow.types import TensorLike
 
 NO_DENSITY = (
     "expected a noise model with a density for a log_prob, received DarkFrameNoise, which samples "
@@ -72,20 +74,22 @@ class DarkFrameDistribution(tfd.Distribution):
             )
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(
+        cls, dtype: tf.DType, num_classes: int | None = None
+    ) -> dict[str, Any]:
         # Batches come with the conditions.
         return {}
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return self._conditions.static_batch_shape
 
-    def _batch_shape_tensor(self):
+    def _batch_shape_tensor(self) -> tf.Tensor:
         return self._conditions.batch_shape
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self._conditions.static_image_shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return self._conditions.image_shape
 
     @property
@@ -111,11 +115,11 @@ class DarkFrameDistribution(tfd.Distribution):
         """Raises NotImplementedError."""
         raise NotImplementedError(NO_DENSITY)
 
-    def _log_prob(self, noise, **kwargs):
+    def _log_prob(self, noise: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         raise NotImplementedError(NO_DENSITY)
 
     @tf.autograph.experimental.do_not_convert
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: TensorLike, seed: TensorLike = None) -> tf.Tensor:
         seed = tfp.random.sanitize_seed(seed, salt="dark_frames")
         rows = tf.reduce_prod(self.batch_shape_tensor())
         seeds = tf.random.stateless_uniform([n, rows, 2], seed, None, None, tf.int32, alg=ALGORITHM)
@@ -131,7 +135,7 @@ class DarkFrameDistribution(tfd.Distribution):
         return noise
 
     @tf.autograph.experimental.do_not_convert
-    def sample_rows(self, seeds: tf.Tensor, temperature=1.0) -> tf.Tensor:
+    def sample_rows(self, seeds: tf.Tensor, temperature: TensorLike = 1.0) -> tf.Tensor:
         """Noise for each row of a batch [B] from a seed of its own.
 
         Args:
@@ -158,7 +162,7 @@ class DarkFrameDistribution(tfd.Distribution):
     def _draw_rows(self, rows: tuple[tf.Tensor, ...], seeds: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] of `_rows` and seeds [B, 2]."""
 
-        def draw(row):
+        def draw(row: tuple) -> tf.Tensor:
             (clean, first, count, beta1), seed = row
             crop_seed, photon_seed = tf.unstack(tf.random.split(seed, 2, alg=ALGORITHM))
             # Below black there is no light.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +15,7 @@ from tfp_noiseflow.captures.dark_frames import (
     read_dark_frames,
 )
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern
-from tfp_noiseflow.conditions.conditions import Camera, Iso
+from tfp_noiseflow.conditions.conditions import Camera, Condition, Iso
 from tfp_noiseflow.conditions.known import Known
 from tfp_noiseflow.laws import CameraLaw
 from tfp_noiseflow.models.batch_conditions import BatchConditions
@@ -77,7 +77,7 @@ class DarkFrameNoise(NoiseModel):
         image_shape: tuple[int, int, int],
         *,
         has_flips: bool = False,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
     ):
         self._conditions = [(str(camera), float(iso)) for camera, iso in conditions]
         self._counts = np.array(counts, np.int32)
@@ -140,7 +140,7 @@ class DarkFrameNoise(NoiseModel):
         *,
         fixed_patterns: Sequence[FixedPattern] | None = None,
         has_flips: bool = False,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
     ) -> DarkFrameNoise:
         """The model of a bank of dark frames.
 
@@ -186,7 +186,9 @@ class DarkFrameNoise(NoiseModel):
         model.origin, model.licence = captures.origin or None, captures.licence or None
         return model
 
-    def _distribution(self, given, declared) -> DarkFrameDistribution:
+    def _distribution(
+        self, given: Mapping[str, tf.Tensor], declared: Mapping[str, Condition]
+    ) -> DarkFrameDistribution:
         conditions = BatchConditions(
             given, declared, self.dtype, cameras=self.cameras, owner=self.name
         )
@@ -221,7 +223,9 @@ class DarkFrameNoise(NoiseModel):
         }
 
 
-def _beta1_of_laws(laws: Sequence[CameraLaw], conditions, channels: int) -> np.ndarray:
+def _beta1_of_laws(
+    laws: Sequence[CameraLaw], conditions: Sequence[tuple[str, float]], channels: int
+) -> np.ndarray:
     """[P] or [P, C]."""
     by_camera = {law.camera: law.in_channels(channels) for law in laws}
     missing = sorted({camera for camera, _ in conditions} - set(by_camera))

@@ -23,7 +23,7 @@ class GaussianNoise(NoiseModel):
       ValueError: sigma is not positive and finite.
     """
 
-    def __init__(self, sigma: float = 0.01, dtype=tf.float32):
+    def __init__(self, sigma: float = 0.01, dtype: tf.DType = tf.float32):
         dtype = tf.as_dtype(dtype)
         if not 0 < sigma < np.inf:
             raise ValueError(f"expected sigma > 0, received {sigma}.")

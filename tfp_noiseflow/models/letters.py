@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -16,6 +18,7 @@ from tfp_noiseflow.bijectors.pixel_shape import PixelShape
 from tfp_noiseflow.bijectors.power_tailed_shape import PowerTailedShape
 from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.bijectors.signal_dependent import SignalDependent
+from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.composition.unconditional import Unconditional
 from tfp_noiseflow.laws import (
     CameraLaw,
@@ -50,7 +53,7 @@ def _gain(context: Context) -> Gain:
     return context.shared["gain"]
 
 
-def _signal_dependent(context: Context):
+def _signal_dependent(context: Context) -> list[SignalDependent]:
     # An S without a G acts on the clean image as it is.
     has_gain = "G" in context.letters
     gain = _gain(context) if has_gain else None
@@ -72,8 +75,8 @@ def _noise(context: Context, letter: str) -> SignalDependent:
     return context.shared["noise"]
 
 
-def _signal_dependent_by_camera(context: Context):
-    def table(initial, name, kind=ConditionTable, **axes):
+def _signal_dependent_by_camera(context: Context) -> list[SignalDependent]:
+    def table(initial: float, name: str, kind: type[Law] = ConditionTable, **axes: Any) -> Law:
         return kind(
             initial, num_cameras=context.num_cameras, dtype=context.dtype, name=name, **axes
         )
@@ -129,13 +132,13 @@ def _camera_laws(context: Context) -> tuple[Law, Law]:
     return log_beta1, log_beta2
 
 
-def _law(context: Context):
+def _law(context: Context) -> list[SignalDependent]:
     log_beta1, log_beta2 = _camera_laws(context)
     noise = SignalDependent(log_beta1=log_beta1, log_beta2=log_beta2, dtype=context.dtype)
     return _shared(context, noise)
 
 
-def _row_noise(context: Context):
+def _row_noise(context: Context) -> list[RowNoise]:
     noise = _noise(context, "R")
     if context.is_transposed:
         raise ValueError(
@@ -153,7 +156,7 @@ def _row_noise(context: Context):
     return [RowNoise(noise, law, mosaic_rows=rows, dtype=context.dtype)]
 
 
-def _shape(context: Context, letter: str, kind: type[PixelShape]):
+def _shape(context: Context, letter: str, kind: type[PixelShape]) -> list[PixelShape]:
     noise = _noise(context, letter)
     if "G" in context.letters[context.letters.index(letter) :]:
         raise ValueError(
@@ -171,13 +174,15 @@ def _shape(context: Context, letter: str, kind: type[PixelShape]):
     return [kind(noise, **laws, dtype=context.dtype)]
 
 
-def _constant_gain(context: Context):
+def _constant_gain(context: Context) -> list[ConditionalBijector]:
     log_gain = tf.Variable(tf.zeros([], context.dtype), name="log_gain")
     scale = tfb.Scale(log_scale=log_gain)
     return [Unconditional(scale, dtype=context.dtype, name="constant_gain")]
 
 
-def _step(context: Context, name: str, conditioner: Conditioner | None = None):
+def _step(
+    context: Context, name: str, conditioner: Conditioner | None = None
+) -> list[ConditionalBijector]:
     """A 1x1 convolution and a coupling, by default of the paper's network."""
     return [
         InvertibleConv1x1(
@@ -198,11 +203,11 @@ def _step(context: Context, name: str, conditioner: Conditioner | None = None):
     ]
 
 
-def _flow_step(context: Context):
+def _flow_step(context: Context) -> list[ConditionalBijector]:
     return _step(context, "")
 
 
-def _conditional_step(context: Context):
+def _conditional_step(context: Context) -> list[ConditionalBijector]:
     half = context.channels // 2
     conditioner = PixelNoiseConditioner(
         _noise(context, "B"),

@@ -17,6 +17,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -171,7 +172,7 @@ def model_from_config(model_dir: str | os.PathLike) -> NoiseModel:
         return model_from_description({k: v for k, v in config.items() if k not in about})
 
 
-def untrained_model(architecture: str, *, seed: int | None = None, **options) -> NoiseModel:
+def untrained_model(architecture: str, *, seed: int | None = None, **options: Any) -> NoiseModel:
     """A flow with its variables at their start.
 
     Args:
@@ -374,7 +375,7 @@ def read_history(model_dir: str | os.PathLike) -> list[dict[str, float]]:
         ]
 
 
-def _read_json(path: str):
+def _read_json(path: str) -> Any:
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file; expected a model directory.")
     with open(path, encoding="utf-8") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.models.model_directory import untrained_model
@@ -20,7 +21,7 @@ def model_of_captures(
     iso_levels: Sequence[float] | None = None,
     clips: Collection[str] | None = None,
     seed: int | None = None,
-    **options,
+    **options: Any,
 ) -> NoiseModel:
     """A flow of the cameras and ISOs of captures, with its variables at their start.
 

@@ -16,6 +16,7 @@ from tfp_noiseflow.conditions.conditions import Condition
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.batch_conditions import BatchConditions
 from tfp_noiseflow.models.standard_normal import StandardNormal
+from tfp_noiseflow.types import TensorLike
 
 
 class NoiseDistribution(tfd.TransformedDistribution):
@@ -95,17 +96,19 @@ class NoiseDistribution(tfd.TransformedDistribution):
         super().__init__(base, bound, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(
+        cls, dtype: tf.DType, num_classes: int | None = None
+    ) -> dict[str, Any]:
         # Batches come with the conditions, and are those of the base.
         return {}
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return self.distribution.batch_shape
 
-    def _batch_shape_tensor(self):
+    def _batch_shape_tensor(self) -> tf.Tensor:
         return self.distribution.batch_shape_tensor()
 
-    def __getitem__(self, slices) -> NoiseDistribution:
+    def __getitem__(self, slices: Any) -> NoiseDistribution:
         """The distribution of a sliced batch, as `tfd.Distribution`'s.
 
         Raises:
@@ -154,7 +157,7 @@ class NoiseDistribution(tfd.TransformedDistribution):
         return Bound(part, self.given, self._batch.like, is_checked=True, name="pixelwise")
 
     @tf.autograph.experimental.do_not_convert
-    def _log_prob(self, y, seed=None, num_draws=1):
+    def _log_prob(self, y: tf.Tensor, seed: TensorLike = None, num_draws: int = 1) -> tf.Tensor:
         # A density needs no draws: whoever has a seed for a bound may pass it to all.
         x, log_det = self.bijector.inverse_and_log_det(y)
         log_prob = self.distribution.log_prob(x) + log_det
@@ -165,13 +168,15 @@ class NoiseDistribution(tfd.TransformedDistribution):
             require(is_known, "noise (and variables of the model) without NaN", log_prob)
         return log_prob
 
-    def _sample_and_log_prob(self, sample_shape, seed):
+    def _sample_and_log_prob(
+        self, sample_shape: TensorLike, seed: TensorLike
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         x, log_prob = self.distribution.experimental_sample_and_log_prob(sample_shape, seed)
         y, log_det = self.bijector.forward_and_log_det(x)
         return y, log_prob - log_det
 
     @tf.autograph.experimental.do_not_convert
-    def sample_rows(self, seeds: tf.Tensor, temperature=1.0) -> tf.Tensor:
+    def sample_rows(self, seeds: tf.Tensor, temperature: TensorLike = 1.0) -> tf.Tensor:
         """Noise for each row of a batch [B] from a seed of its own.
 
         Args:
@@ -185,19 +190,19 @@ class NoiseDistribution(tfd.TransformedDistribution):
         spread = temperature[..., tf.newaxis, tf.newaxis, tf.newaxis]
         return self.bijector.forward(spread * latent)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         self._require_scaling("mean")
         return tf.zeros(tf.concat([self.batch_shape_tensor(), self.event_shape_tensor()], axis=0),
                         self.dtype)  # fmt: skip
 
-    def _mode(self):
+    def _mode(self) -> tf.Tensor:
         return self._mean()
 
-    def _stddev(self):
+    def _stddev(self) -> tf.Tensor:
         self._require_scaling("standard deviation")
         return self.bijector.forward(self.distribution.stddev())
 
-    def _variance(self):
+    def _variance(self) -> tf.Tensor:
         return tf.square(self._stddev())
 
     def _require_scaling(self, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -90,9 +91,9 @@ class NoiseFlow(NoiseModel):
         has_border_indicator: bool = False,
         channel_order: Sequence[int] | None = None,
         is_transposed: bool = False,
-        dtype=tf.float32,
+        dtype: tf.DType = tf.float32,
         seed: int | None = None,
-        **options,
+        **options: Any,
     ):
         parsed = parse_architecture(architecture)
         dtype = tf.as_dtype(dtype)
@@ -156,7 +157,7 @@ class NoiseFlow(NoiseModel):
 
     @classmethod
     def from_laws(
-        cls, laws: CameraLaw | Sequence[CameraLaw], architecture: str = "L", **options
+        cls, laws: CameraLaw | Sequence[CameraLaw], architecture: str = "L", **options: Any
     ) -> NoiseFlow:
         """A noise model of cameras' laws, that needs no training.
 
@@ -265,7 +266,7 @@ class NoiseFlow(NoiseModel):
           ValueError: no layer has its name and its variables' shapes.
         """
 
-        def shapes(layer):
+        def shapes(layer: tf.Module) -> list[tf.TensorShape]:
             return [variable.shape for variable in layer.variables]
 
         taken = [
@@ -337,7 +338,7 @@ def _that_training_can_move(law: CameraLaw) -> CameraLaw:
     return CameraLaw.from_five_numbers(law.five_numbers(STARTING_SHARE, **isos), **about)
 
 
-def _as_json(value):
+def _as_json(value: Any) -> Any:
     """An option as JSON can hold it: laws as what `CameraLaw.from_config` takes."""
     if isinstance(value, CameraLaw):
         return value.to_config()

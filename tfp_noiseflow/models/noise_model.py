@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import collections
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -17,6 +18,7 @@ from tfp_noiseflow.conditions.conditions import CleanImage, Condition
 from tfp_noiseflow.conditions.known import Known
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
+from tfp_noiseflow.types import TensorLike
 
 
 class NoiseModel(tf.Module, abc.ABC):
@@ -105,7 +107,9 @@ class NoiseModel(tf.Module, abc.ABC):
         return cls(**config)
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self, clean, iso=None, camera=None) -> NoiseDistribution:
+    def __call__(
+        self, clean: TensorLike, iso: TensorLike = None, camera: TensorLike = None
+    ) -> NoiseDistribution:
         """The distribution of the noise of captures.
 
         Args:
@@ -178,7 +182,7 @@ class NoiseModel(tf.Module, abc.ABC):
         return unstored
 
     def sample_codes(
-        self, captures: Captures, **options
+        self, captures: Captures, **options: Any
     ) -> dict[tuple[str, float], CodePixels] | None:
         """Pixels of captures as the codes that this model stores, for fits by their likelihood.
 
@@ -229,7 +233,13 @@ class NoiseModel(tf.Module, abc.ABC):
 
 @tf.autograph.experimental.do_not_convert
 def sample_noise(
-    model: NoiseModel, clean, iso=None, camera=None, *, seeds, temperature=1.0
+    model: NoiseModel,
+    clean: TensorLike,
+    iso: TensorLike = None,
+    camera: TensorLike = None,
+    *,
+    seeds: TensorLike,
+    temperature: TensorLike = 1.0,
 ) -> tf.Tensor:
     """Noise for each row of a batch from a seed of its own.
 

@@ -22,6 +22,7 @@ whichever is larger, for widths of 0.01 and more and lower ends up to 40 and bey
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -59,7 +60,7 @@ def log_interval_probability(lower: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     near = tf.math.log(_near_probability(lower, width, middle, decay))
     is_far = lower > FAR[dtype]
 
-    def with_far():
+    def with_far() -> tf.Tensor:
         fall = _mills_ratio(lower) - tf.exp(-decay) * _mills_ratio(lower + width)
         log_fall = tf.math.log(tf.maximum(fall, dtype.as_numpy_dtype(1e-30)))
         return (
@@ -71,7 +72,7 @@ def log_interval_probability(lower: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         tf.reduce_any(is_far), with_far, lambda: (near, near - log_density)
     )
 
-    def gradient(upstream):
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # phi(lower) / P, and phi(upper) / P without a cancellation of the two.
         ratio = tf.exp(-log_fall)
         by_lower = upstream * ratio * tf.math.expm1(-decay)
@@ -80,7 +81,9 @@ def log_interval_probability(lower: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     return log_probability, gradient
 
 
-def _near_probability(lower, width, middle, decay):
+def _near_probability(
+    lower: tf.Tensor, width: tf.Tensor, middle: tf.Tensor, decay: tf.Tensor
+) -> tf.Tensor:
     """P, where it does not underflow."""
     dtype = lower.dtype
     scale = math.sqrt(0.5)
@@ -92,7 +95,7 @@ def _near_probability(lower, width, middle, decay):
     return tf.maximum(probability, np.finfo(dtype.as_numpy_dtype).tiny)
 
 
-def _mills_ratio(x):
+def _mills_ratio(x: tf.Tensor) -> tf.Tensor:
     """Q(x) / phi(x) for large x: five levels of Laplace's continued fraction."""
     x = tf.maximum(x, 1.0)
     s = 1 / tf.square(x)
@@ -113,9 +116,9 @@ def truncated_normal(lower: tf.Tensor, width: tf.Tensor, uniform: tf.Tensor) -> 
     return _truncated_normal(tf.stop_gradient(uniform))(lower, width)
 
 
-def _truncated_normal(uniform):
+def _truncated_normal(uniform: tf.Tensor) -> Callable:
     @tf.custom_gradient
-    def draw(lower, width):
+    def draw(lower: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         upper = lower + width
         scale = math.sqrt(0.5)
         q_lower, q_upper = tf.math.erfc(scale * lower), tf.math.erfc(scale * upper)
@@ -128,7 +131,7 @@ def _truncated_normal(uniform):
             lambda: z,
         )
 
-        def gradient(upstream):
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             by_upper = uniform * tf.exp(0.5 * (z - upper) * (z + upper))
             by_lower = (1 - uniform) * tf.exp(0.5 * (z - lower) * (z + lower))
             return upstream * (by_lower + by_upper), upstream * by_upper
@@ -138,7 +141,7 @@ def _truncated_normal(uniform):
     return draw
 
 
-def _far_draw(lower, width, uniform):
+def _far_draw(lower: tf.Tensor, width: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
     """The draw for lower ends far out, from Q(x) = phi(x) M(x) with M(x) about x / (x^2 + 1)."""
     lower = tf.maximum(lower, FAR_DRAW)
     square = tf.square(lower)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.internal import reparameterization
+
+from tfp_noiseflow.types import TensorLike
 
 
 class StandardNormal(tfd.Distribution):
@@ -50,23 +53,25 @@ class StandardNormal(tfd.Distribution):
             )
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(
+        cls, dtype: tf.DType, num_classes: int | None = None
+    ) -> dict[str, Any]:
         # None of the arguments has batch dimensions of its own.
         return {}
 
-    def _batch_shape_tensor(self):
+    def _batch_shape_tensor(self) -> tf.Tensor:
         return self._batch_sizes
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return self._static_batch_shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return self._image_sizes
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self._static_image_shape
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: TensorLike, seed: TensorLike = None) -> tf.Tensor:
         shape = tf.concat([[n], self._batch_sizes, self._image_sizes], axis=0)
         seed = tfp.random.sanitize_seed(seed, salt="standard_normal")
         sample = tf.random.stateless_normal(shape, seed, dtype=self.dtype)
@@ -89,20 +94,20 @@ class StandardNormal(tfd.Distribution):
             fn_output_signature=tf.TensorSpec(self._static_image_shape, self.dtype),
         )
 
-    def _log_prob(self, x):
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         dimensions = tf.cast(tf.reduce_prod(self._image_sizes), self.dtype)
         squares = tf.reduce_sum(tf.square(x), axis=[-3, -2, -1])
         return -0.5 * (squares + math.log(2 * math.pi) * dimensions)
 
-    def _entropy(self):
+    def _entropy(self) -> tf.Tensor:
         dimensions = tf.cast(tf.reduce_prod(self._image_sizes), self.dtype)
         return tf.fill(self._batch_sizes, 0.5 * (1 + math.log(2 * math.pi)) * dimensions)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         return tf.zeros(tf.concat([self._batch_sizes, self._image_sizes], axis=0), self.dtype)
 
-    def _mode(self):
+    def _mode(self) -> tf.Tensor:
         return self._mean()
 
-    def _variance(self):
+    def _variance(self) -> tf.Tensor:
         return tf.ones(tf.concat([self._batch_sizes, self._image_sizes], axis=0), self.dtype)

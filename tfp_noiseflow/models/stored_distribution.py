@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,7 @@ from tfp_noiseflow.images import stored_codes
 from tfp_noiseflow.images.image import over_image
 from tfp_noiseflow.models.code_bins import CodeBins
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
+from tfp_noiseflow.types import TensorLike
 
 # How far from a code a value may be, as a share of the step: the rounding of noise and clean image
 # in float32 is 1 % of the step of 16-bit codes.
@@ -94,23 +96,25 @@ class StoredDistribution(tfd.Distribution):
             )
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(
+        cls, dtype: tf.DType, num_classes: int | None = None
+    ) -> dict[str, Any]:
         # Batches come with the conditions, and are those of the unstored noise.
         return {}
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return self.unstored.batch_shape
 
-    def _batch_shape_tensor(self):
+    def _batch_shape_tensor(self) -> tf.Tensor:
         return self.unstored.batch_shape_tensor()
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self.unstored.event_shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return self.unstored.event_shape_tensor()
 
-    def __getitem__(self, slices) -> StoredDistribution:
+    def __getitem__(self, slices: Any) -> StoredDistribution:
         """The distribution of a sliced batch, as `NoiseDistribution`'s."""
         step = self.quantization_step
         if step.shape.rank:
@@ -132,16 +136,16 @@ class StoredDistribution(tfd.Distribution):
         step = 0.0 if self._step is None else self._step
         return stored_codes.as_stored(noisy, step, **self._clips)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: TensorLike, seed: TensorLike = None) -> tf.Tensor:
         return self.stored(self.unstored.sample(n, seed=seed))
 
     @tf.autograph.experimental.do_not_convert
-    def sample_rows(self, seeds: tf.Tensor, temperature=1.0) -> tf.Tensor:
+    def sample_rows(self, seeds: tf.Tensor, temperature: TensorLike = 1.0) -> tf.Tensor:
         """Noise for each row of a batch [B], as `NoiseDistribution.sample_rows`."""
         return self.stored(self.unstored.sample_rows(seeds, temperature))
 
     @tf.autograph.experimental.do_not_convert
-    def _log_prob(self, noise, seed=None, num_draws=1):
+    def _log_prob(self, noise: tf.Tensor, seed: TensorLike = None, num_draws: int = 1) -> tf.Tensor:
         """log P - D log step, or a bound of it.
 
         Args:
@@ -162,7 +166,7 @@ class StoredDistribution(tfd.Distribution):
             require(is_known, "noise (and variables of the model) without NaN", log_prob)
         return log_prob
 
-    def _bins(self, noise) -> CodeBins:
+    def _bins(self, noise: tf.Tensor) -> CodeBins:
         part, clean = self.unstored.pixelwise_part(), self.unstored.given["clean"]
         return CodeBins(part, noise, clean, self._step, **self._clips)
 
@@ -178,7 +182,7 @@ class StoredDistribution(tfd.Distribution):
         """
         return tf.reduce_sum(self._bins(noise).log_density, axis=[-3, -2, -1])
 
-    def _is_on_codes(self, noise) -> tf.Tensor:
+    def _is_on_codes(self, noise: tf.Tensor) -> tf.Tensor:
         """Whether each image is; not one with NaN. Eagerly an error says how far it is off."""
         noisy = self.unstored.given["clean"] + noise
         off = tf.reduce_max(tf.abs(self.as_stored(noisy) - noisy), axis=[-3, -2, -1])
@@ -195,7 +199,9 @@ class StoredDistribution(tfd.Distribution):
             )
         return off <= allowed
 
-    def _log_mean_weight(self, noise, bins: CodeBins, seed, num_draws: int) -> tf.Tensor:
+    def _log_mean_weight(
+        self, noise: tf.Tensor, bins: CodeBins, seed: TensorLike, num_draws: int
+    ) -> tf.Tensor:
         """log mean_k p(n_k) / q(n_k) of noise n_k drawn from the pixel-wise part q."""
         if not isinstance(num_draws, int) or num_draws < 1:
             raise ValueError(f"expected num_draws >= 1, received {num_draws}.")
@@ -211,7 +217,7 @@ class StoredDistribution(tfd.Distribution):
         uniform.set_shape([num_draws, *self.event_shape])
         turn = _turn(noise)
 
-        def log_weight(uniform):
+        def log_weight(uniform: tf.Tensor) -> tf.Tensor:
             uniform += turn
             drawn, latent, log_det = bins.draw(uniform - tf.floor(uniform))
             proposed = self.unstored.distribution.log_prob(latent) - log_det

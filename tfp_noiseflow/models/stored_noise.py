@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,7 @@ from tfp_noiseflow.models.model_directory import (
 )
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.models.stored_distribution import StoredDistribution
+from tfp_noiseflow.types import TensorLike
 
 # Steps come from files in float32.
 STEP_TOLERANCE = 1e-6
@@ -78,7 +80,9 @@ class StoredNoise(NoiseModel):
             self.known = replace(self.known, camera=replace(self.known.camera, is_needed=True))
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self, clean, iso=None, camera=None) -> StoredDistribution:
+    def __call__(
+        self, clean: TensorLike, iso: TensorLike = None, camera: TensorLike = None
+    ) -> StoredDistribution:
         """The distribution of the noise that is stored of captures.
 
         Args:
@@ -120,7 +124,9 @@ class StoredNoise(NoiseModel):
         ends = {"clips_black": self.clips_black, "clips_white": self.clips_white}
         return StoredNoise(unstored, step, **ends)
 
-    def sample_codes(self, captures: Captures, **options) -> dict[tuple[str, float], CodePixels]:
+    def sample_codes(
+        self, captures: Captures, **options: Any
+    ) -> dict[tuple[str, float], CodePixels]:
         """As `NoiseModel`'s; ValueError too for captures whose quantization step is another."""
         self.check_steps(captures)
         return sample_codes(
@@ -178,7 +184,11 @@ class StoredNoise(NoiseModel):
         )
 
 
-def _checked_steps(steps, cameras, clips_white) -> float | tuple[float, ...]:
+def _checked_steps(
+    steps: float | Sequence[float] | Mapping[str, float],
+    cameras: tuple[str, ...] | None,
+    clips_white: bool,
+) -> float | tuple[float, ...]:
     """One number, or one for each camera."""
     if isinstance(steps, Mapping):
         if cameras is None or {*steps} != {*cameras}:
