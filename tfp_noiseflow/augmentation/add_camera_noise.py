@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -125,7 +126,7 @@ class AddCameraNoise(tf_keras.layers.Layer):
         """The count of calls and the noise model's variables."""
         return [self.calls, *self.noise_model.variables]
 
-    def call(self, inputs, training: bool = True):
+    def call(self, inputs: Any, training: bool = True) -> Any:
         """Noisy images, or (noisy, clean); see the class."""
         if self.only_in_training and not training:
             return self._adder.unchanged(inputs)
@@ -135,7 +136,7 @@ class AddCameraNoise(tf_keras.layers.Layer):
         self.calls.assign_add(1)
         return self._adder(inputs, number, replica)
 
-    def map_function(self, index, element=None):
+    def map_function(self, index: Any, element: Any = None) -> Any:
         """For `dataset.enumerate().map(..)`: the element with the noise of its index.
 
         Args:
@@ -147,7 +148,7 @@ class AddCameraNoise(tf_keras.layers.Layer):
         """
         return self._adder.map_function(index, element)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Refuses: Keras's model formats know no variables outside Keras layers.
 
         Raises:
@@ -159,6 +160,6 @@ class AddCameraNoise(tf_keras.layers.Layer):
             "Keras's model formats would lose the noise model's variables."
         )
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         """Refuses, see `get_config`."""
         self.get_config()

@@ -10,17 +10,18 @@ from tfp_noiseflow.conditions.checks import as_float, require
 from tfp_noiseflow.images.image import over_image
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.types import TensorLike
 
 
 def camera_output(
     noise_model: NoiseModel,
     clean: tf.Tensor,
-    iso,
-    camera,
+    iso: TensorLike,
+    camera: TensorLike,
     *,
     draw: Callable[[NoiseDistribution], tf.Tensor],
     pattern: Callable[[NoiseDistribution], tf.Tensor] | None = None,
-    digital_gain=1.0,
+    digital_gain: TensorLike = 1.0,
 ) -> tf.Tensor:
     """Noisy images in the order in which a camera makes them.
 
@@ -55,7 +56,7 @@ def camera_output(
     return distribution.as_stored(clean + gain * noise)
 
 
-def checked_gain(digital_gain, dtype: tf.DType) -> tf.Tensor:
+def checked_gain(digital_gain: TensorLike, dtype: tf.DType) -> tf.Tensor:
     """A digital gain as a tensor.
 
     Raises:

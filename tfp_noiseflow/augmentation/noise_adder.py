@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,7 @@ from tfp_noiseflow.conditions.conditions import CleanImage
 from tfp_noiseflow.images.image import over_image
 from tfp_noiseflow.images.stored_codes import as_stored
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.types import TensorLike
 
 
 class NoiseAdder:
@@ -74,7 +76,7 @@ class NoiseAdder:
         self._noisy = self._noisy_of_latent if jit_compile else self._noisy_at_once
         self._compiled = tf.function(self._of_latent, jit_compile=True, autograph=False)
 
-    def __call__(self, inputs, number, replica):
+    def __call__(self, inputs: Any, number: TensorLike, replica: TensorLike) -> Any:
         """Noisy images, or (noisy, clean), [.., H, W, C] in the noise model's dtype.
 
         Args:
@@ -83,12 +85,12 @@ class NoiseAdder:
         """
         return self._add(inputs, self._seed_of(number, replica))
 
-    def unchanged(self, inputs):
+    def unchanged(self, inputs: Any) -> Any:
         """The clean images, in the place of noisy ones."""
         clean = _features(inputs)["clean"]
         return (clean, clean) if self.returns_pairs else clean
 
-    def map_function(self, index, element=None):
+    def map_function(self, index: Any, element: Any = None) -> Any:
         """As `AddCameraNoise.map_function`."""
         # -1 is the replica of no layer: a map function and a layer of one seed differ.
         if not _is_index(index):
@@ -98,13 +100,13 @@ class NoiseAdder:
             )
         return self(element, index, -1)
 
-    def _seed_of(self, number, replica) -> tf.Tensor:
+    def _seed_of(self, number: TensorLike, replica: TensorLike) -> tf.Tensor:
         seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(number, tf.int64)])
         # fold_in hashes to the dtype of what is folded in, and of 32 bits 80,000 calls repeat one.
         return tf.random.fold_in(seed, tf.cast(replica, tf.int64))
 
     @tf.autograph.experimental.do_not_convert
-    def _add(self, inputs, seed: tf.Tensor):
+    def _add(self, inputs: Any, seed: tf.Tensor) -> Any:
         features = _features(inputs)
         clean = features["clean"]
         if clean.dtype.is_floating:
@@ -128,7 +130,15 @@ class NoiseAdder:
         noisy = (clean - tf.stop_gradient(clean)) + tf.stop_gradient(noisy)
         return (noisy, clean) if self.returns_pairs else noisy
 
-    def _noisy_at_once(self, clean, iso, camera, gain, seed, pattern) -> tf.Tensor:
+    def _noisy_at_once(
+        self,
+        clean: tf.Tensor,
+        iso: TensorLike,
+        camera: TensorLike,
+        gain: tf.Tensor,
+        seed: tf.Tensor,
+        pattern: tf.Tensor | None,
+    ) -> tf.Tensor:
         return self._stored(
             camera_output(
                 self.noise_model,
@@ -141,7 +151,15 @@ class NoiseAdder:
             )
         )
 
-    def _noisy_of_latent(self, clean, iso, camera, gain, seed, pattern) -> tf.Tensor:
+    def _noisy_of_latent(
+        self,
+        clean: tf.Tensor,
+        iso: TensorLike,
+        camera: TensorLike,
+        gain: tf.Tensor,
+        seed: tf.Tensor,
+        pattern: tf.Tensor | None,
+    ) -> tf.Tensor:
         """The same noise, by XLA but for what is checked and drawn.
 
         XLA drops checks, and draws normal numbers otherwise, and slowly on CPUs.
@@ -153,7 +171,14 @@ class NoiseAdder:
         given = {name: value for name, value in unstored.given.items() if name != "clean"}
         return self._compiled(clean, gain, latent, pattern, given)
 
-    def _of_latent(self, clean, gain, latent, pattern, given) -> tf.Tensor:
+    def _of_latent(
+        self,
+        clean: tf.Tensor,
+        gain: tf.Tensor,
+        latent: tf.Tensor,
+        pattern: tf.Tensor | None,
+        given: Mapping,
+    ) -> tf.Tensor:
         return self._stored(
             camera_output(
                 self.noise_model,
@@ -170,7 +195,7 @@ class NoiseAdder:
         clips = {"clips_black": self.clips, "clips_white": self.clips}
         return as_stored(noisy, self.quantization_step, **clips)
 
-    def _gain(self, clean: tf.Tensor, seed: tf.Tensor, given) -> tf.Tensor:
+    def _gain(self, clean: tf.Tensor, seed: tf.Tensor, given: TensorLike) -> tf.Tensor:
         """The digital gain, of each image where it is given or drawn."""
         if given is not None:
             return tf.cast(given, clean.dtype)
@@ -181,7 +206,7 @@ class NoiseAdder:
         return tf.ensure_shape(tf.maximum(tf.exp(drawn), 1), clean.shape[:-3])
 
 
-def _is_index(index) -> bool:
+def _is_index(index: Any) -> bool:
     """Whether it is an integer scalar, as `enumerate` gives."""
     if isinstance(index, Mapping):
         return False
@@ -189,7 +214,7 @@ def _is_index(index) -> bool:
     return index.dtype.is_integer and index.shape.rank in (0, None)
 
 
-def _features(inputs) -> Mapping:
+def _features(inputs: Any) -> Mapping:
     features = inputs if isinstance(inputs, Mapping) else {"clean": inputs}
     unknown = sorted(set(features) - {"clean", "iso", "camera", "digital_gain"})
     if "clean" not in features or unknown:

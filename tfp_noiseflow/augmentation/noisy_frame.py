@@ -11,6 +11,7 @@ from tfp_noiseflow.augmentation.camera_output import camera_output
 from tfp_noiseflow.captures.bayer import pack_bayer, unpack_bayer
 from tfp_noiseflow.captures.fixed_pattern import FixedPattern, pattern_of
 from tfp_noiseflow.imaging.raw_frame import RawFrame
+from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.models.noise_model import NoiseModel
 
 
@@ -50,7 +51,7 @@ def noisy_frame(
     if fixed_pattern is not None:
         at_its_place = _pattern_of_frame(fixed_pattern, frame, camera, iso, image.shape)
 
-        def pattern(distribution):
+        def pattern(distribution: NoiseDistribution) -> tf.Tensor:
             return tf.constant(at_its_place, distribution.dtype)
 
     noisy = camera_output(

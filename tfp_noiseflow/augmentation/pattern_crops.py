@@ -13,6 +13,7 @@ from tfp_noiseflow.conditions.conditions import Iso
 from tfp_noiseflow.conditions.known import Known
 from tfp_noiseflow.images.crops import ALGORITHM, random_crop, size_with_room
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
+from tfp_noiseflow.types import TensorLike
 
 
 class PatternCrops:
@@ -100,8 +101,10 @@ class PatternCrops:
             tf.reshape(crops, shape), [*distribution.batch_shape, *distribution.event_shape]
         )
 
-    def _crop(self, size, iso, camera, seed) -> tf.Tensor:
-        def of_camera(number):
+    def _crop(
+        self, size: tf.Tensor, iso: TensorLike, camera: TensorLike, seed: tf.Tensor
+    ) -> tf.Tensor:
+        def of_camera(number: int) -> tf.Tensor:
             place, _ = self._levels[number].level(iso)
             return random_crop(self._frames[number], place, 1, size, seed)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import os
+from typing import Any
 
 import numpy as np
 
 from tfp_noiseflow.atomic_write import write_json, write_text
 from tfp_noiseflow.calibration.burst_captures import write_burst_captures
 from tfp_noiseflow.calibration.calibrate import PARTS, Calibration, calibrate_folder, remove_parts
+from tfp_noiseflow.calibration.channel_noise import ChannelNoise
 from tfp_noiseflow.calibration.dark_bank import write_dark_frames
 from tfp_noiseflow.calibration.emva1288 import COLUMNS
 from tfp_noiseflow.calibration.report import write_report
@@ -32,7 +34,7 @@ def calibrate(
     captures: bool = True,
     dark_frames: bool = True,
     licence: str = "",
-    **options,
+    **options: Any,
 ) -> Calibration:
     """A camera's noise model from a folder of its raw frames, with a report.
 
@@ -86,7 +88,7 @@ def write_numbers(calibration: Calibration, report_dir: str | os.PathLike) -> No
     """Writes laws.csv, laws.json, noise_profile.json, emva1288.csv and hot_pixels.csv."""
     os.makedirs(report_dir, exist_ok=True)
 
-    def place(name):
+    def place(name: str) -> str:
         return os.path.join(report_dir, name)
 
     table = law_table(calibration)
@@ -115,19 +117,17 @@ def write_numbers(calibration: Calibration, report_dir: str | os.PathLike) -> No
 
 def law_table(calibration: Calibration) -> CameraTable | None:
     """beta1 and beta2 of the ISOs at which all channels have both; None where there is none."""
-    isos = [
-        iso
-        for iso in calibration.folder.iso_levels
-        if all(c.level is not None and c.figures["beta2"][0] > 0 for c in _of(calibration, iso))
-    ]
-    if not isos:
+    by_iso = {}
+    for iso in calibration.folder.iso_levels:
+        figures = [(cell.figures["beta1"], cell.figures["beta2"]) for cell in _of(calibration, iso)]
+        both = [(one[0], two[0]) for one, two in figures if one and two and two[0] > 0]
+        if len(both) == len(figures):
+            by_iso[iso] = both
+    if not by_iso:
         return None
-    beta1, beta2 = (
-        np.array([[c.figures[name][0] for c in _of(calibration, iso)] for iso in isos])
-        for name in ("beta1", "beta2")
-    )
+    beta1, beta2 = np.moveaxis(np.array(list(by_iso.values())), -1, 0)
     origin = "calibrated on its own raw frames"
-    return CameraTable(calibration.camera, np.array(isos), beta1, beta2, CHANNELS, origin)
+    return CameraTable(calibration.camera, np.array(list(by_iso)), beta1, beta2, CHANNELS, origin)
 
 
 def mosaic_place(channel: str, row: int, column: int, calibration: Calibration) -> tuple[int, int]:
@@ -137,7 +137,7 @@ def mosaic_place(channel: str, row: int, column: int, calibration: Calibration) 
     return int(2 * row + down), int(2 * column + right)
 
 
-def _of(calibration: Calibration, iso: float):
+def _of(calibration: Calibration, iso: float) -> list[ChannelNoise]:
     return [cell for cell in calibration.cells if cell.iso == iso]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.evaluation import histograms, likelihood
 from tfp_noiseflow.evaluation.statistics import (
@@ -67,7 +69,7 @@ def compare_noise(
     *,
     clean: np.ndarray | None = None,
     iso: np.ndarray | float | None = None,
-    camera=None,
+    camera: ArrayLike | None = None,
     quantization_step: float = 0.0,
     seed: int = 0,
 ) -> NoiseComparison:
@@ -119,9 +121,9 @@ def compare_noise(
         iso, indices = _conditions_of(model, iso, camera, captures)
         nll = _nll(model, real if makes_codes else real + within, clean, iso, indices)
         step = quantization_step if makes_codes else 0.0
-        draws = _draws(model, clean, iso, indices, step, seed)
+        drawn = _draws(model, clean, iso, indices, step, seed)
     else:
-        draws = _given_draws(model, real.shape)
+        drawn = iter(_given_draws(model, real.shape))
     real = real + within
     deviation = np.array([real[group == g].std() for g in range(len(conditions))])
     if not np.all(deviation > 0):
@@ -133,11 +135,10 @@ def compare_noise(
         name: NoiseStatistics(len(conditions), edges, real.shape[-1]) for name in ("real", "model")
     }
     statistics["real"].add(real, levels, group)
-    draws = iter(draws)
-    first = next(draws)
+    first = next(drawn)
     statistics["model"].add(first, levels, group)
     model_counts = histograms.counts_of(first, group, deviation)
-    for draw in draws:
+    for draw in drawn:
         model_counts = model_counts + histograms.counts_of(draw, group, deviation)
     kl = histograms.kl_smoothed(histograms.counts_of(real, group, deviation), model_counts)
     of_model = np.array([first[group == g].std() for g in range(len(conditions))])
@@ -167,7 +168,7 @@ def compare_noise(
     )
 
 
-def _checked(name: str, images) -> np.ndarray:
+def _checked(name: str, images: ArrayLike) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim != 4 or not images.size:
         raise ValueError(f"expected {name} of [N, H, W, C], received shape {list(images.shape)}.")
@@ -177,7 +178,7 @@ def _checked(name: str, images) -> np.ndarray:
     return images
 
 
-def _given_draws(model, shape) -> np.ndarray:
+def _given_draws(model: Any, shape: tuple[int, ...]) -> np.ndarray:
     """[D, N, H, W, C]."""
     draws = np.asarray(model)
     draws = draws[None] if draws.ndim == 4 else draws
@@ -189,7 +190,7 @@ def _given_draws(model, shape) -> np.ndarray:
     return np.stack([_checked("draws", draw) for draw in draws])
 
 
-def _groups(iso, camera, captures: int) -> tuple[np.ndarray, list]:
+def _groups(iso: Any, camera: Any, captures: int) -> tuple[np.ndarray, list]:
     """[N], which pair of camera and ISO each capture has, and the pairs."""
     columns = []
     for name, values in (("camera", camera), ("iso", iso)):
@@ -203,7 +204,9 @@ def _groups(iso, camera, captures: int) -> tuple[np.ndarray, list]:
     return np.array([place[pair] for pair in pairs], np.int32), conditions
 
 
-def _conditions_of(model, iso, camera, captures: int) -> tuple[np.ndarray, np.ndarray]:
+def _conditions_of(
+    model: Any, iso: Any, camera: Any, captures: int
+) -> tuple[np.ndarray, np.ndarray]:
     """[N] float32 and [N] int32; of conditions that the model does not need, any."""
     known = likelihood.known_by(model)
     if iso is None and known.iso.is_needed:
@@ -216,12 +219,12 @@ def _conditions_of(model, iso, camera, captures: int) -> tuple[np.ndarray, np.nd
     return iso, np.asarray(indices, np.int32)
 
 
-def _blocks(captures: int, values: int):
+def _blocks(captures: int, values: int) -> list[slice]:
     size = max(1, BLOCK_VALUES // values)
     return [slice(start, min(start + size, captures)) for start in range(0, captures, size)]
 
 
-def _nll(model, noise, clean, iso, camera) -> float | None:
+def _nll(model: Any, noise: np.ndarray, clean: Any, iso: Any, camera: Any) -> float | None:
     """Mean over the captures, nats per dimension."""
     if not likelihood.has_density(model):
         return None
@@ -235,7 +238,9 @@ def _nll(model, noise, clean, iso, camera) -> float | None:
     return total / noise.size
 
 
-def _draws(model, clean, iso, camera, step: float, seed: int):
+def _draws(
+    model: Any, clean: Any, iso: Any, camera: Any, step: float, seed: int
+) -> Iterator[np.ndarray]:
     """16 times [N, H, W, C]; of codes dequantised."""
     for number in range(DRAWS):
         parts = []

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.conditions.known import Known
+from tfp_noiseflow.models.noise_model import NoiseModel
 
 
 def negative_log_likelihood(
-    model,
+    model: NoiseModel,
     captures: Captures,
     *,
     batch_size: int = 256,
@@ -53,7 +55,7 @@ def negative_log_likelihood(
 
 
 def compile_negative_log_likelihood(
-    model,
+    model: NoiseModel,
     image_shape: tuple[int, int, int],
     num_draws: int = 1,
     *,
@@ -69,7 +71,7 @@ def compile_negative_log_likelihood(
     options = {"num_draws": num_draws} if (kind(model) or "").startswith("bound") else {}
 
     @tf.function(jit_compile=jit_compile or None)
-    def compute(noise, clean, iso, camera):
+    def compute(noise: tf.Tensor, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor) -> tf.Tensor:
         distribution = noise_distribution(model, clean, iso, camera)
         return -distribution.log_prob(tf.cast(noise, distribution.dtype), **options) / size
 
@@ -79,28 +81,30 @@ def compile_negative_log_likelihood(
     )
 
 
-def noise_distribution(model, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor):
+def noise_distribution(
+    model: NoiseModel, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor
+) -> Any:
     """The model's distribution for float32 conditions, whatever the model's own dtype."""
     dtype = getattr(model, "dtype", tf.float32)
     return model(tf.cast(clean, dtype), iso=tf.cast(iso, dtype), camera=camera)
 
 
-def known_by(model) -> Known:
+def known_by(model: NoiseModel) -> Known:
     """What a model knows; of one that does not say, only its call is needed, and it serves any."""
     return getattr(model, "known", Known())
 
 
-def dequantises(model) -> bool:
+def dequantises(model: NoiseModel) -> bool:
     """Whether a model takes quantised noise dequantised, as a density of continuous values does."""
     return getattr(model, "dequantises", True)
 
 
-def has_density(model) -> bool:
+def has_density(model: NoiseModel) -> bool:
     """Whether there is a likelihood: a model that does not say has one."""
     return getattr(model, "has_density", True)
 
 
-def kind(model) -> str | None:
+def kind(model: NoiseModel) -> str | None:
     """What a model's NLL is of: "dequantised" noise, "codes", or a "bound of codes"; None: none."""
     if not has_density(model):
         return None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.captures.capture_file import Captures, read_captures
+from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures, read_captures
 from tfp_noiseflow.evaluation import histograms, likelihood
 from tfp_noiseflow.evaluation.dark_patches import dark_patches
 from tfp_noiseflow.evaluation.report_content import KL_DRAWS, MODEL, Scores, report_content
 from tfp_noiseflow.evaluation.survey import Survey, survey_captures
 from tfp_noiseflow.models import CameraNLF
+from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.repeatable import repeatable_sums
 from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 
@@ -60,7 +62,7 @@ class Measurement:
 
 
 def evaluate(
-    model,
+    model: NoiseModel,
     captures: Captures | str | os.PathLike,
     *,
     baselines: Mapping | None = None,
@@ -129,7 +131,7 @@ def evaluate(
 
 @repeatable_sums()
 def measure(
-    model,
+    model: NoiseModel,
     captures: Captures | str | os.PathLike,
     *,
     baselines: Mapping | None = None,
@@ -184,8 +186,15 @@ def measure(
         chosen, part = survey.is_in_kl_paper[block.index], survey.part[block.index]
 
         def add(
-            name, noise, counts, block=block, group=group, scale=scale, chosen=chosen, part=part
-        ):
+            name: str,
+            noise: np.ndarray,
+            counts: np.ndarray,
+            block: CaptureBlock = block,
+            group: np.ndarray = group,
+            scale: np.ndarray = scale,
+            chosen: np.ndarray = chosen,
+            part: np.ndarray = part,
+        ) -> None:
             sources[name].counts += counts
             sources[name].tails.add(noise / scale)
             sources[name].statistics.add(noise, block.clean, group, part)
@@ -226,14 +235,16 @@ def measure(
     )
 
 
-def _models_to_compare(model, captures, baselines) -> tuple[dict, dict]:
+def _models_to_compare(
+    model: NoiseModel, captures: Captures, baselines: Mapping
+) -> tuple[dict, dict]:
     """The models that can be compared, and the reasons of those that cannot."""
     models, reasons = {MODEL: model}, {}
     reserved = {MODEL, "camera_nlf", "true_nlf", "real", "floor"} & set(baselines)
     if reserved:
         raise ValueError(f"expected baselines of other names, received {sorted(reserved)}.")
 
-    def add(name, make):
+    def add(name: str, make: Callable) -> None:
         try:
             candidate = make()
             likelihood.known_by(candidate).check_captures(captures)
@@ -260,7 +271,7 @@ class _Drawer:
 
     def __init__(
         self,
-        model,
+        model: NoiseModel,
         captures: Captures,
         survey: Survey,
         batch_size: int,
@@ -295,7 +306,7 @@ class _Drawer:
             jit_compile=jit_compile,
         )
 
-    def nll(self, block, noise: np.ndarray) -> np.ndarray:
+    def nll(self, block: CaptureBlock, noise: np.ndarray) -> np.ndarray:
         """[n], of the block's captures with their noise as the model takes it."""
         assert self._nll is not None  # The model has a density.
         camera = self._known.indices(block.camera)
@@ -303,11 +314,20 @@ class _Drawer:
             *map(tf.constant, (noise, block.clean, block.iso, camera))
         ).numpy().astype(np.float64)  # fmt: skip
 
-    def draw(self, clean, iso, names, group, block_number: int, calls: int | None = None):
+    def draw(
+        self,
+        clean: np.ndarray,
+        iso: np.ndarray,
+        names: np.ndarray,
+        group: np.ndarray,
+        block_number: int,
+        calls: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """One draw [n, H, W, C], and the histograms [G, 130] of all draws."""
         camera = self._known.indices(names)
         conditions = [tf.constant(v) for v in (clean, iso, camera, group.astype(np.int32))]
-        first, counts = None, 0
+        first: Any = None
+        counts: Any = 0
         for call in range(calls or KL_DRAWS // self._draws_per_call):
             words = np.random.SeedSequence([self._seed, block_number, call]).generate_state(2)
             noise, call_counts = self._draw(*conditions, tf.constant(words.view(np.int32)))
@@ -315,19 +335,29 @@ class _Drawer:
             counts = counts + call_counts.numpy().astype(np.int64)
         return first, counts
 
-    def draw_dark(self, clean, iso, names, group) -> np.ndarray:
+    def draw_dark(
+        self, clean: np.ndarray, iso: np.ndarray, names: np.ndarray, group: np.ndarray
+    ) -> np.ndarray:
         """One draw [n, H, W, C] for the dark patches; where the model draws codes, dequantised."""
         return self.draw(clean, iso, names, group, DARK_PATCHES, calls=1)[0]
 
 
 def _compile_draw(
-    model, image_shape, standard_deviation, steps, draws: int, *, jit_compile: bool
+    model: NoiseModel,
+    image_shape: tuple[int, int, int],
+    standard_deviation: np.ndarray,
+    steps: np.ndarray,
+    draws: int,
+    *,
+    jit_compile: bool,
 ) -> Callable:
     deviation = tf.constant(standard_deviation, tf.float32)
 
     # Without the histograms, which XLA takes long to count and whose check of values it drops.
     @tf.function(jit_compile=jit_compile or None)
-    def noise_of(clean, iso, camera, group, seed):
+    def noise_of(
+        clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor, group: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
         distribution = likelihood.noise_distribution(model, clean, iso, camera)
         noise = tf.cast(distribution.sample(draws, seed=seed), tf.float32)
         if steps.any():
@@ -336,7 +366,9 @@ def _compile_draw(
         return noise
 
     @tf.function
-    def draw(clean, iso, camera, group, seed):
+    def draw(
+        clean: np.ndarray, iso: np.ndarray, camera: np.ndarray, group: np.ndarray, seed: tf.Tensor
+    ) -> tuple[np.ndarray, np.ndarray]:
         noise = noise_of(clean, iso, camera, group, seed)
         return noise[0], histograms.pooled_counts(noise, group, deviation)
 
@@ -350,7 +382,7 @@ def _compile_draw(
     )
 
 
-def _finite_nll(name: str, drawer: _Drawer, block, noise: np.ndarray) -> np.ndarray:
+def _finite_nll(name: str, drawer: _Drawer, block: CaptureBlock, noise: np.ndarray) -> np.ndarray:
     nll = drawer.nll(block, noise)
     if not np.all(np.isfinite(nll)):
         bad = block.index[~np.isfinite(nll)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from tfp_noiseflow.evaluation.statistics import NoiseStatistics, mean_or_none
 from tfp_noiseflow.evaluation.structure import levels, structure
 from tfp_noiseflow.evaluation.survey import PARTS, Survey
 from tfp_noiseflow.evaluation.tails import TailCounts
+from tfp_noiseflow.models.noise_model import NoiseModel
 
 MODEL = "noise_flow"
 KL_DRAWS = 16
@@ -31,7 +33,7 @@ class Scores:
     nll_paper: list = field(default_factory=list)
     kl_paper: list = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         groups = len(self.survey.conditions)
         channels = self.survey.example_clean.shape[-1]
         self.counts = np.zeros([groups, histograms.KL_BINS + 2], np.int64)
@@ -139,12 +141,12 @@ def report_content(
     }
 
 
-def model_name(model) -> str:
+def model_name(model: NoiseModel) -> str:
     """What people call a model: its architecture, or its class where it has none."""
     return getattr(model, "architecture", None) or type(model).__name__
 
 
-def _nll_paper(model, scores: Scores, nll: float | None) -> float | None:
+def _nll_paper(model: NoiseModel, scores: Scores, nll: float | None) -> float | None:
     """NLL of what is stored as if it were continuous; of a model of codes there is none."""
     if nll is None or not likelihood.dequantises(model):
         return None
@@ -154,11 +156,11 @@ def _nll_paper(model, scores: Scores, nll: float | None) -> float | None:
     return mean if np.isfinite(mean) else None
 
 
-def _parameters(model) -> int:
+def _parameters(model: NoiseModel) -> int:
     return sum(int(v.shape.num_elements()) for v in getattr(model, "trainable_variables", ()))
 
 
-def _describe(captures, survey) -> dict:
+def _describe(captures: Captures, survey: Survey) -> dict:
     steps = np.unique(captures.quantization_step).tolist()
     return {
         "file": os.path.basename(captures.path),
@@ -179,7 +181,13 @@ def _describe(captures, survey) -> dict:
     }
 
 
-def _floor(captures, survey, sources, kl, truth) -> dict:
+def _floor(
+    captures: Captures,
+    survey: Survey,
+    sources: Mapping[str, Scores],
+    kl: Mapping[str, np.ndarray],
+    truth: np.ndarray | None,
+) -> dict:
     """What a perfect model would have: its NLL where that is known, KL of a second draw."""
     patches = np.bincount(survey.group)
     mean, standard_error = (
@@ -231,7 +239,7 @@ def _largest_or_none(values: np.ndarray) -> float | None:
     return float(values[np.argmax(np.abs(values))]) if len(values) else None
 
 
-def _photon_transfer(survey, statistics) -> list[dict]:
+def _photon_transfer(survey: Survey, statistics: Any) -> list[dict]:
     curves = {name: of.photon_transfer() for name, of in statistics.items()}
     rows = []
     for g, (camera, iso) in enumerate(survey.conditions):

@@ -78,14 +78,16 @@ class NoiseStatistics:
         ]
         np.add.at(self._sums["bright"], place, np.stack(sums, axis=1))
 
-    def _add_moments(self, noise, clean, place) -> None:
+    def _add_moments(
+        self, noise: np.ndarray, clean: np.ndarray, place: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         parts, groups, channels, bins = self._sums["clean"].shape
         first = (np.ravel_multi_index(place, (parts, groups)) * channels)[:, None, None, None]
         index = np.searchsorted(self._clean_edges, clean, side="right")
         index += bins * (first + np.arange(channels))
         index = index.ravel()
 
-        def sums(weights=None):
+        def sums(weights: np.ndarray | None = None) -> np.ndarray:
             found = np.bincount(index, weights, minlength=parts * groups * channels * bins)
             return found.reshape(parts, groups, channels, bins)
 
@@ -97,7 +99,9 @@ class NoiseStatistics:
             self._sums["moments"][:, :, order] += sums(power)
             power = power * values
 
-    def _add_neighbours(self, axis, first, second, place) -> None:
+    def _add_neighbours(
+        self, axis: str, first: np.ndarray, second: np.ndarray, place: tuple[np.ndarray, np.ndarray]
+    ) -> None:
         per_patch = [
             np.full(len(first), first[0].size),
             first.sum((1, 2, 3)),
@@ -108,7 +112,7 @@ class NoiseStatistics:
         ]
         np.add.at(self._sums[axis], place, np.stack(per_patch, axis=1))
 
-    def _add_rows(self, noise, place) -> None:
+    def _add_rows(self, noise: np.ndarray, place: tuple[np.ndarray, np.ndarray]) -> None:
         count, height, width, channels = noise.shape
         # Of a packed image's R, Gr, Gb, B two and two are a row of the mosaic.
         own = 2 if channels == 4 else 1
@@ -166,7 +170,7 @@ class NoiseStatistics:
           values. `values` [G, C, levels]: how many it holds.
         """
 
-        def merged(sums):
+        def merged(sums: np.ndarray) -> np.ndarray:
             starts = np.arange(0, sums.shape[-1], BINS_A_LEVEL)
             return np.add.reduceat(sums, starts, axis=-1)
 

@@ -97,7 +97,9 @@ def levels(survey: Survey, statistics: Mapping[str, NoiseStatistics]) -> list[di
             for of in found.values():
                 is_shown = is_shown & (of["deviation"][g, channel] > 0)
 
-            def shown(values, place=(g, channel), is_shown=is_shown):
+            def shown(
+                values: np.ndarray, place: tuple = (g, channel), is_shown: np.ndarray = is_shown
+            ) -> list[float]:
                 return [float(f"{value:.5g}") for value in values[place][is_shown]]
 
             with np.errstate(invalid="ignore", divide="ignore"):

@@ -15,7 +15,7 @@ FEWEST_VALUES = 10
 class TailCounts:
     """Counts of standardised noise, from which its outer quantiles follow."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._counts = np.zeros(int(2 * LIMIT / WIDTH), np.int64)
 
     def add(self, standardised: np.ndarray) -> None:

@@ -23,6 +23,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -60,7 +61,7 @@ LOADER_POSITIONS = ((0, 0), (1, 0), (1, 1), (0, 1))
 
 
 def load_released_checkpoint(
-    directory: str | os.PathLike, *, cfa: str | None = None, dtype=tf.float32
+    directory: str | os.PathLike, *, cfa: str | None = None, dtype: tf.DType = tf.float32
 ) -> NoiseFlow:
     """The released Noise Flow as a noise model like any other.
 
@@ -186,7 +187,7 @@ def _layers(directory: str) -> list[tuple[str, int]]:
     return layers
 
 
-def _assign_signal_dependent(layer, variables: _Variables) -> None:
+def _assign_signal_dependent(layer: Any, variables: _Variables) -> None:
     # c0, c1, c2: the cameras' factors of b1, b2 and v.
     factors = np.exp(variables("model/sdn_gain/cam_params", [3, len(CAMERAS)]))
     v = variables("model/sdn_gain/gain_params", [len(ISO_LEVELS)])
@@ -195,10 +196,10 @@ def _assign_signal_dependent(layer, variables: _Variables) -> None:
     layer.gain.log_u.values.assign(factors[2][:, np.newaxis] * v)
 
 
-def _assign_conv1x1(layer, variables: _Variables, number: int) -> None:
+def _assign_conv1x1(layer: Any, variables: _Variables, number: int) -> None:
     scope = f"level0/bijector{number}/Conv2d_1x1_{number}"
 
-    def read(name, shape):
+    def read(name: str, shape: list[int]) -> np.ndarray:
         return variables(f"{scope}/{name}_matpar_lu_conv2d_1x1_{number}_0", shape)
 
     # The vectors fill the triangles in an order of their own; ours go row by row.
@@ -209,15 +210,19 @@ def _assign_conv1x1(layer, variables: _Variables, number: int) -> None:
     layer.permutation.assign(read("P", [4, 4]))
 
 
-def _assign_coupling(layer, variables, number: int, position: int, hidden_channels: int) -> None:
+def _assign_coupling(
+    layer: Any, variables: _Variables, number: int, position: int, hidden_channels: int
+) -> None:
     """Network `position` in density order, for the coupling `number` of the list of layers."""
     scope = "model/real_nvp_conv_template" + (f"_{position}" if position else "")
 
-    def convolution(name, shape):
+    def convolution(name: str, shape: list[int]) -> tuple[np.ndarray, np.ndarray]:
         kernel = variables(f"{scope}/{name}/W", shape)
         return kernel, variables(f"{scope}/{name}/b", [1, 1, 1, shape[-1]]).reshape(-1)
 
-    def normalised(name, kernel, bias):
+    def normalised(
+        name: str, kernel: np.ndarray, bias: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         mean = variables(f"{scope}/{name}/mean", [hidden_channels])
         variance = variables(f"{scope}/{name}/var", [hidden_channels])
         factor = 1 / np.sqrt(variance + BATCH_NORMALISATION_EPSILON)

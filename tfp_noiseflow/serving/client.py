@@ -11,9 +11,12 @@ with NoiseClient("localhost:8500", "noise_flow") as client:
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
@@ -54,10 +57,17 @@ class NoiseClient:
     def __enter__(self) -> NoiseClient:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: Any) -> None:
         self._channel.close()
 
-    def add_noise(self, clean, iso, camera, seeds, temperature=1.0) -> dict[str, np.ndarray]:
+    def add_noise(
+        self,
+        clean: ArrayLike,
+        iso: ArrayLike,
+        camera: ArrayLike,
+        seeds: ArrayLike,
+        temperature: ArrayLike = 1.0,
+    ) -> dict[str, np.ndarray]:
         """Clean images with a camera's noise.
 
         Args:
@@ -71,13 +81,22 @@ class NoiseClient:
         conditions = _conditions(clean, iso, camera)
         return self.predict("serving_default", **conditions, **_draws(clean, seeds, temperature))
 
-    def sample_noise(self, clean, iso, camera, seeds, temperature=1.0) -> np.ndarray:
+    def sample_noise(
+        self,
+        clean: ArrayLike,
+        iso: ArrayLike,
+        camera: ArrayLike,
+        seeds: ArrayLike,
+        temperature: ArrayLike = 1.0,
+    ) -> np.ndarray:
         """The noise alone [B, H, W, C], not clipped; arguments as for `add_noise`."""
         conditions = _conditions(clean, iso, camera)
         draws = _draws(clean, seeds, temperature)
         return self.predict("sample_noise", **conditions, **draws)["noise"]
 
-    def log_prob(self, noise, clean, iso, camera) -> dict[str, np.ndarray]:
+    def log_prob(
+        self, noise: ArrayLike, clean: ArrayLike, iso: ArrayLike, camera: ArrayLike
+    ) -> dict[str, np.ndarray]:
         """`log_prob` [B] in nats and `nll_per_dim` [B] of noise [B, H, W, C]."""
         noise = np.asarray(noise, np.float32)
         return self.predict("log_prob", noise=noise, **_conditions(clean, iso, camera))
@@ -90,7 +109,7 @@ class NoiseClient:
         """
         outputs = self.predict("describe", dummy=np.zeros(1, np.float32))
 
-        def as_text(value):
+        def as_text(value: Any) -> Any:
             return value.decode() if isinstance(value, bytes) else value
 
         return {
@@ -119,13 +138,13 @@ class NoiseClient:
         response.metadata["signature_def"].Unpack(told)
         return dict(told.signature_def)
 
-    def _name_model(self, model_spec) -> None:
+    def _name_model(self, model_spec: Any) -> None:
         model_spec.name = self._model_name
         if self._version is not None:
             model_spec.version.value = self._version
 
 
-def _conditions(clean, iso, camera) -> dict[str, np.ndarray]:
+def _conditions(clean: ArrayLike, iso: ArrayLike, camera: ArrayLike) -> dict[str, np.ndarray]:
     clean = np.asarray(clean, np.float32)
     rows = clean.shape[:1]
     return {
@@ -135,7 +154,7 @@ def _conditions(clean, iso, camera) -> dict[str, np.ndarray]:
     }
 
 
-def _draws(clean, seeds, temperature) -> dict[str, np.ndarray]:
+def _draws(clean: ArrayLike, seeds: ArrayLike, temperature: ArrayLike) -> dict[str, np.ndarray]:
     rows = np.shape(clean)[:1]
     return {
         "seed": _int32(seeds),
@@ -143,7 +162,7 @@ def _draws(clean, seeds, temperature) -> dict[str, np.ndarray]:
     }
 
 
-def _int32(seeds) -> np.ndarray:
+def _int32(seeds: ArrayLike) -> np.ndarray:
     """Seeds as they are: another number would give other noise, and the caller not know it."""
     given = np.asarray(seeds)
     of_int32 = np.iinfo(np.int32)

@@ -50,7 +50,7 @@ def require_rows(checks: Sequence[RowCheck], given: dict[str, tf.Tensor]) -> dic
     """
     is_valid = are_valid(checks)
 
-    def message():
+    def message() -> tf.Tensor:
         # The first that is false is the smallest.
         row = tf.argmin(tf.cast(is_valid, tf.int32), output_type=tf.int32)
         of_row = tf.stack([check.is_valid[row] for check in checks])
@@ -114,7 +114,7 @@ def _rule_check(rule: Rule, iso: tf.Tensor, camera: tf.Tensor) -> RowCheck:
     """A rule of the known cameras and ISOs, showing what it is about."""
     shows_camera, shows_iso = "camera" in rule.of, "iso" in rule.of
 
-    def received(row):
+    def received(row: tf.Tensor) -> tf.Tensor:
         camera_text = [_shortened(camera[row])] * shows_camera
         between = [" at ISO "] * (shows_camera and shows_iso)
         iso_text = [tf.strings.as_string(iso[row], shortest=True)] * shows_iso
@@ -135,7 +135,7 @@ def number_check(
 def _pixel_check(expected: str, is_valid: tf.Tensor, images: tf.Tensor) -> RowCheck:
     """Of images [B, H, W, C], each pixel valid or not; shows a row's first wrong one."""
 
-    def first_wrong(row):
+    def first_wrong(row: tf.Tensor) -> tf.Tensor:
         pixels, are_valid = tf.reshape(images[row], [-1]), tf.reshape(is_valid[row], [-1])
         return pixels[tf.argmin(tf.cast(are_valid, tf.int32))]
 

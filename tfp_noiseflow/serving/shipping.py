@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -163,7 +163,7 @@ def _strengths(report: dict) -> str:
         return "No recalibrated NLF was measured beside it."
     order = sorted(ahead, key=lambda key: ahead[key], reverse=True)
 
-    def listed(keys):
+    def listed(keys: Iterable[tuple[str, float]]) -> str:
         return ", ".join(
             f"{camera} at ISO {iso:g} ({ahead[camera, iso]:+.3f})" for camera, iso in keys
         )

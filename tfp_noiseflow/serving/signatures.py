@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tfp_noiseflow.serving.row_checks import (
     once_required,
     require_rows,
 )
+from tfp_noiseflow.types import TensorLike
 from tfp_noiseflow.version import __version__
 
 SIGNATURES = ("serving_default", "sample_noise", "log_prob", "describe")
@@ -85,7 +86,7 @@ class ServedNoiseModel(tf.Module):
             "dummy": [],
         }
 
-        def function(*names):
+        def function(*names: str) -> Callable:
             dtypes = {"camera": tf.string, "seed": tf.int32}
             specs = [
                 tf.TensorSpec([None, *self._row_shapes[name]], dtypes.get(name, tf.float32), name)
@@ -94,13 +95,25 @@ class ServedNoiseModel(tf.Module):
             return tf.function(input_signature=specs, autograph=False)
 
         @function("clean", "iso", "camera", "seed", "temperature")
-        def sample(clean, iso, camera, seed, temperature):
+        def sample(
+            clean: tf.Tensor,
+            iso: tf.Tensor,
+            camera: tf.Tensor,
+            seed: tf.Tensor,
+            temperature: tf.Tensor,
+        ) -> dict[str, tf.Tensor]:
             return self._sample_noise(
                 clean=clean, iso=iso, camera=camera, seed=seed, temperature=temperature
             )
 
         @function("clean", "iso", "camera", "seed", "temperature")
-        def add_noise(clean, iso, camera, seed, temperature):
+        def add_noise(
+            clean: tf.Tensor,
+            iso: tf.Tensor,
+            camera: tf.Tensor,
+            seed: tf.Tensor,
+            temperature: tf.Tensor,
+        ) -> dict[str, tf.Tensor]:
             # A call, so that the graph of `sample_noise` is in the export once.
             outputs = sample(clean, iso, camera, seed, temperature)
             noisy = {"noisy": tf.clip_by_value(clean + outputs["noise"], 0.0, 1.0)}
@@ -109,11 +122,13 @@ class ServedNoiseModel(tf.Module):
             return {**noisy, **outputs}
 
         @function("noise", "clean", "iso", "camera")
-        def log_prob(noise, clean, iso, camera):
+        def log_prob(
+            noise: tf.Tensor, clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor
+        ) -> dict[str, tf.Tensor]:
             return self._log_prob(noise=noise, clean=clean, iso=iso, camera=camera)
 
         @function("dummy")
-        def describe(dummy):
+        def describe(dummy: tf.Tensor) -> dict[str, tf.Tensor]:
             return self._describe(dummy=dummy)
 
         self.serving_default = add_noise
@@ -128,7 +143,7 @@ class ServedNoiseModel(tf.Module):
         names = [n for n in SIGNATURES if n != "log_prob" or self.noise_model.has_density]
         return {name: getattr(self, name) for name in names}
 
-    def _sample_noise(self, **inputs):
+    def _sample_noise(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         given, is_valid = self._required(self._of_fitting_shapes(inputs))
         temperature = given["temperature"]
         noise = sample_noise(
@@ -144,7 +159,7 @@ class ServedNoiseModel(tf.Module):
         check = number_check("a temperature at which the noise is finite", is_finite, temperature)
         return self._finished({"noise": noise}, check, is_valid)
 
-    def _log_prob(self, **inputs):
+    def _log_prob(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         given, is_valid = self._required(self._of_fitting_shapes(inputs))
         noise = given["noise"]
         model = self.noise_model
@@ -160,7 +175,7 @@ class ServedNoiseModel(tf.Module):
         )
         return self._finished(outputs, check, is_valid)
 
-    def _describe(self, **inputs):
+    def _describe(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = tf.shape(self._of_fitting_shapes(inputs)["dummy"])[:1]
         model = self.noise_model
         step = model.quantization_step
@@ -215,7 +230,7 @@ class ServedNoiseModel(tf.Module):
             for name, value in given.items()
         }
 
-    def _required(self, given: dict[str, tf.Tensor]):
+    def _required(self, given: dict[str, tf.Tensor]) -> Any:
         """Valid inputs, and which rows are valid (None: all, or the graph has raised)."""
         checks = checks_of_inputs(self.noise_model, given)
         if not self.has_valid_output:
@@ -223,7 +238,9 @@ class ServedNoiseModel(tf.Module):
         is_valid = are_valid(checks)
         return _where_valid(is_valid, given, self._harmless), is_valid
 
-    def _finished(self, outputs: dict[str, tf.Tensor], check: RowCheck, is_valid):
+    def _finished(
+        self, outputs: dict[str, tf.Tensor], check: RowCheck, is_valid: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """The outputs of a signature, of which `check` must hold."""
         if not self.has_valid_output:
             return require_rows([check], outputs)
@@ -235,7 +252,7 @@ class ServedNoiseModel(tf.Module):
 def _where_valid(is_valid: tf.Tensor, given: dict[str, tf.Tensor], otherwise: dict) -> dict:
     """`given`, and in rows that are not valid what `otherwise` holds."""
 
-    def replaced(value, other):
+    def replaced(value: tf.Tensor, other: TensorLike) -> tf.Tensor:
         condition = tf.reshape(is_valid, [-1] + [1] * (value.shape.rank - 1))
         return tf.where(condition, value, tf.constant(other, value.dtype))
 

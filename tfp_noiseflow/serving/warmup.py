@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Any
 
 import tensorflow as tf
 
@@ -55,7 +56,7 @@ def write_warmup_requests(
             writer.write(log.SerializeToString())
 
 
-def _usual_requests(model: NoiseModel, channels: int):
+def _usual_requests(model: NoiseModel, channels: int) -> Any:
     """(signature, input name -> (its value everywhere, dtype, shape))."""
     camera, iso = model.known.pairs()[0]
     for rows in BATCH_SIZES:

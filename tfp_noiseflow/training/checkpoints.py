@@ -92,12 +92,12 @@ class Checkpoints(tf_keras.callbacks.Callback):
             )
         return int(self._epochs_done)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         # By its folder, a run that was killed between its first best checkpoint and its first last
         # one is known from a model that was saved.
         os.makedirs(self._last.directory, exist_ok=True)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = dict(logs or {})
         # Without validation captures, by the training loss.
         logs.setdefault("val_loss", logs["loss"])

@@ -37,7 +37,7 @@ class Execution:
     jit_compile: bool = False
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         chosen_cache(self.cache)
         if self.steps_per_execution < 1:
             raise ValueError(

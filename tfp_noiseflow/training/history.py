@@ -33,9 +33,9 @@ class History(tf_keras.callbacks.Callback):
             if row["epoch"] < first_epoch
         ]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         optimizer = self.model.optimizer
-        row = {"epoch": epoch, "step": int(optimizer.iterations.numpy())}
+        row: dict[str, float] = {"epoch": epoch, "step": int(optimizer.iterations.numpy())}
         row |= {name: float(value) for name, value in (logs or {}).items()}
         row["learning_rate"] = float(optimizer.learning_rate.numpy())
         physical = self.model.noise_model.physical_parameters()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import tensorflow as tf
 import tf_keras
+from tensorflow_probability import distributions as tfd
 
 from tfp_noiseflow.models.noise_model import NoiseModel
 
@@ -62,7 +64,7 @@ class LikelihoodTrainer(tf_keras.Model):
         """
         self._training_batch, self._validation_batch = training, validation
 
-    def compile(self, *args, jit_compile: bool = False, **kwargs):
+    def compile(self, *args: Any, jit_compile: bool = False, **kwargs: Any) -> None:
         """As Keras's; the optimizer's variables are made here.
 
         Otherwise the first step would make them, and TensorFlow trace it twice.
@@ -96,20 +98,22 @@ class LikelihoodTrainer(tf_keras.Model):
             seed = tf.stack([tf.constant(self._seed, tf.int64), self.optimizer.iterations])
         return -self.log_prob(distribution, noise, seed) / dimensions
 
-    def log_prob(self, distribution, noise: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
+    def log_prob(
+        self, distribution: tfd.Distribution, noise: tf.Tensor, seed: tf.Tensor | None
+    ) -> tf.Tensor:
         """[B], the log-likelihood that is trained, in nats."""
         return distribution.log_prob(noise, seed=seed)
 
     @property
-    def trainable_weights(self):
+    def trainable_weights(self) -> list[tf.Variable]:
         weights = super().trainable_weights
         return [w for w in weights if self._trained is None or w.ref() in self._trained]
 
     @property
-    def metrics(self):
+    def metrics(self) -> list:
         return [self._nll]
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         batch = self._training_batch(data)
         nll, gradients = self._nll_and_gradients(batch, _rows_of_all(batch))
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
@@ -131,11 +135,17 @@ class LikelihoodTrainer(tf_keras.Model):
                 loss = tf.reduce_sum(nll) / tf.cast(rows_of_all, nll.dtype)
         return nll, tape.gradient(loss, self.trainable_variables)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         self._nll.update_state(self._nll_in_test(self._validation_batch(data)))
         return {"loss": self._nll.result()}
 
-    def save_weights(self, filepath, overwrite=True, save_format=None, options=None):
+    def save_weights(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        save_format: str | None = None,
+        options: Any = None,
+    ) -> None:
         """Saves TensorFlow checkpoints alone.
 
         Raises:
@@ -148,11 +158,11 @@ class LikelihoodTrainer(tf_keras.Model):
 
     # What Keras calls to write the model itself, whichever function and format was asked for.
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuses, see `get_config`."""
         _refuse(f"save{args}")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Refuses: Keras's model formats know no variables outside Keras layers.
 
         Raises:
@@ -160,7 +170,7 @@ class LikelihoodTrainer(tf_keras.Model):
         """
         _refuse("Keras's model formats")
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         """Refuses, see `get_config`."""
         _refuse("Keras's weight files")
 
@@ -173,7 +183,7 @@ def _rows_of_all(batch: dict) -> tf.Tensor | None:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.shape(batch["noise"])[0])
 
 
-def _refuse(received: str):
+def _refuse(received: str) -> NoReturn:
     raise ValueError(
         "expected save_weights(prefix) with TensorFlow checkpoints to keep the variables, "
         "nf.save_model(noise_model, folder, ...) to keep the model, or "

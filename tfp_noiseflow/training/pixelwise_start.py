@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 import tf_keras
+from tensorflow_probability import distributions as tfd
 
 from tfp_noiseflow.bijectors.row_noise import RowNoise
 from tfp_noiseflow.captures.capture_file import Captures
@@ -99,5 +100,7 @@ def _train_pixelwise(
 class _PixelwiseTrainer(LikelihoodTrainer):
     """Its loss is the NLL of the pixel-wise part alone."""
 
-    def log_prob(self, distribution, noise, seed):
+    def log_prob(
+        self, distribution: tfd.Distribution, noise: tf.Tensor, seed: tf.Tensor | None
+    ) -> tf.Tensor:
         return distribution.pixelwise_log_prob(noise)

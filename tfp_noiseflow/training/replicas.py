@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -72,12 +73,12 @@ def shared_among(
         own = replicas // context.num_input_pipelines
         first = own * context.input_pipeline_id
 
-        def parts(*batch) -> tf.data.Dataset:
+        def parts(*batch: Any) -> tf.data.Dataset:
             # `flat_map` gives the parts of a tuple apart.
             named = batch[0] if isinstance(batch[0], dict) else dict(enumerate(batch))
             size = tf.shape(next(v for k, v in named.items() if k not in whole))[0]
 
-            def part(replica):
+            def part(replica: tf.Tensor) -> Any:
                 # The rows of numpy.array_split.
                 start = replica * size // replicas
                 stop = (replica + 1) * size // replicas
@@ -101,8 +102,8 @@ def take_from_chief(strategy: tf.distribute.Strategy, variables: Sequence[tf.Var
         return
 
     @tf.function
-    def total(values):
-        def of_replica(values):
+    def total(values: Any) -> tf.Tensor:
+        def of_replica(values: Any) -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             is_first = context.replica_id_in_sync_group == 0
             own = [tf.where(is_first, value, tf.zeros_like(value)) for value in values]

@@ -40,21 +40,22 @@ class ShownProgress(tf_keras.callbacks.Callback):
         self._first, self._verbose, self._title = first_epoch, verbose, title
         self._epoch, self._text = first_epoch, ""
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._started = time.monotonic()
         self._progress = Progress("steps", self._title, is_shown=self._verbose == 1)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # A bar of what this run has to do: its rate tells the time left.
         done = (self._epoch - self._first) * self._steps + batch + 1
         self._progress(done, (self._epochs - self._first) * self._steps, self._text)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        shown = logs or {}
         self._text = ", ".join(
-            f"{name} {float(logs[name]):.4f}" for name in ("loss", "val_loss") if name in logs
+            f"{name} {float(shown[name]):.4f}" for name in ("loss", "val_loss") if name in shown
         )
         if self._verbose == 2:
             done = epoch + 1 - self._first
@@ -65,5 +66,5 @@ class ShownProgress(tf_keras.callbacks.Callback):
                 flush=True,
             )
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self._progress.close()

@@ -58,7 +58,7 @@ class Schedule:
     decay: str = "cosine"
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"expected epochs >= 1, received {self.epochs}.")
         if self.batch_size < 1:
@@ -180,7 +180,12 @@ def train_noise_model(
 
 
 def _begin(
-    model_dir, model: NoiseModel, train_captures, validation_captures, schedule, started_from
+    model_dir: str | os.PathLike,
+    model: NoiseModel,
+    train_captures: Captures,
+    validation_captures: Captures,
+    schedule: Schedule,
+    started_from: Mapping | None,
 ) -> None:
     """Checks the captures, and writes config.json and the baselines where they are not there."""
     # One pass gathers what the baselines need too: the file may be larger than memory.
@@ -228,7 +233,12 @@ def _checked_blocks(captures: Captures) -> Iterator[CaptureBlock]:
 
 
 def _claim(
-    model_dir, model: NoiseModel, captures, validation_captures, schedule, started_from
+    model_dir: str | os.PathLike,
+    model: NoiseModel,
+    captures: Captures,
+    validation_captures: Captures,
+    schedule: Schedule,
+    started_from: Mapping | None,
 ) -> None:
     """Writes config.json, or checks that the one there is of the same model and training.
 
@@ -262,7 +272,7 @@ def _claim(
 class StopAtNaN(tf_keras.callbacks.Callback):
     """Raises at the end of an epoch whose loss is not finite, before it is saved."""
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for name, value in (logs or {}).items():
             if not math.isfinite(value):
                 raise ValueError(

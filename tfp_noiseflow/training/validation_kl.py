@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -55,21 +57,24 @@ class ValidationKl(tf_keras.callbacks.Callback):
         )
 
         @tf.function(reduce_retracing=True)
-        def counts(clean, iso, camera, group, seed):
+        def counts(
+            clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor, group: tf.Tensor, seed: tf.Tensor
+        ) -> tf.Tensor:
             clean, iso = tf.cast(clean, model.dtype), tf.cast(iso, model.dtype)
             noise = model(clean, iso=iso, camera=camera).sample(seed=seed)
             return histograms.pooled_counts(tf.cast(noise, tf.float32), group, self._deviation)
 
         self._counts = counts
 
-    def _batches(self):
+    def _batches(self) -> Iterator[tuple[tf.Tensor, dict]]:
         start = 0
         for batch in self._dataset:
             group = self._group[start : start + len(batch["iso"])]
             start += len(group)
             yield tf.constant(group), batch
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        assert logs is not None  # Keras gives those of the epoch.
         logs["val_kl"] = self.kl()
 
     def kl(self) -> float:
