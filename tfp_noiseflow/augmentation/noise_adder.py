@@ -16,6 +16,7 @@ from tfp_noiseflow.conditions.conditions import CleanImage
 from tfp_noiseflow.images.image import over_image
 from tfp_noiseflow.images.stored_codes import as_stored
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.not_converted import not_converted
 from tfp_noiseflow.types import TensorLike
 
 
@@ -105,7 +106,7 @@ class NoiseAdder:
         # fold_in hashes to the dtype of what is folded in, and of 32 bits 80,000 calls repeat one.
         return tf.random.fold_in(seed, tf.cast(replica, tf.int64))
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def _add(self, inputs: Any, seed: tf.Tensor) -> Any:
         features = _features(inputs)
         clean = features["clean"]

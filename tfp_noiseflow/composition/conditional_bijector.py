@@ -12,6 +12,7 @@ from tensorflow_probability import bijectors as tfb
 from tfp_noiseflow.composition.carried_interval import carried_interval
 from tfp_noiseflow.conditions.conditions import Condition, checked
 from tfp_noiseflow.images.image import IMAGE_NDIMS
+from tfp_noiseflow.not_converted import not_converted
 from tfp_noiseflow.types import TensorLike
 
 
@@ -122,7 +123,7 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
         )
 
     # Nothing here is for AutoGraph to convert, and converting it doubles the time of tracing.
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def forward_and_log_det(
         self, x: TensorLike, name: str = "forward_and_log_det", **conditions: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -143,7 +144,7 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
             x = self._as_images(x)
             return self._forward_and_log_det(x, **self.check_conditions(conditions, x))
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def inverse_and_log_det(
         self, y: TensorLike, name: str = "inverse_and_log_det", **conditions: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -152,7 +153,7 @@ class ConditionalBijector(tfb.Bijector, abc.ABC):
             y = self._as_images(y)
             return self._inverse_and_log_det(y, **self.check_conditions(conditions, y))
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def inverse_interval(
         self, middle: TensorLike, half_width: TensorLike, **conditions: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -13,6 +13,7 @@ from tensorflow_probability.python.internal import reparameterization
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.images.crops import ALGORITHM, random_crop, size_with_room
 from tfp_noiseflow.models.batch_conditions import BatchConditions
+from tfp_noiseflow.not_converted import not_converted
 from tfp_noiseflow.types import TensorLike
 
 NO_DENSITY = (
@@ -118,7 +119,7 @@ class DarkFrameDistribution(tfd.Distribution):
     def _log_prob(self, noise: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         raise NotImplementedError(NO_DENSITY)
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def _sample_n(self, n: TensorLike, seed: TensorLike = None) -> tf.Tensor:
         seed = tfp.random.sanitize_seed(seed, salt="dark_frames")
         rows = tf.reduce_prod(self.batch_shape_tensor())
@@ -134,7 +135,7 @@ class DarkFrameDistribution(tfd.Distribution):
         noise.set_shape([tf.get_static_value(n), *self.batch_shape, *self.event_shape])
         return noise
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def sample_rows(self, seeds: tf.Tensor, temperature: TensorLike = 1.0) -> tf.Tensor:
         """Noise for each row of a batch [B] from a seed of its own.
 

@@ -16,6 +16,7 @@ from tfp_noiseflow.conditions.conditions import Condition
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.batch_conditions import BatchConditions
 from tfp_noiseflow.models.standard_normal import StandardNormal
+from tfp_noiseflow.not_converted import not_converted
 from tfp_noiseflow.types import TensorLike
 
 
@@ -156,7 +157,7 @@ class NoiseDistribution(tfd.TransformedDistribution):
         part = bijector.pixelwise_part or ConditionalChain([], dtype=bijector.dtype)
         return Bound(part, self.given, self._batch.like, is_checked=True, name="pixelwise")
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def _log_prob(self, y: tf.Tensor, seed: TensorLike = None, num_draws: int = 1) -> tf.Tensor:
         # A density needs no draws: whoever has a seed for a bound may pass it to all.
         x, log_det = self.bijector.inverse_and_log_det(y)
@@ -175,7 +176,7 @@ class NoiseDistribution(tfd.TransformedDistribution):
         y, log_det = self.bijector.forward_and_log_det(x)
         return y, log_prob - log_det
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def sample_rows(self, seeds: tf.Tensor, temperature: TensorLike = 1.0) -> tf.Tensor:
         """Noise for each row of a batch [B] from a seed of its own.
 

@@ -18,6 +18,7 @@ from tfp_noiseflow.conditions.conditions import CleanImage, Condition
 from tfp_noiseflow.conditions.known import Known
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
+from tfp_noiseflow.not_converted import not_converted
 from tfp_noiseflow.types import TensorLike
 
 
@@ -106,7 +107,7 @@ class NoiseModel(tf.Module, abc.ABC):
         """The model that `get_config` described, its variables at their initial values."""
         return cls(**config)
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def __call__(
         self, clean: TensorLike, iso: TensorLike = None, camera: TensorLike = None
     ) -> NoiseDistribution:
@@ -231,7 +232,7 @@ class NoiseModel(tf.Module, abc.ABC):
         )
 
 
-@tf.autograph.experimental.do_not_convert
+@not_converted
 def sample_noise(
     model: NoiseModel,
     clean: TensorLike,

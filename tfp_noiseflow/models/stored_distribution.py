@@ -16,6 +16,7 @@ from tfp_noiseflow.images import stored_codes
 from tfp_noiseflow.images.image import over_image
 from tfp_noiseflow.models.code_bins import CodeBins
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
+from tfp_noiseflow.not_converted import not_converted
 from tfp_noiseflow.types import TensorLike
 
 # How far from a code a value may be, as a share of the step: the rounding of noise and clean image
@@ -139,12 +140,12 @@ class StoredDistribution(tfd.Distribution):
     def _sample_n(self, n: TensorLike, seed: TensorLike = None) -> tf.Tensor:
         return self.stored(self.unstored.sample(n, seed=seed))
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def sample_rows(self, seeds: tf.Tensor, temperature: TensorLike = 1.0) -> tf.Tensor:
         """Noise for each row of a batch [B], as `NoiseDistribution.sample_rows`."""
         return self.stored(self.unstored.sample_rows(seeds, temperature))
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def _log_prob(self, noise: tf.Tensor, seed: TensorLike = None, num_draws: int = 1) -> tf.Tensor:
         """log P - D log step, or a bound of it.
 
@@ -170,7 +171,7 @@ class StoredDistribution(tfd.Distribution):
         part, clean = self.unstored.pixelwise_part(), self.unstored.given["clean"]
         return CodeBins(part, noise, clean, self._step, **self._clips)
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def pixelwise_log_prob(self, noise: tf.Tensor) -> tf.Tensor:
         """`log_prob` of what is left of the bijector without layers that mix values, exactly.
 

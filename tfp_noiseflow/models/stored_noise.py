@@ -18,6 +18,7 @@ from tfp_noiseflow.models.model_directory import (
 )
 from tfp_noiseflow.models.noise_model import NoiseModel
 from tfp_noiseflow.models.stored_distribution import StoredDistribution
+from tfp_noiseflow.not_converted import not_converted
 from tfp_noiseflow.types import TensorLike
 
 # Steps come from files in float32.
@@ -79,7 +80,7 @@ class StoredNoise(NoiseModel):
             assert self.known.camera is not None  # Each camera has a step.
             self.known = replace(self.known, camera=replace(self.known.camera, is_needed=True))
 
-    @tf.autograph.experimental.do_not_convert
+    @not_converted
     def __call__(
         self, clean: TensorLike, iso: TensorLike = None, camera: TensorLike = None
     ) -> StoredDistribution:
