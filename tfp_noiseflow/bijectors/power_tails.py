@@ -163,7 +163,7 @@ def _growth(u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _solved(target: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
     """u >= 0 with u + c (e^u - 1 - u) = target."""
 
-    def residual(u: tf.Tensor) -> tf.Tensor:
+    def residual(u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         growth, slope = _growth(u)
         return u + amount * (growth - u) - target, 1 + amount * (slope - 1), amount * slope
 

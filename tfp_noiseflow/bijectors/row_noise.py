@@ -112,7 +112,9 @@ class RowNoise(Layer):
         shared = -factor / root * self._summed(y.mapped(tf.multiply, weight))
         return self._plus(y, weight, shared), -tf.reduce_sum(tf.math.log(root), axis=[-2, -1])
 
-    def _weights(self, image: Image, *, clean: Image, **conditions: Any) -> tf.Tensor:
+    def _weights(
+        self, image: Image, *, clean: Image, **conditions: Any
+    ) -> tuple[Image, tf.Tensor, tf.Tensor]:
         """w, an image, and c and S of each row, [.., H, rows of a pixel]."""
         if self.channels is not None and image.channels not in (None, self.channels):
             raise ValueError(

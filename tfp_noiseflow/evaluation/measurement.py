@@ -367,8 +367,8 @@ def _compile_draw(
 
     @tf.function
     def draw(
-        clean: np.ndarray, iso: np.ndarray, camera: np.ndarray, group: np.ndarray, seed: tf.Tensor
-    ) -> tuple[np.ndarray, np.ndarray]:
+        clean: tf.Tensor, iso: tf.Tensor, camera: tf.Tensor, group: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         noise = noise_of(clean, iso, camera, group, seed)
         return noise[0], histograms.pooled_counts(noise, group, deviation)
 

@@ -60,7 +60,7 @@ def log_interval_probability(lower: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     near = tf.math.log(_near_probability(lower, width, middle, decay))
     is_far = lower > FAR[dtype]
 
-    def with_far() -> tf.Tensor:
+    def with_far() -> tuple[tf.Tensor, tf.Tensor]:
         fall = _mills_ratio(lower) - tf.exp(-decay) * _mills_ratio(lower + width)
         log_fall = tf.math.log(tf.maximum(fall, dtype.as_numpy_dtype(1e-30)))
         return (
