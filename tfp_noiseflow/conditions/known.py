@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.captures.capture_file import Captures
 from tfp_noiseflow.conditions.camera_names import camera_indices, name_rule
 from tfp_noiseflow.conditions.conditions import (
     TOGETHER,
@@ -26,6 +26,21 @@ from tfp_noiseflow.types import TensorLike
 ISOS_TO_SHOW = (100.0, 400.0, 1600.0, 6400.0)
 
 ANY_ISO = Iso(is_needed=False)
+
+
+class OfCameras(Protocol):
+    """What captures tell of their cameras and ISOs, as those of a capture file do."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def camera(self) -> np.ndarray: ...
+    @property
+    def cameras(self) -> tuple[str, ...]: ...
+    @property
+    def iso(self) -> np.ndarray: ...
+    @property
+    def iso_levels(self) -> tuple[float, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -158,7 +173,7 @@ class Known:
             raise ValueError(f"expected {self}, received no camera.")
         self.require(itertools.product(cameras, isos))
 
-    def check_captures(self, captures: Captures) -> None:
+    def check_captures(self, captures: OfCameras) -> None:
         """Raises ValueError, with both sets, unless all conditions of captures are known.
 
         Args:
