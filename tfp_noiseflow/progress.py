@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 # Seconds before anything is shown, and between two lines of a log.
 DELAY = 2.0
-LOG_INTERVAL = 10.0
+LOG_INTERVAL = 30.0
 
 
 class _Lines(tqdm):
@@ -27,8 +27,8 @@ class Progress:
         measure(model, captures, on_progress=progress)
     ```
 
-    On a terminal it is a bar, which goes when the job ends. Elsewhere it is a line every ten
-    seconds. A job of less than two seconds shows nothing.
+    On a terminal it is a bar, which goes when the job ends. Elsewhere it is a line every half
+    minute. A job of less than two seconds shows nothing.
 
     Args:
       unit: what is counted, plural.
