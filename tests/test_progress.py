@@ -47,6 +47,17 @@ def test_a_terminal_has_a_bar_with_the_time_left(at_once, monkeypatch):
     assert "\n" not in text
 
 
+def test_the_time_left_is_that_of_the_parts_behind_the_first(at_once, capsys):
+    with progress.Progress("steps") as shown:
+        time.sleep(1.5)
+        for done in (1, 2, 3):
+            time.sleep(0.05)
+            shown(done, 200)
+    # 197 of 0.05 s, a half more on a busy machine; of 0.55 s they would be 108 s.
+    left = [int(seconds) for seconds in re.findall(r"00:(\d\d) left", capsys.readouterr().err)]
+    assert left and 5 < left[-1] < 40
+
+
 def test_short_jobs_and_silent_ones_show_nothing(monkeypatch, capsys):
     run_job(progress.Progress("patches"))
     monkeypatch.setattr(progress, "DELAY", 0.0)

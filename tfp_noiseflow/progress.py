@@ -15,7 +15,8 @@ class _Lines(tqdm):
     """The same as lines of text, where no terminal can draw a bar over itself."""
 
     def display(self, msg=None, pos=None):
-        if self.n:
+        # Without a bar there is none to be removed, by an empty message.
+        if self.n and msg != "":
             print(msg or str(self), file=self.fp, flush=True)
 
 
@@ -38,12 +39,15 @@ class Progress:
 
     def __init__(self, unit: str, title: str = "", *, is_shown: bool = True):
         is_terminal = sys.stderr.isatty()
+        self._has_begun = False
         self._bar = (tqdm if is_terminal else _Lines)(
             total=0,
             desc=f"{title}: " if title else None,
             unit=f" {unit}",
             file=sys.stderr,
             leave=False,
+            # The time left is by the mean speed.
+            smoothing=0,
             delay=DELAY,
             # Every call is looked at, and shown when so much time has gone.
             miniters=1,
@@ -62,8 +66,15 @@ class Progress:
           done, total: may be more than at the call before, or fewer: then a new job has begun.
           text: what is at work, or how good it is, behind the bar.
         """
-        if done < self._bar.n:
+        if self._bar.disable:
+            return
+        if not self._has_begun or done < self._bar.n:
+            self._has_begun = True
+            # The first part takes longer than the others, for functions are traced in it: the time
+            # left is that of the parts behind it.
+            last_shown = self._bar.last_print_t
             self._bar.reset(total)
+            self._bar.initial, self._bar.last_print_t = done, last_shown
         self._bar.total = total
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.update(done - self._bar.n)
