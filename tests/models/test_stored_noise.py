@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 import tfp_noiseflow as nf
 from tests.registry import CAMERAS, ISO_LEVELS, MODELS, conditions, moved
 from tfp_noiseflow import bijectors as nb
+from tfp_noiseflow.models.stored_distribution import TURNS, _turn
 
 tfb = tfp.bijectors
 
@@ -529,3 +530,10 @@ def test_gradients_of_an_export_are_those_of_the_model(tmp_path):
 def test_it_says_what_it_is(step, clips, words):
     unstored = nf.GaussianNoise(0.02)
     assert nf.StoredNoise(unstored, step, **clips).in_words == words + unstored.in_words
+
+
+def test_draws_of_wide_frames_do_not_go_by_the_order_of_a_sum():
+    # 40,000 pixels of a row: their sum in float32 would not be exact.
+    noise = np.random.default_rng(0).standard_normal((8, 1, 40000, 4)).astype(np.float32)
+    bits = noise.view(np.uint8).sum(axis=(1, 2, 3), dtype=np.int64)
+    np.testing.assert_array_equal(_turn(tf.constant(noise))[:, 0, 0, 0], bits % TURNS / TURNS)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfp_noiseflow.images.image import Image, over_image, split_channels
+from tfp_noiseflow.images.image import Image, over_image, split_channels, summed_over_image
 
 # Pixels of a row that become one.
 FOLD = 4
@@ -123,7 +123,7 @@ class FoldedImage(Image):
         return self._with(values, self.blocks)
 
     def summed(self) -> tf.Tensor:
-        return tf.reduce_sum(self.values, axis=[1, 2, 3])
+        return summed_over_image(self.values)
 
     def summed_by_row(self) -> tf.Tensor:
         sums = tf.reduce_sum(self.values, axis=2)

@@ -114,6 +114,17 @@ class Image(abc.ABC):
         return [broadcasted(image) for image in images]
 
 
+def summed_over_image(values: tf.Tensor) -> tf.Tensor:
+    """[..], the sums of values [.., H, W, C] over H, W and C, in their dtype.
+
+    Each row is summed in that dtype and the sums of the rows in float64. In float32 alone the
+    sum of a frame of 100 megapixels was off by 6 % where XLA adds one value after the other; this
+    takes no longer. A row of n values is off by at most n roundings of its sum of sizes.
+    """
+    rows = tf.cast(tf.reduce_sum(values, axis=[-2, -1]), tf.float64)
+    return tf.cast(tf.reduce_sum(rows, axis=-1), values.dtype)
+
+
 def split_channels(values: tf.Tensor, sizes: Sequence[int]) -> list[tf.Tensor]:
     """Values [.., C] in groups of these sizes."""
     # A split, not slices: the gradient of a slice is a padded image of its own. TensorFlow's op for

@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from tfp_noiseflow.images.convolution import convolve
-from tfp_noiseflow.images.image import IMAGE_NDIMS, Image, over_image, split_channels
+from tfp_noiseflow.images.image import (
+    IMAGE_NDIMS,
+    Image,
+    over_image,
+    split_channels,
+    summed_over_image,
+)
 
 
 class PlainImage(Image):
@@ -56,7 +62,7 @@ class PlainImage(Image):
         return PlainImage(function(self.values, *(other.values for other in others)))
 
     def summed(self) -> tf.Tensor:
-        return tf.reduce_sum(self.values, axis=[-3, -2, -1])
+        return summed_over_image(self.values)
 
     def summed_by_row(self) -> tf.Tensor:
         return tf.reduce_sum(self.values, axis=-2)

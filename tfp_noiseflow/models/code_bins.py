@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.images.image import summed_over_image
 from tfp_noiseflow.models.normal_interval import (
     HALF_LOG_2PI,
     OPEN,
@@ -100,7 +101,7 @@ class CodeBins:
         if self._bijector.is_scaling:
             # The slope is the scale: the bijector need not run again.
             slope = self._slope()
-            return latent / slope, latent, -tf.reduce_sum(tf.math.log(slope), axis=[-3, -2, -1])
+            return latent / slope, latent, -summed_over_image(tf.math.log(slope))
         latent *= self._direction
         noise, log_det = self._bijector.forward_and_log_det(latent)
         return noise, latent, log_det

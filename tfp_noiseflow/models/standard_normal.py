@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.internal import reparameterization
 
+from tfp_noiseflow.images.image import summed_over_image
 from tfp_noiseflow.types import TensorLike
 
 
@@ -96,7 +97,7 @@ class StandardNormal(tfd.Distribution):
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         dimensions = tf.cast(tf.reduce_prod(self._image_sizes), self.dtype)
-        squares = tf.reduce_sum(tf.square(x), axis=[-3, -2, -1])
+        squares = summed_over_image(tf.square(x))
         return -0.5 * (squares + math.log(2 * math.pi) * dimensions)
 
     def _entropy(self) -> tf.Tensor:

@@ -13,7 +13,7 @@ from tensorflow_probability.python.internal import reparameterization
 from tfp_noiseflow.composition.one_call import one_call
 from tfp_noiseflow.conditions.checks import require
 from tfp_noiseflow.images import stored_codes
-from tfp_noiseflow.images.image import over_image
+from tfp_noiseflow.images.image import over_image, summed_over_image
 from tfp_noiseflow.models.code_bins import CodeBins
 from tfp_noiseflow.models.noise_distribution import NoiseDistribution
 from tfp_noiseflow.not_converted import not_converted
@@ -158,7 +158,7 @@ class StoredDistribution(tfd.Distribution):
         is_on_codes = self._is_on_codes(noise)
         with one_call():
             bins = self._bins(noise)
-            log_prob = tf.reduce_sum(bins.log_density, axis=[-3, -2, -1])
+            log_prob = summed_over_image(bins.log_density)
             if not self.is_exact:
                 log_prob += self._log_mean_weight(noise, bins, seed, num_draws)
         log_prob = tf.where(is_on_codes, log_prob, np.nan)
@@ -181,7 +181,7 @@ class StoredDistribution(tfd.Distribution):
         Returns:
           [..] nats.
         """
-        return tf.reduce_sum(self._bins(noise).log_density, axis=[-3, -2, -1])
+        return summed_over_image(self._bins(noise).log_density)
 
     def _is_on_codes(self, noise: tf.Tensor) -> tf.Tensor:
         """Whether each image is; not one with NaN. Eagerly an error says how far it is off."""
@@ -238,8 +238,9 @@ def _turn(noise: tf.Tensor) -> tf.Tensor:
     to image, although all images take the same ones: sums over a batch vary as if each had its own.
     """
     # A quarter of the rows tells images apart, in a quarter of the time.
-    total = tf.cast(tf.bitcast(noise[..., ::4, :, :], tf.uint8), noise.dtype)
-    # Sums of whole numbers that stay below 2^24 are exact, whatever their order.
-    for axes in ([-2, -1], [-1], [-1]):
-        total = tf.reduce_sum(total, axis=axes) % TURNS
-    return over_image(total) / TURNS
+    bits = tf.cast(tf.bitcast(noise[..., ::4, :, :], tf.uint8), noise.dtype)
+    # Sums of whole numbers are exact, whatever their order, below 2^24 in float32, which those of
+    # one pixel are, and below 2^53 in float64, which those of a frame are.
+    of_pixels = tf.cast(tf.reduce_sum(bits, axis=[-2, -1]), tf.float64)
+    total = tf.reduce_sum(of_pixels, axis=[-2, -1]) % TURNS
+    return over_image(tf.cast(total, noise.dtype)) / TURNS

@@ -1,0 +1,127 @@
+"""What float32 costs a noise model: its numbers beside those of the same model in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_noiseflow.images.image import IMAGE_NDIMS
+from tfp_noiseflow.models.model_directory import describe_model, model_from_description
+from tfp_noiseflow.models.noise_model import NoiseModel
+
+IMAGE_AXES = list(range(-IMAGE_NDIMS, 0))
+
+
+class Off(NamedTuple):
+    """How far numbers are off: the one that is farthest, and the root mean square."""
+
+    largest: float
+    rms: float
+
+
+class Rounding(NamedTuple):
+    """How far a model's numbers are from those of the same model in float64.
+
+    Attributes:
+      nll: of continuous noise, nats per dimension, over images.
+      log_det: its part that is the log-det of the inverse, nats per dimension.
+      codes: NLL of what is stored, without layers that mix values (with them it is a bound whose
+        draws go by the bits of the noise); None for a model of continuous noise.
+      sample: noise of the same latent, over values, in standard deviations of its image's noise.
+      round_trip: noise through the latent and back, beside itself, in the same unit: how well the
+        inverse that gives the density is the inverse of what samples.
+    """
+
+    nll: Off
+    log_det: Off
+    codes: Off | None
+    sample: Off
+    round_trip: Off
+
+
+def in_float64(model: NoiseModel) -> NoiseModel:
+    """The same model with variables and arithmetic in float64.
+
+    Raises:
+      ValueError: a model whose class is not registered, or whose `get_config` has no dtype.
+    """
+    twin = model_from_description(_of_float64(describe_model(model)))
+    if twin.dtype != tf.float64:
+        raise ValueError(
+            f"expected a model whose get_config() has its dtype, received {type(model).__name__}."
+        )
+    for target, source in zip(twin.variables, model.variables, strict=True):
+        target.assign(tf.cast(source, target.dtype))
+    return twin
+
+
+def _of_float64(description: Mapping) -> dict:
+    return {
+        name: "float64"
+        if name == "dtype"
+        else _of_float64(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in description.items()
+    }
+
+
+def measure_rounding(model: NoiseModel, clean, iso=None, camera=None, *, seed=(0, 0)) -> Rounding:
+    """Draws noise and compares a model's numbers with those of its twin in float64.
+
+    Args:
+      model: any registered noise model of float32 whose noise is a bijector's.
+      clean, iso, camera: as for the model's call, of float32; clean [.., H, W, C].
+      seed: int [2], of the latent.
+
+    Returns:
+      Rounding.
+
+    Raises:
+      ValueError: as for the model's call and `in_float64`; a model without a bijector.
+    """
+    model.require_density("a comparison of precisions")
+    clean = np.asarray(clean, np.float32)
+    ours = model(clean, iso=iso, camera=camera)
+    exact = in_float64(model)(clean, iso=iso, camera=camera)
+    sampled, sampled_exactly = ours.unstored.bijector, exact.unstored.bijector
+    shape = tf.concat([ours.batch_shape_tensor(), ours.event_shape_tensor()], axis=0)
+    latent = tf.random.stateless_normal(shape, seed)
+    noise = sampled.forward(latent)
+    exact_noise = sampled_exactly.forward(_exact(latent))
+    del latent
+    deviation = tf.sqrt(tf.reduce_mean(tf.square(exact_noise), axis=IMAGE_AXES, keepdims=True))
+    sample = _off((_exact(noise) - exact_noise) / deviation)
+    del exact_noise
+    again = sampled.forward(sampled.inverse(noise))
+    round_trip = _off(_exact(again - noise) / deviation)
+    del again
+    codes = None
+    dimensions = float(np.prod(clean.shape[-IMAGE_NDIMS:]))
+
+    def per_dimension(numbers, exact_numbers):
+        return _off((_exact(numbers) - exact_numbers) / dimensions)
+
+    if not model.dequantises:
+        stored = ours.stored(noise)
+        codes = per_dimension(
+            ours.pixelwise_log_prob(stored), exact.pixelwise_log_prob(_exact(stored))
+        )
+    nll = per_dimension(ours.unstored.log_prob(noise), exact.unstored.log_prob(_exact(noise)))
+    log_det = per_dimension(
+        sampled.inverse_log_det_jacobian(noise, IMAGE_NDIMS),
+        sampled_exactly.inverse_log_det_jacobian(_exact(noise), IMAGE_NDIMS),
+    )
+    return Rounding(nll, log_det, codes, sample, round_trip)
+
+
+def _exact(values: tf.Tensor) -> tf.Tensor:
+    return tf.cast(values, tf.float64)
+
+
+def _off(differences: tf.Tensor) -> Off:
+    largest = tf.reduce_max(tf.abs(differences))
+    return Off(float(largest), float(tf.sqrt(tf.reduce_mean(tf.square(differences)))))
