@@ -80,3 +80,14 @@ def test_the_page_needs_no_other_file(captures, tmp_path):
 def test_text_of_captures_is_shown_as_text(tmp_path):
     text = "# A\n\n| camera |\n|---|\n| a < b & c |\n"
     assert "a &lt; b &amp; c" in html(text, tmp_path)
+
+
+@pytest.mark.parametrize("largest", [1e-5, 0.02, None])
+def test_weights_that_float32_is_too_coarse_for_are_told(captures, largest):
+    measurement = measured(captures, DEVIATION, 1.5 * DEVIATION)
+    found = measurement.report["rounding"]
+    # Of a scale: some roundings.
+    assert 0 < found["sample"]["largest"] < 1e-5
+    assert "float32" not in verdict_of(measurement)
+    found["sample"]["largest"] = largest
+    assert ("float32 is too coarse" in verdict_of(measurement)) == (largest != 1e-5)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
+from tfp_noiseflow.composition.conditional_chain import ConditionalChain
 from tfp_noiseflow.conditions.checks import check_fits
 
 
@@ -66,6 +67,21 @@ class Bound(ConditionalBijector):
     @property
     def is_pixelwise(self) -> bool:
         return self.bijector.is_pixelwise
+
+    def states(self, x: tf.Tensor) -> list[tf.Tensor]:
+        """What x becomes in the forward direction: x itself, behind each layer, and the result.
+
+        Of what is no plain chain of layers there are the first and the last alone.
+
+        Args:
+          x: [.., H, W, C].
+        """
+        if not isinstance(self.bijector, ConditionalChain):
+            return [x, self.forward(x)]
+        states = [x]
+        for member in reversed(self.bijector.bijectors):
+            states.append(member.forward_and_log_det(states[-1], **self._given[member.name])[0])
+        return states
 
     def check_conditions(self, given: Mapping, x: tf.Tensor) -> dict:
         check_fits("noise", x, self._like)

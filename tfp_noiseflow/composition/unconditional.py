@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
-from tfp_noiseflow.images.image import IMAGE_NDIMS
+from tfp_noiseflow.images.image import IMAGE_NDIMS, summed_over_image
 
 
 class Unconditional(ConditionalBijector):
@@ -56,9 +56,15 @@ class Unconditional(ConditionalBijector):
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.identity(x)
         y = self.bijector.forward(x)
-        return y, self.bijector.forward_log_det_jacobian(x, IMAGE_NDIMS)
+        return y, self._log_det(self.bijector.forward_log_det_jacobian, x, y)
 
     def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y = tf.identity(y)
         x = self.bijector.inverse(y)
-        return x, self.bijector.inverse_log_det_jacobian(y, IMAGE_NDIMS)
+        return x, self._log_det(self.bijector.inverse_log_det_jacobian, y, x)
+
+    def _log_det(self, function, given, result):
+        if not self.is_pixelwise:
+            return function(given, IMAGE_NDIMS)
+        # TFP's own sum over an image loses digits where the image is large.
+        return summed_over_image(tf.broadcast_to(function(given, 0), tf.shape(result)))

@@ -14,6 +14,7 @@ from tfp_noiseflow.captures.capture_file import CaptureBlock, Captures, read_cap
 from tfp_noiseflow.evaluation import histograms, likelihood
 from tfp_noiseflow.evaluation.dark_patches import dark_patches
 from tfp_noiseflow.evaluation.report_content import KL_DRAWS, MODEL, Scores, report_content
+from tfp_noiseflow.evaluation.rounding import measure_rounding
 from tfp_noiseflow.evaluation.survey import Survey, survey_captures
 from tfp_noiseflow.models import CameraNLF
 from tfp_noiseflow.models.noise_model import NoiseModel
@@ -23,6 +24,9 @@ from tfp_noiseflow.simulation.truth import true_negative_log_likelihood
 # Values of one image-shaped array in flight: 4 MiB a block of patches, 16 MiB a call of draws.
 BLOCK_VALUES = 1 << 20
 DRAW_VALUES = 1 << 22
+
+# Of the corner of an image on which precisions are compared, which costs some float64.
+ROUNDING_SIDE = 64
 
 # Stand in the place of a block's number in the seeds of the examples' and the dark patches' draws.
 EXAMPLES = 2**31 - 1
@@ -112,6 +116,9 @@ def evaluate(
           level.
         dark_patches: stored values of each camera's darkest patch, see `dark_patches`; empty for
           captures without a quantization step.
+        rounding: how far the model is from itself in float64: `largest` and `rms` by `nll`,
+          `log_det`, `codes`, `sample` and `round_trip`, see `rounding.Rounding`; None of one that
+          is overflown, `reason` where it cannot be measured; None for a model of another dtype.
         seed, draws_per_pixel.
       For the same arguments the result is the same.
 
@@ -226,13 +233,34 @@ def measure(
         KL_DRAWS,
     )
     truth = true_negative_log_likelihood(captures)
+    examples = _examples(survey, drawers)
+    report = report_content(captures, survey, sources, models, reasons, truth, dark, seed)
     return Measurement(
-        report=report_content(captures, survey, sources, models, reasons, truth, dark, seed),
+        report={**report, "rounding": _rounding(model, examples)},
         conditions=survey.conditions,
         edges=np.stack([histograms.kl_edges(sd) for sd in survey.standard_deviation]),
         counts={name: sources[name].counts for name in ("real", *models)},
-        examples=_examples(survey, drawers),
+        examples=examples,
     )
+
+
+def _rounding(model, examples: Examples) -> dict | None:
+    """What float32 costs the model, on a corner of each example; None: its dtype is another one."""
+    if not (isinstance(model, NoiseModel) and model.has_density and model.dtype == tf.float32):
+        return None
+    clean = examples.clean[:, :ROUNDING_SIDE, :ROUNDING_SIDE]
+    isos = np.array([iso for _, iso in examples.conditions], np.float32)
+    cameras = None if model.cameras is None else [camera for camera, _ in examples.conditions]
+    try:
+        found = measure_rounding(model, clean, isos, cameras)
+    except ValueError as error:
+        return {"reason": str(error)}
+    return {
+        # No JSON number holds what is overflown.
+        name: {key: v if np.isfinite(v) else None for key, v in off._asdict().items()}
+        for name, off in found._asdict().items()
+        if off is not None
+    }
 
 
 def _models_to_compare(

@@ -14,6 +14,15 @@ from tfp_noiseflow.models.noise_model import NoiseModel
 
 IMAGE_AXES = list(range(-IMAGE_NDIMS, 0))
 
+# Half the distance of 1 to the next number of float32: what a rounding is of what is rounded.
+UNIT = float(np.finfo(np.float32).eps) / 2
+# Roundings of a layer's state, there and back: less than two were seen where no layer stretches.
+ROUNDINGS = 8
+
+# What an evaluation calls too much: of the noise's standard deviation, and nats per dimension.
+HARMFUL = 0.01
+HARMFUL_NATS = 0.001
+
 
 class Off(NamedTuple):
     """How far numbers are off: the one that is farthest, and the root mean square."""
@@ -116,6 +125,52 @@ def measure_rounding(model: NoiseModel, clean, iso=None, camera=None, *, seed=(0
         sampled_exactly.inverse_log_det_jacobian(_exact(noise), IMAGE_NDIMS),
     )
     return Rounding(nll, log_det, codes, sample, round_trip)
+
+
+def round_trip_bound(model: NoiseModel, clean, iso=None, camera=None, *, seed=(0, 0)) -> Off:
+    """How far noise may come back from its latent, in float32, to the first order of roundings.
+
+    ```none
+    x_0 = latent, .., x_n = noise      the states between the layers, forward
+    |off_i|  <=  ROUNDINGS u sum_k sum_j |d noise_i / d x_kj| |x_kj|,   u = 2^-24
+    ```
+
+    The inverse rounds each state by u of itself, and so does the way forward; what is behind it
+    stretches that by its slope. Scales and shapes of single values stretch a rounding as they
+    stretch the value, so that a model without steps is off by some roundings. A coupling takes
+    a value apart into a large one and a large shift: where states are thousands of standard
+    deviations, noise comes back by thousands of roundings. A product of the layers' Lipschitz
+    constants would be true too, and larger by many powers of ten.
+
+    Args:
+      model, clean, iso, camera, seed: as for `measure_rounding`; clean [H, W, C], a small image:
+        its slopes are those of each value to each.
+
+    Returns:
+      The largest bound of a value and their root mean square, in standard deviations of the noise.
+
+    Raises:
+      ValueError: as `measure_rounding`.
+    """
+    model.require_density("a comparison of precisions")
+    clean = np.asarray(clean, np.float32)
+    bijector = in_float64(model)(clean, iso=iso, camera=camera).unstored.bijector
+    latent = _exact(tf.random.stateless_normal(clean.shape, seed))
+    # A copy for each value, whose slopes are of that value alone.
+    copies = tf.tile(latent[tf.newaxis], [clean.size, 1, 1, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(copies)
+        states = bijector.states(copies)
+    one_each = tf.reshape(tf.eye(clean.size, dtype=tf.float64), copies.shape)
+    slopes = tape.gradient(states[-1], states, output_gradients=one_each)
+    bounds = tf.add_n(
+        [
+            tf.reduce_sum(tf.abs(slope * state), axis=IMAGE_AXES)
+            for slope, state in zip(slopes, states, strict=True)
+        ]
+    )
+    deviation = tf.sqrt(tf.reduce_mean(tf.square(states[-1][0])))
+    return _off(ROUNDINGS * UNIT * bounds / deviation)
 
 
 def _exact(values: tf.Tensor) -> tf.Tensor:

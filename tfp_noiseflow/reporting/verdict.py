@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfp_noiseflow.evaluation.report_content import MODEL
+from tfp_noiseflow.evaluation.rounding import HARMFUL, HARMFUL_NATS
 from tfp_noiseflow.reporting.structure_tables import FIGURES, deviations_off
 
 # Standard errors beyond which two models' likelihoods differ.
@@ -32,6 +33,7 @@ def verdict(report: dict, label: Callable[[str], str]) -> str:
             _histograms(report, label),
             _deviations(report),
             _structure(report),
+            _rounding(report),
         )
         if sentence
     )
@@ -90,6 +92,26 @@ def _deviations(report: dict) -> str:
     return (
         f"{start}: the standard deviation is within {CLOSE:.0%} of the captured noise's at "
         f"{close:.0%} of the cameras, ISOs and clean levels; farthest off {worst:+.0%} ({place})."
+    )
+
+
+def _rounding(report: dict) -> str:
+    """Where float32 is too coarse for the model."""
+    found = report.get("rounding") or {}
+    if "reason" in found or not found:
+        return ""
+    limits = {"nll": HARMFUL_NATS, "sample": HARMFUL, "round_trip": HARMFUL}
+    off = {name: found[name]["largest"] for name in limits}
+    if all(off[name] is not None and off[name] <= limit for name, limit in limits.items()):
+        return ""
+    nll, sample, back = (
+        "beyond all numbers" if value is None else f"up to {value:.2g}" for value in off.values()
+    )
+    return (
+        f"**float32 is too coarse for its weights**: beside the same model in float64 its NLL is "
+        f"off by {nll} nats per dimension, its samples by {sample} and noise that goes to the "
+        f"latent and back by {back} of the noise's standard deviation. Steps stretch roundings: "
+        "train with a smaller learning rate, or make the model of dtype float64."
     )
 
 
