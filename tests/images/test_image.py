@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
+from tfp_noiseflow.composition.unconditional import Unconditional
 from tfp_noiseflow.images.folded import FoldedImage
 from tfp_noiseflow.images.image import summed_over_image
 from tfp_noiseflow.images.plain import PlainImage
+
+tfb = tfp.bijectors
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -31,3 +35,13 @@ def test_sum_is_that_of_each_image():
     # 120 values of either sign that add up to some 10: roundings of the values' size.
     expected = images.sum(axis=(-3, -2, -1), dtype=np.float64)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_log_det_of_a_bijector_of_tfp_loses_no_digits(jit_compile):
+    layer = Unconditional(tfb.Scale(0.0123))
+    log_det = tf.function(lambda x: layer.inverse_log_det_jacobian(x, 3), jit_compile=jit_compile)(
+        tf.zeros([1, 1500, 2000, 4])
+    )
+    # One product: the roundings of the logarithm, the count and the result.
+    np.testing.assert_allclose(log_det, [-np.log(0.0123) * 1.2e7], rtol=5e-7)

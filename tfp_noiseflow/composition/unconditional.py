@@ -10,6 +10,7 @@ from tensorflow_probability.python.internal import parameter_properties
 
 from tfp_noiseflow.composition.conditional_bijector import ConditionalBijector
 from tfp_noiseflow.images.image import IMAGE_NDIMS, summed_over_image
+from tfp_noiseflow.images.plain import PlainImage
 
 
 class Unconditional(ConditionalBijector):
@@ -67,4 +68,7 @@ class Unconditional(ConditionalBijector):
         if not self.is_pixelwise:
             return function(given, IMAGE_NDIMS)
         # TFP's own sum over an image loses digits where the image is large.
-        return summed_over_image(tf.broadcast_to(function(given, 0), tf.shape(result)))
+        log_slope = function(given, 0)
+        if log_slope.shape.rank == 0:
+            return PlainImage(result).dimensions * log_slope
+        return summed_over_image(tf.broadcast_to(log_slope, tf.shape(result)))
