@@ -45,6 +45,15 @@ def test_scaling():
         assert re.search(rf"^\| {workers} \| {batch_size} (\| \d+ ){{2}}\| \d", text, re.M)
 
 
+def test_precision():
+    text = run("precision", "--tables=iso,clean,shape,bound", "--models=phones_paper,Gaussian")
+    number = r"\de-\d\d \(\de-\d\d\)"
+    assert re.search(rf"trained \| 1600 (\| {number} ){{2}}\|  (\| {number} ){{2}}\|", text)
+    assert "| 25 | refused: expected iso to be one of the known levels (100" in text
+    assert "| one pixel, 1 x 1 |" in text
+    assert re.search(rf"\| Gaussian \| {number} \| {number} \|", text)
+
+
 def test_start_up():
     text = run("start_up", "--rounds=1")
     assert len(re.findall(r"^import tfp_noiseflow, after .*: \d+\.\d\d s", text, re.M)) == 2
