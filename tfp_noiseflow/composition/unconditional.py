@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -64,7 +65,9 @@ class Unconditional(ConditionalBijector):
         x = self.bijector.inverse(y)
         return x, self._log_det(self.bijector.inverse_log_det_jacobian, y, x)
 
-    def _log_det(self, function, given, result):
+    def _log_det(
+        self, function: Callable[..., tf.Tensor], given: tf.Tensor, result: tf.Tensor
+    ) -> tf.Tensor:
         if not self.is_pixelwise:
             return function(given, IMAGE_NDIMS)
         # TFP's own sum over an image loses digits where the image is large.

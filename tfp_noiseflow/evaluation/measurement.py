@@ -244,7 +244,7 @@ def measure(
     )
 
 
-def _rounding(model, examples: Examples) -> dict | None:
+def _rounding(model: Any, examples: Examples) -> dict | None:
     """What float32 costs the model, on a corner of each example; None: its dtype is another one."""
     if not (isinstance(model, NoiseModel) and model.has_density and model.dtype == tf.float32):
         return None

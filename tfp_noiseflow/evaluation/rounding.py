@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfp_noiseflow.images.image import IMAGE_NDIMS
 from tfp_noiseflow.models.model_directory import describe_model, model_from_description
 from tfp_noiseflow.models.noise_model import NoiseModel
+from tfp_noiseflow.types import TensorLike
 
 IMAGE_AXES = list(range(-IMAGE_NDIMS, 0))
 
@@ -78,7 +80,14 @@ def _of_float64(description: Mapping) -> dict:
     }
 
 
-def measure_rounding(model: NoiseModel, clean, iso=None, camera=None, *, seed=(0, 0)) -> Rounding:
+def measure_rounding(
+    model: NoiseModel,
+    clean: ArrayLike,
+    iso: TensorLike | None = None,
+    camera: TensorLike | None = None,
+    *,
+    seed: Sequence[int] = (0, 0),
+) -> Rounding:
     """Draws noise and compares a model's numbers with those of its twin in float64.
 
     Args:
@@ -111,7 +120,7 @@ def measure_rounding(model: NoiseModel, clean, iso=None, camera=None, *, seed=(0
     codes = None
     dimensions = float(np.prod(clean.shape[-IMAGE_NDIMS:]))
 
-    def per_dimension(numbers, exact_numbers):
+    def per_dimension(numbers: tf.Tensor, exact_numbers: tf.Tensor) -> Off:
         return _off((_exact(numbers) - exact_numbers) / dimensions)
 
     if not model.dequantises:
@@ -127,7 +136,14 @@ def measure_rounding(model: NoiseModel, clean, iso=None, camera=None, *, seed=(0
     return Rounding(nll, log_det, codes, sample, round_trip)
 
 
-def round_trip_bound(model: NoiseModel, clean, iso=None, camera=None, *, seed=(0, 0)) -> Off:
+def round_trip_bound(
+    model: NoiseModel,
+    clean: ArrayLike,
+    iso: TensorLike | None = None,
+    camera: TensorLike | None = None,
+    *,
+    seed: Sequence[int] = (0, 0),
+) -> Off:
     """How far noise may come back from its latent, in float32, to the first order of roundings.
 
     ```none
