@@ -18,7 +18,8 @@ CALIBRATE_DEMO ?= calibrate_demo
 
 GALLERY_CAPTURES := $(DEMO)/gallery_captures
 
-.PHONY: help environment demo calibrate-demo gallery ship docs package test test-all lint format
+.PHONY: help environment demo calibrate-demo gallery ship docs package test test-all compatibility \
+  lint format
 
 help:
 	@echo "make demo      simulated captures, training, evaluation, export and report, in $(DEMO)/"
@@ -29,6 +30,7 @@ help:
 	@echo "make package   sdist and wheel in dist/, the wheel tried in an environment of its own"
 	@echo "make test      lint and the tests (minutes)"
 	@echo "make test-all  the slow tests too"
+	@echo "make compatibility  part of the tests with older and newer versions, in docs/compatibility.md"
 
 # The file is made last, so that an interrupted installation is done again. Its name says which
 # requirements.txt it is of: the time of a fresh checkout's file says nothing.
@@ -129,3 +131,7 @@ test: lint
 # Of every property 24 times as many cases.
 test-all: lint
 	$(PYTEST) --hypothesis-profile=thorough
+
+# With the interpreters python3.11 to python3.13 of PATH, in environments that are removed.
+compatibility: $(READY)
+	$(RUN) -m tests.compatibility
