@@ -1,10 +1,17 @@
 """Versions that are tried together: what is asked for, what is told."""
 
 import os
+import re
 
 import pytest
 
-from tests.compatibility.combinations import COMBINATIONS, TESTS, Combination, name_of
+from tests.compatibility.combinations import (
+    COMBINATIONS,
+    TESTS,
+    Combination,
+    library_requirements,
+    name_of,
+)
 from tests.compatibility.table import COLUMNS, Outcome, row, table, updated
 from tests.compatibility.trial import count, interpreter, missing, try_combination
 from tests.documents import ROOT
@@ -58,6 +65,14 @@ def test_lower_bounds_are_tried():
     requirements = COMBINATIONS["lower bounds"].requirements()
     assert all("==" in text or name_of(text).startswith(("py", "hyp")) for text in requirements)
     assert not any("," in text for text in requirements)
+
+
+def test_each_tensorflow_of_the_range_is_tried():
+    (allowed,) = (text for text in library_requirements() if name_of(text) == "tensorflow")
+    lowest, end = (int(minor) for minor in re.findall(r"2\.(\d+)", allowed))
+    pins = [pin for combination in COMBINATIONS.values() for pin in combination.pins]
+    tried = [re.match(r"tensorflow[=>]=2\.(\d+)", pin) for pin in pins]
+    assert {int(pin[1]) for pin in tried if pin} == set(range(lowest, end))
 
 
 def test_tests_that_are_run_exist():
