@@ -1,5 +1,7 @@
 """Capture files: what is written comes back, and what is wrong is named."""
 
+import gc
+
 import h5py
 import numpy as np
 import pytest
@@ -287,6 +289,31 @@ def test_a_selection_of_no_rows_or_of_none_that_are_there_is_refused(tmp_path, r
     nf.write_captures(path, **captures())
     with pytest.raises(ValueError, match=r"rows of 5 captures, ascending, each once"):
         nf.read_captures(path).select(rows)
+
+
+@pytest.mark.parametrize("name", ["iso", "noisy"])
+def test_a_damaged_file_that_is_mended_is_read_anew(tmp_path, name):
+    path = tmp_path / "captures.h5"
+    nf.write_captures(path, **captures())
+    whole = path.read_bytes()
+    # A compressed chunk whose first byte is another.
+    with h5py.File(path, "r+") as file:
+        values = file[name][()]
+        del file[name]
+        file.create_dataset(name, data=values, compression="gzip")
+        offset = file[name].id.get_chunk_info(0).byte_offset
+    damaged = bytearray(path.read_bytes())
+    damaged[offset] ^= 255
+    path.write_bytes(damaged)
+    # HDF5 gives what it has of a file that is open: nothing may hold it, not until a collection.
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match=f"{name}' is damaged"):
+            list(nf.read_captures(path).blocks())
+        path.write_bytes(whole)
+        assert len(list(nf.read_captures(path).blocks())) == 1
+    finally:
+        gc.enable()
 
 
 def test_any_damage_is_read_to_the_end_or_refused_with_the_file_named(tmp_path):
