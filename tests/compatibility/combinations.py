@@ -91,7 +91,6 @@ COMBINATIONS = {
     "TF 2.20": Combination("3.13", _tensorflow("2.20")),
     "requirements.txt": Combination("3.11", _pinned()),
     "NumPy 2.0": Combination("3.12", (*_tensorflow("2.21"), "numpy==2.0.*")),
-    "newest, 3.11": Combination("3.11"),
     "newest, 3.12": Combination("3.12"),
     "newest, 3.13": Combination("3.13"),
     "TFP nightly": Combination("3.12", ("tfp-nightly",), replaced=("tensorflow-probability",)),
