@@ -85,23 +85,16 @@ _RELEASE_CANDIDATE = "tensorflow>=2.22.0rc0,<2.23"
 _KERAS_NIGHTLY = "tf-keras-nightly>=2.22.0.dev0,<2.23.0.dev0"
 
 COMBINATIONS = {
+    # Of TensorFlow 2.18.
     "lower bounds": Combination("3.11", _oldest()),
-    "TF 2.18": Combination("3.12", _tensorflow("2.18")),
     "TF 2.19": Combination("3.11", _tensorflow("2.19")),
     "TF 2.20": Combination("3.13", _tensorflow("2.20")),
     "requirements.txt": Combination("3.11", _pinned()),
-    "NumPy 2.0": Combination("3.12", (*_tensorflow("2.21"), "numpy==2.0.*")),
     "newest, 3.12": Combination("3.12"),
     "newest, 3.13": Combination("3.13"),
     "TFP nightly": Combination("3.12", ("tfp-nightly",), replaced=("tensorflow-probability",)),
     "TF 2.22": Combination("3.12", (_RELEASE_CANDIDATE, "tf_keras==2.22.*")),
     "TF 2.22, tf_keras nightly": Combination(
         "3.13", (_RELEASE_CANDIDATE,), alone=(_KERAS_NIGHTLY,), replaced=("tf_keras",)
-    ),
-    "TF 2.22, nightlies": Combination(
-        "3.12",
-        (_RELEASE_CANDIDATE, "tfp-nightly"),
-        alone=(_KERAS_NIGHTLY,),
-        replaced=("tensorflow-probability", "tf_keras"),
     ),
 }
