@@ -40,7 +40,9 @@ def test_models_without_steps_are_off_by_roundings(name):
     assert found.sample.largest > 1e-9 and found.nll.largest > 0
 
 
-@pytest.mark.parametrize("by", [0.05, 0.1, 0.15])
+@pytest.mark.parametrize(
+    "by", [0.1, *(pytest.param(by, marks=pytest.mark.slow) for by in (0.05, 0.15))]
+)
 def test_a_round_trip_is_within_its_bound(by):
     model = moved(nf.NoiseFlow(FLOW, seed=5), by=by)
     off = rounding.measure_rounding(model, clean_image(), **GIVEN).round_trip
