@@ -96,12 +96,14 @@ class LawEstimate:
         return replace(self.law, **betas, origin=f"{self.law.origin}, completed by other cameras'")
 
     def __str__(self) -> str:
+        """In a line, and one for each serious warning."""
         numbers = [*self.law.beta1, *self.law.beta2]
-        lines = [f"{self.law.camera}: {self.pixels} pixels"]
-        for term, number, error in zip(TERMS, numbers, self.standard_errors, strict=True):
-            is_known = np.isfinite(error)
-            lines.append(f"  {term} {number:.4g} " + (f"+- {error:.2g}" if is_known else "unknown"))
-        return "\n".join([*lines, *(f"  {text}" for text in self.warnings)])
+        terms = [
+            f"{term} {number:.4g} " + (f"+- {error:.2g}" if np.isfinite(error) else "unknown")
+            for term, number, error in zip(TERMS, numbers, self.standard_errors, strict=True)
+        ]
+        line = f"{self.law.camera}: {', '.join(terms)} ({self.pixels} pixels)"
+        return "\n".join([line, *(f"  {text}" for text in self.serious_warnings)])
 
 
 def fit_camera_laws(
