@@ -12,7 +12,7 @@ PACKAGES = {
     "tf_keras": ("tf-keras", "tf-keras-nightly"),
     "TFP": ("tensorflow-probability", "tfp-nightly"),
     "NumPy": ("numpy",),
-    "Keras 3": ("keras",),
+    "Keras 3": ("keras", "keras-nightly"),
     "h5py": ("h5py",),
 }
 COLUMNS = ("environment", "Python", *PACKAGES, "passed", "failed", "skipped", "remark")
