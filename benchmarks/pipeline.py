@@ -13,6 +13,7 @@ from __future__ import annotations
 # First: TensorFlow reads the settings that the scripts train with when it is imported.
 import train  # noqa: F401  # isort: skip
 
+import math
 import os
 import statistics
 import tempfile
@@ -25,7 +26,7 @@ import tf_keras
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.captures.capture_file import CaptureWriter
+from benchmarks.captures import PATCH, write_captures
 from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 from tfp_noiseflow.training.execution import training_input
 
@@ -39,42 +40,16 @@ flags.DEFINE_enum(
 flags.DEFINE_list("caches", ["none", "memory"], "Where captures are kept: none, memory, device.")
 flags.DEFINE_string("architecture", PAPER_ARCHITECTURE, "Of the flow.")
 flags.DEFINE_bool("stored", False, "Whether it is one of stored codes; needs --storage=uint16.")
-flags.DEFINE_integer("steps_per_execution", 1, "Of fit: 1 or 5.", lower_bound=1)
+flags.DEFINE_enum("steps_per_execution", "1", ["1", "5"], "Of fit: a part of a block.")
 flags.DEFINE_integer("batch_size", 138, "Captures a step.", lower_bound=1)
 flags.DEFINE_integer("blocks", 12, "Of fit and of the step alone, in turn.", lower_bound=1)
 flags.DEFINE_integer("rounds", 2, "Of all caches; medians are printed.", lower_bound=1)
-
-PATCH = (32, 32, 4)
 
 # Steps: before all that are timed, in a block, and before each block of `fit`, which use up what
 # was made ready while the step alone was timed.
 WARM_UP, BLOCK, DRAINED = 15, 10, 5
 # Of a stream alone.
 BATCHES = 240
-
-
-def write_captures(path: str) -> int:
-    """A capture file of the wanted size; returns the number of captures."""
-    rng = np.random.default_rng(0)
-    block = 4096
-    clean = rng.uniform(0.02, 0.6, (block, *PATCH)).astype(np.float32)
-    noisy = clean + 0.02 * rng.standard_normal((block, *PATCH)).astype(np.float32)
-    levels = {}
-    if FLAGS.storage == "uint16":
-        levels = {"white_level": 65535.0, "quantization_step": 1.0}
-        clean, noisy = (
-            np.rint(65535 * np.clip(images, 0, 1)).astype(np.uint16) for images in (clean, noisy)
-        )
-    blocks = max(1, round(1e9 * FLAGS.gigabytes / (2 * clean.nbytes)))
-    with CaptureWriter(path, description="benchmark", **levels) as writer:
-        for _ in range(blocks):
-            writer.append(
-                noisy=noisy,
-                clean=clean,
-                iso=rng.choice([100, 400, 800, 1600, 3200], block).astype(np.float32),
-                camera=rng.choice(["IP", "GP", "S6", "N6", "G4"], block),
-            )
-    return blocks * block
 
 
 def drop_from_cache(path: str) -> bool:
@@ -163,7 +138,10 @@ def main(argv: list[str]) -> None:
     del argv
     with tempfile.TemporaryDirectory(dir=FLAGS.folder) as folder:
         path = os.path.join(folder, "captures.h5")
-        number = write_captures(path)
+        is_coded = FLAGS.storage == "uint16"
+        # Of a noisy and a clean image.
+        size = 2 * math.prod(PATCH) * (2 if is_coded else 4)
+        write_captures(path, round(1e9 * FLAGS.gigabytes / size), is_coded=is_coded)
         captures = nf.read_captures(path)
         flow = nf.NoiseFlow(FLAGS.architecture, captures.cameras, captures.iso_levels, seed=0)
         if FLAGS.stored:
@@ -172,7 +150,7 @@ def main(argv: list[str]) -> None:
         trainer = nf.LikelihoodTrainer(flow)
         trainer.compile(
             tf_keras.optimizers.Adam(1e-4, global_clipnorm=10.0),
-            steps_per_execution=FLAGS.steps_per_execution,
+            steps_per_execution=int(FLAGS.steps_per_execution),
         )
         batch = next(iter(data_of(captures, flow, "none").training))
         alone, pairs = ({cache: [] for cache in FLAGS.caches} for _ in range(2))
@@ -185,8 +163,8 @@ def main(argv: list[str]) -> None:
                 drop_from_cache(path)
                 pairs[cache] += fitting(trainer, data, batch, folder)
     print(
-        f"{number} captures of {PATCH}, {FLAGS.storage}, {FLAGS.gigabytes:g} GB, dropped from "
-        f"cache: {is_cold}\n\n"
+        f"{len(captures)} captures of {PATCH}, {FLAGS.storage}, {FLAGS.gigabytes:g} GB, "
+        f"dropped from cache: {is_cold}\n\n"
         "| cache | patches/s: batches alone | step alone | fit | fit's time over the step's "
         "(quartiles) |\n|---|---|---|---|---|"
     )

@@ -21,13 +21,12 @@ import sys
 import tempfile
 import time
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 from absl import app, flags
 
 import tfp_noiseflow as nf
-from tfp_noiseflow.captures.capture_file import CaptureWriter
+from benchmarks.captures import write_captures
 from tfp_noiseflow.models.architecture import PAPER_ARCHITECTURE
 from tfp_noiseflow.training.execution import training_input
 from tfp_noiseflow.training.replicas import is_chief, shared_among, strategy_of
@@ -42,24 +41,7 @@ flags.DEFINE_integer("rounds", 3, "In turn; medians are printed.", lower_bound=1
 flags.DEFINE_string("captures", None, "Of a worker: its capture file. Others write one.")
 
 WARM_UP = 10
-CAPTURES = 4 * 1024
-CAMERAS, ISOS = ("IP", "GP"), (100.0, 800.0)
-
-
-def write_captures(path: str) -> None:
-    """A capture file of 16-bit codes."""
-    rng = np.random.default_rng(0)
-    clean = rng.uniform(0.02, 0.6, (CAPTURES, 32, 32, 4))
-    noisy = clean + 0.02 * rng.standard_normal(clean.shape)
-    codes = (np.rint(65535 * np.clip(its, 0, 1)).astype(np.uint16) for its in (clean, noisy))
-    with CaptureWriter(
-        path, description="benchmark", white_level=65535.0, quantization_step=1.0
-    ) as writer:
-        writer.append(
-            **dict(zip(("clean", "noisy"), codes, strict=True)),
-            iso=rng.choice(ISOS, CAPTURES).astype(np.float32),
-            camera=rng.choice(CAMERAS, CAPTURES),
-        )
+CAPTURES = 4096
 
 
 class _Clock(tf_keras.callbacks.Callback):
@@ -153,7 +135,7 @@ def main(argv: list[str]) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "captures.h5")
-        write_captures(path)
+        write_captures(path, CAPTURES, is_coded=True)
         for _ in range(FLAGS.rounds):
             for number, batch_size in cases:
                 cases[number, batch_size].append(seconds_of_step(number, batch_size, path))
