@@ -59,7 +59,8 @@ def test_earlier_models_and_exports_are_what_they_were(tmp_path):
         given = {key: request[key] for key in ("clean", "iso", "camera")}
         served = export.signatures["log_prob"](noise=noise, **given)["nll_per_dim"]
         nll = -model(**given).log_prob(noise) / noise[0].numpy().size
-        # The graph of its day against the layers of today, which may sum in another order.
+        # The graph of its day against the layers of today, which may sum in another order: some
+        # roundings of an NLL, of eight couplings, as in test_shipped_model.
         np.testing.assert_allclose(nll, served, atol=5e-6, err_msg=f"{commit} {name}")
         draws = {"seeds": request["seed"], "temperature": request["temperature"]}
         today = nf.sample_noise(model, **given, **draws).numpy()
